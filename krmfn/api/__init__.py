@@ -1,0 +1,1 @@
+"""pydantic models of what users write, one file a kind."""

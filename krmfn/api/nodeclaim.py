@@ -1,0 +1,66 @@
+"""NodeClaim (management.loft.sh/v1, loft-sh/api `pkg/apis/storage/v1/nodeclaim_types.go`)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from krmfn import names
+from krmfn.api.common import Amount, DnsLabel, Filled, Model, Taint, Text, grammar
+
+KubeletArguments = dict[Annotated[Text, grammar(names.kubelet_argument)], Annotated[Text, grammar(names.kubelet_value)]]
+
+
+class ClaimMetadata(Model):
+    """A claim's name becomes the names of its virtual machine, its guest's host and its node."""
+
+    model_config = {**Model.model_config, "extra": "ignore"}
+
+    name: DnsLabel
+    namespace: DnsLabel | None = None
+
+
+class Requirement(Model):
+    """What a claim asks of a node type's properties (core/v1 NodeSelectorRequirement)."""
+
+    key: Filled
+    operator: Text
+    values: list[Text] = []
+
+
+class Power(Model):
+    """Whether the node's machine runs."""
+
+    state: Literal["On", "Off", ""] = ""
+
+
+class NodeClaimSpec(Model):
+    """The node that is asked for; `displayName`, `owner` and `access` are the Platform's and shape no machine."""
+
+    display_name: Text = ""
+    owner: Any = None
+    access: Any = None
+    provider_ref: Filled
+    type_ref: Filled | None = None
+    environment_ref: Filled | None = None
+    properties: dict[Filled, Text] = {}
+    v_cluster_ref: Filled | None = None
+    control_plane: bool = False
+    taints: list[Taint] = []
+    startup_taints: list[Taint] = []
+    kubelet_args: KubeletArguments = {}
+    profile_ref: Filled | None = None
+    desired_capacity: dict[Filled, Amount] = {}
+    requirements: list[Requirement] = []
+    power: Power = Power()
+
+
+class NodeClaim(Model):
+    """A claim to one node; `status` is the Platform's own and not looked at."""
+
+    api_version: Annotated[Text, Field()]
+    kind: Text
+    metadata: ClaimMetadata
+    spec: NodeClaimSpec
+    status: Any = None

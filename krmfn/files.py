@@ -1,0 +1,138 @@
+"""Folders and files of manifests in, as items with file and line; rendered manifests out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from krmfn import ownership, yamlio
+from krmfn.api.kubevirtnodes import KIND, Config, read_config
+from krmfn.build import Build, build
+from krmfn.function import DONE, NOTHING, PROBLEMS, Reply, report
+from krmfn.krm import Item, item_of, yaml_problem
+from krmfn.problems import Origin, Place, Problem, errors
+
+_ENDINGS = (".yaml", ".yml", ".json")
+STDIN = "-"
+
+
+def render(paths: list[str], config_file: str | None = None, everything: bool = False) -> Reply:
+    """What krmfn makes of the files, as manifests; with `everything`, the foreign manifests among them first."""
+    items, problems = read_paths(paths)
+    config, at, wrong = _config(items, config_file)
+    problems += wrong
+    if config is None or errors(problems):
+        return Reply("", report(problems), PROBLEMS)
+    built = build([*items, *_inline(config, at)], config, at)
+    problems += built.problems
+    problems += ownership.conflicts(items, built)
+    if errors(problems):
+        return Reply("", report(problems), PROBLEMS)
+    if built.nothing:
+        return Reply("", report([*problems, at.error("there is nothing to render: no claim of this config's KubeVirt cluster")]), NOTHING)
+    texts = [made.text for made in built.objects]
+    if everything:
+        texts = [yamlio.dump(item.data) for item in foreign(items, built)] + texts
+    return Reply("---\n".join(texts), report(problems), DONE)
+
+
+def foreign(items: list[Item], built: Build) -> list[Item]:
+    """The manifests that krmfn neither reads nor makes; kustomize's and kpt's own files are none."""
+    consumed = {id(item) for item in built.consumed}
+    return [
+        item
+        for item in items
+        if id(item) not in consumed
+        and item.kind != KIND
+        and not item.api_version.startswith(("kustomize.config.k8s.io/", "kpt.dev/"))
+        and not ownership.is_earlier(item, built.owner)
+    ]
+
+
+def _inline(config: Config, at: Place) -> list[Item]:
+    return [item_of(data, at.origin.file) for data in config.spec.resources]
+
+
+def _config(items: list[Item], file: str | None) -> tuple[Config | None, Place, list[Problem]]:
+    """The config of a run: the file's, or the one KubeVirtNodes among the items."""
+    problems: list[Problem] = []
+    found = [item for item in items if item.kind == KIND]
+    if file is not None:
+        found, problems = read_paths([file])
+    if problems or len(found) != 1:
+        names = ", ".join(sorted(f"{item.name} ({item.origin.file})" for item in found))
+        where = Place(Origin(file=file)) if file else Place()
+        text = f"must be one config, but there are {len(found)}: {names}" if found else f"there is no {KIND} among the files; write one, or name one with --config"
+        return None, where, problems or [where.error(text)]
+    config, problems = read_config(found[0])
+    at = found[0].place.field("data" if config and config.flat else "spec")
+    return config, at, problems
+
+
+def read_paths(paths: list[str]) -> tuple[list[Item], list[Problem]]:
+    """Every manifest of the files, and of the folders and all below them that are not hidden; `-` is standard input.
+
+    A document without kind (Helm values, say) is no manifest and left out; a v1 List counts as its items.
+    """
+    items: list[Item] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for path in paths:
+        for file in _files(path, problems):
+            real = file if file == STDIN else os.path.realpath(file)
+            if real in seen:
+                continue
+            seen.add(real)
+            found, wrong = _read(file)
+            items += found
+            problems += wrong
+    return items, problems
+
+
+def _files(path: str, problems: list[Problem]) -> Iterator[str]:
+    if path == STDIN or not os.path.isdir(path):
+        yield path
+        return
+
+    def unreadable(error: OSError) -> None:
+        problems.append(Place(Origin(file=error.filename)).error(f"can't be read: {error.strerror}"))
+
+    for folder, folders, files in os.walk(path, onerror=unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if name.endswith(_ENDINGS) and not name.startswith("."):
+                yield os.path.normpath(os.path.join(folder, name))
+
+
+def _read(file: str) -> tuple[list[Item], list[Problem]]:
+    place = Place(Origin(file="standard input" if file == STDIN else file))
+    try:
+        source = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+    except OSError as error:
+        return [], [place.error(f"can't be read: {error.strerror}")]
+    documents, faults = yamlio.read(source)
+    if faults:
+        return [], [yaml_problem(place, fault) for fault in faults]
+    items = []
+    text = source.decode()
+    for index, document in enumerate(documents):
+        line = partial(yamlio.find_line, text, index)
+        items += _items(document.data, place.origin.file or "", index, line)
+    return items, []
+
+
+def _items(data: Any, file: str, index: int, line: Callable[[tuple[str | int, ...]], int | None]) -> list[Item]:
+    if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
+        return []
+    listed = data.get("items")
+    if data["kind"] == "List" and data.get("apiVersion") == "v1" and isinstance(listed, list):
+        return [
+            item_of(value, file, index, lambda path, n=number: line(("items", n, *path)))  # type: ignore[misc]
+            for number, value in enumerate(listed)
+            if isinstance(value, dict)
+        ]
+    return [item_of(data, file, index, line)]

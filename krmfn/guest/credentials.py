@@ -1,0 +1,232 @@
+"""What lets a node join and how it knows its endpoint: tokens, certificate authorities and endpoints, held to their grammars.
+
+No message here repeats a value: what was found is only described. A token that is still encrypted or a placeholder is told apart from a
+wrong one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from krmfn import names
+from krmfn.api.kubevirtnodes import CertificateAuthority, KeyRef, VirtualCluster
+from krmfn.krm import Item
+from krmfn.problems import Place, Problem, nearest, show
+
+_TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")
+_BOOTSTRAP_TYPE = "bootstrap.kubernetes.io/token"
+_NODE_TYPE_LABEL = "vcluster.loft.sh/token-node-type"
+# SOPS, argocd-vault-plugin, Flux substitution, Helm and ESO templates, kustomize and Argo CD variables.
+_UNRESOLVED = re.compile(r"ENC\[|<[a-z]*:?[^>]*>|\$\{|\{\{|\$\(|\$[A-Z]")
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\n([A-Za-z0-9+/=\n]*?)-----END \1-----\n?")
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
+LARGEST_AUTHORITY = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """What a guest of one virtual cluster needs to join: `authority` is `file` (with `pem`), `system` or `none`."""
+
+    endpoint: str
+    token: str
+    authority: str
+    pem: str = ""
+
+
+class Lookup:
+    """The Secrets and ConfigMaps of a run, found by name and, where it is given, namespace."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self._items = [item for item in items if item.kind in ("Secret", "ConfigMap") and item.api_version == "v1"]
+
+    def find(self, kind: str, ref: KeyRef, at: Place) -> tuple[Item | None, list[Problem]]:
+        """The one object that a reference names; an error lists what is there."""
+        of_kind = [item for item in self._items if item.kind == kind]
+        found = [item for item in of_kind if item.name == ref.name and ref.namespace in (None, item.namespace)]
+        if len(found) == 1:
+            return found[0], []
+        known = sorted({f"{item.namespace}/{item.name}".lstrip("/") for item in of_kind})
+        named = f"{kind} {ref.namespace + '/' if ref.namespace else ''}{ref.name}"
+        if found:
+            return None, [at.error(f"{named} is there {len(found)} times; name its namespace: {', '.join(known)}")]
+        listed = f"; there {'are' if len(known) > 1 else 'is'} {', '.join(known[:10])}" if known else f"; there is no {kind} at all"
+        return None, [at.field("name").error(f"{named} is not among the items{listed}{nearest(ref.name, (item.name for item in of_kind))}")]
+
+
+def endpoint_url(endpoint: str) -> str:
+    """The URL of `host[:port]` or of an https URL, without a slash at its end.
+
+    Raises ValueError with what is wrong. The grammar is narrow, since the URL goes into curl's config and into a shell's settings.
+    """
+    if endpoint.startswith("http://"):
+        raise ValueError("is http: the join script runs as root, so it has to come over https")
+    url = endpoint if endpoint.startswith("https://") else f"https://{endpoint}"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port, parts = "", 0, urlsplit("")
+    if not re.fullmatch(r"[\x21-\x7e]+", url) or parts.query or parts.fragment or "@" in parts.netloc or re.search(r"[?#%\\]", url):
+        raise ValueError(f"is {show(endpoint)}; must be host[:port] or an https URL without user, query or fragment")
+    if port == 0 or parts.netloc.endswith(":") or not _host(host) or not _PATH.fullmatch(parts.path):
+        raise ValueError(f"is {show(endpoint)}; must be host[:port] or an https URL, the host a DNS name or an address")
+    return url.rstrip("/")
+
+
+def _host(host: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        return ":" not in host and not host.rpartition(".")[2].isdigit() and not names.subdomain(host)
+
+
+def read_join(cluster: VirtualCluster, lookup: Lookup, at: Place) -> tuple[Join | None, Item | None, list[Problem]]:
+    """What the guests of a virtual cluster join with, and the token's Secret, which is consumed."""
+    problems: list[Problem] = []
+    url = token = ""
+    try:
+        url = endpoint_url(cluster.endpoint)
+    except ValueError as error:
+        problems.append(at.field("endpoint").error(str(error)))
+    secret, found = lookup.find("Secret", cluster.join_token.secret_key_ref, at.field("joinToken", "secretKeyRef"))
+    problems += found
+    if secret:
+        token, found = _token(secret, cluster.join_token.secret_key_ref)
+        problems += found
+    authority, pem, found = _authority(cluster.certificate_authority, secret, lookup, at)
+    problems += found
+    if any(problem.severity == "error" for problem in problems):
+        return None, secret, problems
+    return Join(url, token, authority, pem), secret, problems
+
+
+def secret_value(item: Item, key: str) -> tuple[str | None, list[Problem]]:
+    """A key of a Secret or ConfigMap as text, None where it has none; `stringData` wins over `data`, as the API server has it."""
+    for holder in ("stringData", "data"):
+        values = item.data.get(holder)
+        value = values.get(key) if isinstance(values, dict) else None
+        if value is None:
+            continue
+        at = item.place.field(holder, key)
+        if not isinstance(value, str):
+            return None, [at.error("must be text in quotes")]
+        if item.kind == "ConfigMap" or holder == "stringData" or _unresolved(item, value):
+            return value, []
+        try:
+            return base64.b64decode("".join(value.split()), validate=True).decode(), []
+        except (binascii.Error, ValueError):
+            return None, [at.error("is no base64 of text")]
+    return None, []
+
+
+def _unresolved(item: Item, value: str) -> bool:
+    return "sops" in item.data or bool(_UNRESOLVED.search(value))
+
+
+def _token(secret: Item, ref: KeyRef) -> tuple[str, list[Problem]]:
+    if secret.labels.get(_NODE_TYPE_LABEL) == "control-plane":
+        return "", [secret.place.field("metadata", "labels", _NODE_TYPE_LABEL).error("says control-plane: nodes need a token for workers")]
+    if ref.key is None and secret.data.get("type") != _BOOTSTRAP_TYPE:
+        return "", [secret.place.field("type").error(f"is not {_BOOTSTRAP_TYPE}: name the token's key in joinToken.secretKeyRef.key")]
+    values, problems = [], []
+    for key in [ref.key] if ref.key else ["token-id", "token-secret"]:
+        value, found = secret_value(secret, key)
+        problems += found
+        if value is None and not found:
+            problems.append(secret.place.field("data").error(f"has no key {show(key)}, which should hold the token{_keys(secret, key)}"))
+        values.append(value or "")
+    at = secret.place.field("data", *([ref.key] if ref.key else []))
+    if problems:
+        return "", problems
+    if any(_unresolved(secret, value) for value in values):
+        return "", [at.error("is still encrypted or a placeholder: decrypt it before krmfn runs, or use joinToken.delivery: Disk", "unresolved-token")]
+    token = ".".join(value.strip() for value in values)
+    if not _TOKEN.fullmatch(token):
+        return "", [at.error("is no bootstrap token: six of a-z and 0-9, a dot, sixteen of a-z and 0-9")]
+    return token, list(_expiration(secret)) if not ref.key else []
+
+
+def _expiration(secret: Item) -> Iterator[Problem]:
+    """The time is never compared with a clock: the same input has to give the same output tomorrow."""
+    value, problems = secret_value(secret, "expiration")
+    yield from problems
+    if value is None:
+        return
+    pattern = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
+    try:
+        if not re.fullmatch(pattern, value, re.ASCII):
+            raise ValueError
+        datetime.fromisoformat(re.sub(r"\.\d+", "", value.upper()).replace("Z", "+00:00"))
+    except ValueError:
+        yield secret.place.field("data", "expiration").error("is no RFC 3339 time, such as 2030-01-31T12:00:00Z")
+
+
+def _keys(item: Item, wanted: str) -> str:
+    keys = sorted({str(key) for holder in ("data", "stringData") for key in (item.data.get(holder) or {})})
+    return f"; it has {', '.join(keys[:10])}{nearest(wanted, keys)}" if keys else "; it has no keys"
+
+
+def _authority(given: CertificateAuthority | None, secret: Item | None, lookup: Lookup, at: Place) -> tuple[str, str, list[Problem]]:
+    where = at.field("certificateAuthority")
+    if given is None:
+        pem, problems = secret_value(secret, "ca.crt") if secret else ("", [])
+        if pem is None and not problems:
+            problems = [
+                where.error("is required, since the token's Secret has no ca.crt: one of pem, configMapKeyRef, secretKeyRef, system, insecureSkipVerify")
+            ]
+        return _checked_pem(pem or "", problems, secret.place.field("data", "ca.crt") if secret else where)
+    if given.system:
+        return "system", "", []
+    if given.insecure_skip_verify:
+        warning = "anybody between node and endpoint can run commands as root on the node, as with the Platform's curl -k"
+        return "none", "", [where.field("insecureSkipVerify").warning("insecure-tls", warning)]
+    if given.pem is not None:
+        return _checked_pem(given.pem, [], where.field("pem"))
+    for kind, key, ref in (("ConfigMap", "configMapKeyRef", given.config_map_key_ref), ("Secret", "secretKeyRef", given.secret_key_ref)):
+        if ref is not None:
+            item, problems = lookup.find(kind, ref, where.field(key))
+            if item is None:
+                return "", "", problems
+            pem, problems = secret_value(item, ref.key or "")
+            if pem is None and not problems:
+                problems = [where.field(key, "key").error(f"{item.origin.resource} has no key {show(ref.key)}{_keys(item, ref.key or '')}")]
+            return _checked_pem(pem or "", problems, item.place.field("data", ref.key or ""))
+    return "", "", []
+
+
+def _checked_pem(pem: str, problems: list[Problem], at: Place) -> tuple[str, str, list[Problem]]:
+    """Only certificates, each of whole DER; lines end in LF."""
+    if problems or not at.path:
+        return "", "", problems
+    pem = pem.replace("\r\n", "\n").strip() + "\n"
+    if "PRIVATE KEY" in pem:
+        return "", "", [at.error("holds a private key; only certificates belong here")]
+    if len(pem) > LARGEST_AUTHORITY:
+        return "", "", [at.error(f"is larger than {LARGEST_AUTHORITY // 1024} KiB")]
+    blocks = _BLOCK.findall(pem)
+    rest = _BLOCK.sub("", pem).strip()
+    if not blocks or rest or not all(kind == "CERTIFICATE" and _is_der(body) for kind, body in blocks):
+        return "", "", [at.error("must be certificates in PEM and nothing else (-----BEGIN CERTIFICATE-----)")]
+    return "file", "".join(f"-----BEGIN CERTIFICATE-----\n{body.strip()}\n-----END CERTIFICATE-----\n" for _, body in blocks), []
+
+
+def _is_der(body: str) -> bool:
+    """Whether the base64 is one DER sequence of the length that it tells."""
+    try:
+        der = base64.b64decode(body, validate=False)
+    except binascii.Error:
+        return False
+    if len(der) < 4 or der[0] != 0x30:
+        return False
+    if der[1] < 0x80:
+        return der[1] == len(der) - 2
+    size = der[1] & 0x7F
+    return 1 <= size <= 4 and int.from_bytes(der[2 : 2 + size], "big") == len(der) - 2 - size
+

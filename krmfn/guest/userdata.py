@@ -1,0 +1,65 @@
+"""User data: one `#cloud-config` with the host name and one `bootcmd` entry that, at every boot, writes the join into /run.
+
+This form, and no other that was tried, joins after a power cut at any time: cloud-init does not sync what `write_files` and `runcmd`
+leave, while `bootcmd` runs at each boot with the Secret's content of then (real boots, Debian 12 and 13).
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+
+from krmfn.guest.credentials import Join
+from krmfn.yamlio import scalar
+
+# What a Secret may hold (KubeVirt reads the user data from one).
+LARGEST = 2**20
+_END = "KRMFN_END"
+
+
+@cache
+def guest_file(name: str) -> str:
+    """A constant file of the guest: `join.sh` or `krmfn-join.service`."""
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+def user_data(node: str, join: Join, kubelet_arguments: Iterable[str] = ()) -> str:
+    """The user data of one node. Values stand in it literally, quoted for a shell, so that a diff can be read."""
+    settings = {
+        "node": node,
+        "endpoint": join.endpoint,
+        "authority": join.authority,
+        "kubelet_arguments": " ".join(kubelet_arguments),
+    }
+    lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items() if value)
+    files = [_file("/run/krmfn/settings", lines), _file("/run/krmfn/token", f"{join.token}\n")]
+    if join.pem:
+        files.append(_file("/run/krmfn/ca.crt", join.pem))
+    return f"#cloud-config\nhostname: {scalar(node)}\nbootcmd:\n- |\n{_indented(_head() + ''.join(files) + _tail())}"
+
+
+def _file(path: str, content: str) -> str:
+    return f"cat >{path} <<'{_END}'\n{content}{_END}\n"
+
+
+@cache
+def _head() -> str:
+    # In a subshell, so that neither its umask nor a failure reaches the user's own commands after it.
+    return "# krmfn: join the virtual cluster. At every boot; writes to /run alone.\n(\numask 077\nmkdir -p /run/krmfn /run/systemd/system\n"
+
+
+@cache
+def _tail() -> str:
+    return (
+        _file("/run/krmfn/join.sh", guest_file("join.sh"))
+        + _file("/run/systemd/system/krmfn-join.service", guest_file("krmfn-join.service"))
+        + "systemctl daemon-reload\nsystemctl start --no-block krmfn-join.service\n"
+        # Also saves the network file that cloud-init has just written from a power cut (measured on Debian 13).
+        + "sync\n)\n"
+    )
+
+
+def _indented(text: str) -> str:
+    return "".join(f"  {line}\n" if line else "\n" for line in text.removesuffix("\n").split("\n"))

@@ -1,0 +1,313 @@
+"""The KRM function contract (kubernetes-sigs/kustomize, functions-spec v1): ResourceList in, ResourceList and results out.
+
+Items keep their own text, whole lines of it: what krmfn does not change comes out byte for byte. Only the data that was read
+beside the text is looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from krmfn import yamlio
+from krmfn.problems import Origin, Place, Problem, Resource, nearest, path_text, show
+
+API_VERSIONS = ("config.kubernetes.io/v1", "config.kubernetes.io/v1beta1", "config.kubernetes.io/v1alpha1")
+LOCAL_CONFIG = "config.kubernetes.io/local-config"
+PATH = "config.kubernetes.io/path"
+INDEX = "config.kubernetes.io/index"
+_INTERNAL_PATH = "internal.config.kubernetes.io/path"
+_INTERNAL_INDEX = "internal.config.kubernetes.io/index"
+# Levels of a ResourceList whose place in the text is needed: list, items, item, metadata, annotations.
+_DEPTH = 5
+
+
+class ResourceRef(BaseModel):
+    """The object that a result is about."""
+
+    apiVersion: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+
+
+class Field(BaseModel):
+    """The field that a result is about, as a path in dots and brackets."""
+
+    path: str
+
+
+class File(BaseModel):
+    """The file, relative to the package, and the index of the document in it."""
+
+    path: str
+    index: int = 0
+
+
+class Result(BaseModel):
+    """One problem, as orchestrators show it; `tags.code` is the warning's code."""
+
+    message: str
+    severity: Literal["error", "warning", "info"]
+    resourceRef: ResourceRef | None = None
+    field: Field | None = None
+    file: File | None = None
+    tags: dict[str, str] | None = None
+
+    @staticmethod
+    def of(problem: Problem) -> Result:
+        """The result that tells of a problem."""
+        origin = problem.place.origin
+        at = origin.resource
+        return Result(
+            message=problem.text,
+            severity=problem.severity,
+            resourceRef=ResourceRef(apiVersion=at.api_version, kind=at.kind, namespace=at.namespace, name=at.name) if at else None,
+            field=Field(path=path_text(problem.place.path)) if problem.place.path else None,
+            file=File(path=origin.file, index=origin.index or 0) if origin.file else None,
+            tags={"code": problem.code},
+        )
+
+
+@dataclass(slots=True)
+class Item:
+    """One object that was read: its data, where it came from, and in a ResourceList its text.
+
+    `text` is whole lines, from the line of its dash in `column` (of a block sequence) to the line before the next one's; of a flow
+    sequence it is the item alone. `spans` and `offset` place the item's outer mappings in the text. Data is never changed: aliases
+    may share it.
+    """
+
+    data: dict[str, Any]
+    origin: Origin
+    text: str = ""
+    flow: bool = False
+    column: int = 0
+    offset: int = 0
+    spans: dict[int, yamlio.Span] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Place:
+        """The item as the place of a problem."""
+        return Place(self.origin)
+
+    @property
+    def kind(self) -> str:
+        """The kind, "" where it has none."""
+        return self.origin.resource.kind if self.origin.resource else ""
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion, "" where it has none."""
+        return self.origin.resource.api_version if self.origin.resource else ""
+
+    @property
+    def name(self) -> str:
+        """The name, "" where it has none."""
+        return self.origin.resource.name if self.origin.resource else ""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace, "" where it has none."""
+        return self.origin.resource.namespace if self.origin.resource else ""
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata, {} where it has none."""
+        return _mapping(self.data, "metadata")
+
+    @property
+    def annotations(self) -> dict[str, Any]:
+        """The annotations, {} where it has none."""
+        return _mapping(self.metadata, "annotations")
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The labels, {} where it has none."""
+        return _mapping(self.metadata, "labels")
+
+    @property
+    def path(self) -> str | None:
+        """The file that an orchestrator names in the item's annotations."""
+        path = self.annotations.get(PATH, self.annotations.get(_INTERNAL_PATH))
+        return path if isinstance(path, str) else None
+
+
+class ResourceList(BaseModel):
+    """What an orchestrator hands to a function and takes back."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    apiVersion: str = API_VERSIONS[0]
+    kind: Literal["ResourceList"] = "ResourceList"
+    items: list[Item] = []
+    functionConfig: Item | None = None
+    results: list[Result] = []
+
+    def to_yaml(self, added: Iterable[str] = ()) -> str:
+        """The list as YAML; `added` are objects as block YAML that follow the items."""
+        parts = [f"apiVersion: {self.apiVersion}\nkind: {self.kind}\n"]
+        column = self.items[0].column if self.items else 0
+        items = [f"{' ' * column}- {item.text}\n" if item.flow else item.text for item in self.items]
+        lead = " " * column + "- "
+        items += [lead + text.rstrip("\n").replace("\n", "\n" + " " * (column + 2)) + "\n" for text in added]
+        parts += ["items:\n", *items] if items else ["items: []\n"]
+        if self.functionConfig:
+            parts.append(("functionConfig: %s\n" if self.functionConfig.flow else "functionConfig:\n%s") % self.functionConfig.text)
+        if self.results:
+            results = [result.model_dump(exclude_none=True, exclude_defaults=True) for result in self.results]
+            parts.append(yamlio.dump({"results": results}))
+        return "".join(parts)
+
+
+def item_of(data: dict[str, Any], file: str | None = None, index: int | None = None, find_line: Any = None) -> Item:
+    """An item without text, with the identity that its data gives it."""
+    metadata = _mapping(data, "metadata")
+    annotations = _mapping(metadata, "annotations")
+    file = file or _text(annotations, PATH) or _text(annotations, _INTERNAL_PATH) or None
+    if index is None:
+        number = _text(annotations, INDEX) or _text(annotations, _INTERNAL_INDEX)
+        index = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
+    resource = Resource(_text(data, "apiVersion"), _text(data, "kind"), _text(metadata, "namespace"), _text(metadata, "name"))
+    return Item(data, Origin(resource, file, index, find_line))
+
+
+def read_resource_list(source: bytes) -> tuple[ResourceList, list[Problem]]:
+    """Read one ResourceList; with problems, the list is not to be used."""
+    documents, faults = yamlio.read(source, _DEPTH)
+    stdin = Place(Origin(file="standard input"))
+    if faults:
+        return ResourceList(), [yaml_problem(stdin, fault) for fault in faults]
+    documents = [document for document in documents if document.data is not None]
+    if len(documents) != 1:
+        return ResourceList(), [stdin.error(f"must be one ResourceList, but holds {len(documents)} YAML documents", "resource-list")]
+    return _resource_list(source, documents[0], stdin)
+
+
+def yaml_problem(place: Place, fault: yamlio.Fault) -> Problem:
+    """A fault of the text as a problem."""
+    return place.error(f"line {fault.line}, column {fault.column}: {fault.message}", "yaml")
+
+
+def _resource_list(source: bytes, document: yamlio.Document, place: Place) -> tuple[ResourceList, list[Problem]]:
+    data = document.data
+    if not isinstance(data, dict) or data.get("kind") != "ResourceList" or data.get("apiVersion") not in API_VERSIONS:
+        return ResourceList(), [place.error(f"must be one ResourceList of {API_VERSIONS[0]}", "resource-list")]
+    text = source.decode().removeprefix("\ufeff")
+    known = ResourceList.model_fields
+    problems = [place.field(str(key)).error(f"is no field of a ResourceList{nearest(key, known)}") for key in data if key not in known]
+    values, config = data.get("items"), data.get("functionConfig")
+    if not isinstance(values, list | None):
+        problems.append(place.field("items").error(f"is {show(values)}; must be a list"))
+        values = None
+    for index, value in enumerate(values or ()):
+        if not isinstance(value, dict):
+            problems.append(place.field("items", index).error(f"is {show(value)}; must be an object"))
+    if not isinstance(config, dict | None):
+        problems.append(place.field("functionConfig").error(f"is {show(config)}; must be an object"))
+    if problems:
+        return ResourceList(), problems
+    result = ResourceList(apiVersion=data["apiVersion"], items=_items(text, document, values or []))
+    if config:
+        result.functionConfig = item_of(config)
+        span = document.span(config)
+        start = span.start if span.flow else _above_comments(text, text.rfind("\n", 0, span.start) + 1)
+        result.functionConfig.text = text[start : span.end] if span.flow else _lines(text[start : _line_end(text, span.end)])
+        result.functionConfig.flow = span.flow
+    return result, problems
+
+
+def _items(text: str, document: yamlio.Document, values: list[dict[str, Any]]) -> list[Item]:
+    if not values:
+        return []
+    sequence, column = document.span(values), 0
+    spans = [document.span(value) for value in values]
+    if sequence.flow:
+        starts = [span.start for span in spans]
+        ends = [span.end for span in spans]
+    else:
+        column = sequence.start - text.rfind("\n", 0, sequence.start) - 1
+        starts = [_dash_line(text, span.start, column) for span in spans]
+        starts[0] = _above_comments(text, starts[0])
+        ends = [*starts[1:], _line_end(text, sequence.end)]
+    items = []
+    for value, start, end in zip(values, starts, ends, strict=True):
+        item = item_of(value)
+        item.flow, item.column, item.offset, item.spans = sequence.flow, column, start, document.spans
+        item.text = text[start:end] if sequence.flow else _lines(text[start:end])
+        items.append(item)
+    return items
+
+
+def _dash_line(text: str, start: int, column: int) -> int:
+    """The start of the line with the dash of the item that begins at `start`: there may be comments between the two."""
+    line = text.rfind("\n", 0, start) + 1
+    while text[line : line + column].strip(" ") or text[line + column : line + column + 1] != "-":
+        line = text.rfind("\n", 0, line - 1) + 1
+    return line
+
+
+def _line_end(text: str, end: int) -> int:
+    """The end of the line on which content ends; a block scalar's content ends at the start of the next one."""
+    if end and text[end - 1] == "\n":
+        return end
+    newline = text.find("\n", end)
+    return len(text) if newline < 0 else newline + 1
+
+
+def _above_comments(text: str, line: int) -> int:
+    """The start of the first of the comment lines that stand right above the line that starts at `line`."""
+    while line:
+        before = text.rfind("\n", 0, line - 1) + 1
+        if not text[before:line].lstrip().startswith("#"):
+            return line
+        line = before
+    return line
+
+
+def _lines(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"
+
+
+def annotated(item: Item, key: str, value: str) -> str:
+    """The text of an item with one annotation more: one inserted line, or one entry in a flow mapping, and no other change.
+
+    Raises ValueError where the annotations stand elsewhere in the text (an alias or a merge key).
+    """
+    entry = f"{yamlio.scalar(key)}: {yamlio.scalar(value)}"
+    flow_entry = f"{json.dumps(key)}: {json.dumps(value)}"
+    outer = item.spans[id(item.metadata)]
+    current = item.metadata.get("annotations")
+    span = item.spans.get(id(current)) if isinstance(current, dict) else outer
+    if span is None or not outer.start <= span.start <= outer.end:
+        raise ValueError("has its annotations from an alias or a merge key; write them out")
+    text, start = item.text, span.start - item.offset
+    if "annotations" in item.metadata and span is outer:
+        return re.sub(r"(?m)(^\s*annotations\s*:)[ \t]*(~|null|Null|NULL)?", rf"\1 {{{flow_entry}}}", text, count=1)
+    if span is outer:
+        entry = f"annotations: {{{entry}}}"
+        flow_entry = f'"annotations": {{{flow_entry}}}'
+    if span.flow:
+        return f"{text[: start + 1]}{flow_entry}{', ' if span.first >= 0 else ''}{text[start + 1 :]}"
+    first = span.first - item.offset
+    line = text.rfind("\n", 0, first) + 1
+    if text[line:first].strip(" "):
+        return f"{text[:first]}{entry}\n{' ' * (first - line)}{text[first:]}"
+    pad = text[line:first]
+    line = _above_comments(text, line)
+    return f"{text[:line]}{pad}{entry}\n{text[line:]}"
+
+
+def _mapping(data: dict[str, Any], key: str) -> dict[str, Any]:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(data: dict[str, Any], key: str) -> str:
+    value = data.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,148 @@
+"""Everything that can go wrong is a `Problem` that carries its `Place`; all problems of a run are reported together."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Severity = Literal["error", "warning", "info"]
+Path = tuple[str | int, ...]
+
+_IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
+# Bootstrap tokens and PEM blocks, wherever a user may have pasted them: no message may repeat one.
+_SECRET = re.compile(r"-----BEGIN[\s\S]*|(?<![a-z0-9])[a-z0-9]{6}(?:\.|%2[eE])[a-z0-9]{16}(?![a-z0-9])")
+# Controls and what reorders a line (bidirectional marks), so that a value can't forge a second message.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """The identity of a Kubernetes object, as messages and results name it."""
+
+    api_version: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        """`NodeClaim p-default/node-1`; parts that are not known are left out."""
+        return f"{self.kind or 'object'} {self.namespace + '/' if self.namespace else ''}{self.name}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an object was read: its identity, its file and index there, and a way to find a field's line."""
+
+    resource: Resource | None = None
+    file: str | None = None
+    index: int | None = None
+    find_line: Callable[[Path], int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A field of an object that was read; problems are made from it."""
+
+    origin: Origin = Origin()
+    path: Path = ()
+
+    def field(self, *keys: str | int) -> Place:
+        """The place of a field below this one."""
+        return replace(self, path=self.path + keys)
+
+    def error(self, message: str, code: str = "invalid") -> Problem:
+        """An error at this place; `message` continues the sentence that begins with the field's path."""
+        return Problem("error", code, message, self)
+
+    def warning(self, code: str, message: str) -> Problem:
+        """A warning at this place, with the code by which users can accept it."""
+        return Problem("warning", code, message, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong (error), doubtful (warning) or worth knowing (info)."""
+
+    severity: Severity
+    code: str
+    message: str
+    place: Place = Place()
+
+    @property
+    def text(self) -> str:
+        """The message without control characters, tokens or keys."""
+        return _SECRET.sub("******", printable(self.message))
+
+    @property
+    def line(self) -> int | None:
+        """The line of the field in its file, from 1, where it is known."""
+        find = self.place.origin.find_line
+        return find(self.place.path) if find else None
+
+    def __str__(self) -> str:
+        """`error: nodes.yaml:12: NodeClaim a/b: spec.typeRef: message`, on one line."""
+        origin = self.place.origin
+        where = [self.severity]
+        if origin.file:
+            line = self.line
+            where.append(f"{printable(origin.file)}:{line}" if line else printable(origin.file))
+        if origin.resource:
+            where.append(printable(str(origin.resource)))
+        if self.place.path:
+            where.append(printable(path_text(self.place.path)))
+        code = "" if self.severity == "error" else f" ({self.code})"
+        return _SECRET.sub("******", ": ".join(where)) + f": {self.text}{code}"
+
+
+def path_text(path: Path) -> str:
+    """A path as kubectl writes it: `spec.nodeTypes[1].labels[a.b/c]`."""
+    text = ""
+    for key in path:
+        if isinstance(key, str) and _IDENTIFIER.fullmatch(key):
+            text += f".{key}" if text else key
+        else:
+            text += f"[{key}]"
+    return text
+
+
+def printable(text: str) -> str:
+    """The text with everything that moves a cursor or hides characters written as an escape."""
+    return _UNPRINTABLE.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 256 else f"\\u{ord(m[0]):04x}", text)
+
+
+def show(value: Any) -> str:
+    """A value as a message quotes it: JSON, one line, cut at 80 characters."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    # Redacted before it is cut: half a token is no longer recognised as one.
+    text = json.dumps(_SECRET.sub("******", value), ensure_ascii=False) if isinstance(value, str) else plain(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def plain(value: Any) -> str:
+    """A scalar as JSON writes it; a number too long to be printed is only named."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return "a number of over 40 digits"
+    return str(value)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """` (did you mean "x"?)` for the known name nearest to a typo, else nothing."""
+    # Names are compared without case: `Kubevirt` is the commonest typo of `kubeVirt`.
+    by_fold = {name.lower(): name for name in sorted(known)}
+    close = difflib.get_close_matches(word[:100].lower(), by_fold, n=1, cutoff=0.6)
+    return f' (did you mean "{by_fold[close[0]]}"?)' if close else ""
+
+
+def errors(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems that forbid any output."""
+    return [problem for problem in problems if problem.severity == "error"]

@@ -1,0 +1,191 @@
+"""Claim × prototype → VirtualMachine and Secret: compiled once for all claims that differ in name alone, then filled in per claim."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from krmfn import names
+from krmfn.api.common import Taint
+from krmfn.api.kubevirtnodes import Encoding, OutputAnnotations
+from krmfn.guest import userdata
+from krmfn.guest.credentials import Join
+from krmfn.krm import INDEX, PATH
+from krmfn.kubevirt.template import CLOUD_INIT, DATA_VOLUMES, DISKS, MANAGED_BY, OURS, VOLUMES, Prototype, get
+from krmfn.problems import Place, Problem
+from krmfn.yamlio import Hole, Template
+
+OWNER = OURS + "owner"
+SECRET_SUFFIX = "-cloud-init"
+# What names a DataVolume or its claim from a volume; each is renamed with the DataVolume.
+_REFERENCES = (
+    ("dataVolume", "name"),
+    ("persistentVolumeClaim", "claimName"),
+    ("ephemeral", "persistentVolumeClaim", "claimName"),
+    ("memoryDump", "claimName"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What claims share that are rendered alike; it names everything but the claim."""
+
+    provider: str
+    node_type: str
+    cluster: str
+    namespace: str
+    virtual_cluster: str
+    pool: str
+    off: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How objects are written: their owner, their annotations, and the folder of a package that they go to, if there is one."""
+
+    owner: str
+    encoding: Encoding = "data"
+    annotations: OutputAnnotations = OutputAnnotations()
+    folder: str | None = None
+
+
+@dataclass(slots=True)
+class Machine:
+    """A compiled prototype."""
+
+    vm: Template
+    secret: Template
+    data_volumes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One object that comes out, as block YAML."""
+
+    kind: str
+    api_version: str
+    namespace: str
+    name: str
+    claim: str
+    cluster: str
+    text: str
+
+
+def compile_machine(prototype: Prototype, group: Group, output: Output) -> Machine:
+    """Everything that the claims of a group have in common, as text with holes."""
+    marks = {
+        "node-claim": Hole(Hole.NAME),
+        "node-provider": group.provider,
+        "node-type": group.node_type,
+        "virtual-cluster": group.virtual_cluster,
+        **({"pool": group.pool} if group.pool else {}),
+    }
+    fits = {key: isinstance(value, Hole) or not names.label_value(value) for key, value in marks.items()}
+    labels = {MANAGED_BY: "krmfn"} | {OURS + key: value for key, value in marks.items() if fits[key]}
+    annotations = {OURS + key: value for key, value in marks.items() if not fits[key]}
+    vm = prototype.vm
+    volumes = [template["metadata"]["name"] for template in get(vm, DATA_VOLUMES) or ()]
+    metadata = _metadata(vm.get("metadata", {}), labels, annotations | {OWNER: output.owner} | output.annotations.virtual_machine)
+    spec = {**vm["spec"], "template": _template(vm, labels, annotations, set(volumes))}
+    if group.off:
+        spec.pop("running", None)
+        spec["runStrategy"] = "Halted"
+    if volumes:
+        spec["dataVolumeTemplates"] = [_named(template) for template in get(vm, DATA_VOLUMES)]
+    machine = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": _identity("", group, metadata, output, 1), "spec": spec}
+    secret_metadata = _metadata({}, labels, annotations | {OWNER: output.owner} | output.annotations.secret)
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": _identity(SECRET_SUFFIX, group, secret_metadata, output, 0),
+        "type": "Opaque",
+    }
+    return Machine(Template(machine), Template(secret), volumes)
+
+
+def _identity(suffix: str, group: Group, metadata: dict[str, Any], output: Output, index: int) -> dict[str, Any]:
+    """Metadata with name and namespace, and with the file that a package keeps the object in."""
+    if output.folder is not None:
+        path = Hole(f"{output.folder}{group.cluster}/{Hole.NAME}.yaml")
+        metadata["annotations"] |= {INDEX: str(index), PATH: path}
+    return {"name": Hole(Hole.NAME + suffix), "namespace": group.namespace, **metadata}
+
+
+def _metadata(template: dict[str, Any], labels: dict[str, str], annotations: dict[str, str]) -> dict[str, Any]:
+    """A template's metadata with our labels and annotations behind its own."""
+    result = {**template, "labels": {**template.get("labels", {}), **labels}}
+    if annotations or template.get("annotations"):
+        result["annotations"] = {**template.get("annotations", {}), **annotations}
+    return result
+
+
+def _template(vm: dict[str, Any], labels: dict[str, str], annotations: dict[str, str], volumes: set[str]) -> dict[str, Any]:
+    template = vm["spec"]["template"]
+    spec = template["spec"]
+    devices = spec["domain"].get("devices", {})
+    disks = [*(get(vm, DISKS) or ()), {"name": CLOUD_INIT, "disk": {"bus": "virtio"}}]
+    secret = {"name": Hole(Hole.NAME + SECRET_SUFFIX)}
+    attached = [_renamed(volume, volumes) for volume in get(vm, VOLUMES) or ()]
+    attached.append({"name": CLOUD_INIT, "cloudInitNoCloud": {"secretRef": secret}})
+    domain = {**spec["domain"], "devices": {**devices, "disks": disks}}
+    metadata = _metadata(template.get("metadata", {}), labels, annotations)
+    return {"metadata": metadata, **template, **{"metadata": metadata, "spec": {**spec, "domain": domain, "volumes": attached}}}
+
+
+def _named(template: dict[str, Any]) -> dict[str, Any]:
+    """A DataVolume template under a name of its own: two machines of one template would share the DataVolume otherwise."""
+    metadata = template["metadata"]
+    return {**template, "metadata": {**metadata, "name": Hole(f"{Hole.NAME}-{metadata['name']}")}}
+
+
+def _renamed(volume: dict[str, Any], data_volumes: set[str]) -> dict[str, Any]:
+    for path in _REFERENCES:
+        if get(volume, path) in data_volumes:
+            return _replaced(volume, path)
+    return volume
+
+
+def _replaced(value: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    key, rest = path[0], path[1:]
+    return {**value, key: _replaced(value[key], rest) if rest else Hole(f"{Hole.NAME}-{value[key]}")}
+
+
+def template_problems(prototype: Prototype, at: Place) -> Iterator[Problem]:
+    """What in a prototype would be in the way of krmfn's own disk and volume."""
+    for path, what in ((VOLUMES, "volume"), (DISKS, "disk")):
+        for index, value in enumerate(get(prototype.vm, path) or ()):
+            own = next((key for key in ("cloudInitNoCloud", "cloudInitConfigDrive") if key in value), None)
+            if own:
+                yield at.field(*path, index, own).error("is not rendered yet: krmfn makes the cloud-init volume of a machine itself")
+            elif value["name"] == CLOUD_INIT:
+                yield at.field(*path, index, "name").error(f'is "{CLOUD_INIT}", the name of the {what} that krmfn adds; rename it')
+
+
+def render(
+    machine: Machine, group: Group, claim: str, join: Join, output: Output, taints: list[Taint], arguments: dict[str, str]
+) -> tuple[Rendered, Rendered]:
+    """The Secret and the VirtualMachine of one claim. Raises ValueError where its user data is too large for a Secret."""
+    text = userdata.user_data(claim, join, kubelet_arguments(taints, arguments))
+    if len(text.encode()) > userdata.LARGEST:
+        raise ValueError(f"has user data of {len(text.encode())} bytes; a Secret holds at most {userdata.LARGEST}")
+    secret = machine.secret.fill(claim) + _user_data(text, output.encoding)
+    return (
+        Rendered("Secret", "v1", group.namespace, claim + SECRET_SUFFIX, claim, group.cluster, secret),
+        Rendered("VirtualMachine", "kubevirt.io/v1", group.namespace, claim, claim, group.cluster, machine.vm.fill(claim)),
+    )
+
+
+def kubelet_arguments(taints: list[Taint], arguments: dict[str, str]) -> list[str]:
+    """Flags for kubelet: the claim's own, then its taints, in the order written, each once."""
+    registered = ",".join(dict.fromkeys(taint.register for taint in taints))
+    flags = [f"--{name}={value}" for name, value in arguments.items()]
+    return flags + ([f"--register-with-taints={registered}"] if registered else [])
+
+
+def _user_data(text: str, encoding: Encoding) -> str:
+    if encoding == "data":
+        return f"data:\n  userdata: {base64.b64encode(text.encode()).decode()}\n"
+    lines = "".join(f"    {line}\n" if line else "\n" for line in text.removesuffix("\n").split("\n"))
+    return f"stringData:\n  userdata: |\n{lines}"
