@@ -23,7 +23,7 @@ demo: $(VENV)/.synced $(TOOLS)/bin/kustomize ## Render a shipped example with th
 	@fixtures/demo.sh
 
 .PHONY: test
-test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle ## Run the test suite; needs no root
+test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/oracle-light ## Run the test suite; needs no root
 	$(BIN)/pytest -n 2 -m "not system"
 
 .PHONY: test-system
@@ -43,11 +43,11 @@ bench: $(VENV)/.synced ## Measure, and print the table of bench/README.md
 
 .PHONY: fixtures
 fixtures: $(VENV)/.synced ## Write the expected output of every fixture anew; read the diff before you commit it
-	$(BIN)/python tests/fixtures.py
+	$(BIN)/python -m tests.fixtures
 
 .PHONY: kubevirt-types
-kubevirt-types: $(TOOLS)/bin/oracle ## Write krmfn/kubevirt/types.json anew from KubeVirt's Go types
-	$(TOOLS)/bin/oracle types > krmfn/kubevirt/types.json
+kubevirt-types: $(TOOLS)/bin/oracle-light ## Write krmfn/kubevirt/types.json anew from KubeVirt's Go types
+	$(TOOLS)/bin/oracle-light types > krmfn/kubevirt/types.json
 
 .PHONY: clean
 clean: ## Remove all that was built
@@ -75,6 +75,9 @@ $(TOOLS)/bin/kustomize: | $(TOOLS)/.go
 
 $(TOOLS)/bin/oracle: $(wildcard tests/oracles/*.go) tests/oracles/go.mod tests/oracles/go.sum | $(TOOLS)/.go
 	cd tests/oracles && $(GO_ENV) go build -trimpath -o $@ .
+
+$(TOOLS)/bin/oracle-light: $(TOOLS)/bin/oracle
+	cd tests/oracles && $(GO_ENV) go build -trimpath -tags light -o $@ .
 
 $(TOOLS)/.system-packages:
 	@mkdir -p $(TOOLS)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 
 from krmfn import names, nodetypes
 from krmfn.api.common import Taint, validate
-from krmfn.api.kubevirtnodes import KPT_INLINE, Config, VirtualCluster
+from krmfn.api.kubevirtnodes import Config
 from krmfn.api.nodeclaim import NodeClaim
 from krmfn.api.nodeprovider import KubeVirt, NodeProvider, admission
-from krmfn.guest.credentials import Join, Lookup, read_join
 from krmfn.krm import Item
 from krmfn.kubevirt.template import MEMORY_PATHS, Prototype, discover, prototype
 from krmfn.nodetypes import Offer
 from krmfn.problems import Place, Problem, errors, nearest
 from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render, template_problems
+from krmfn.tenants import Tenant, Tenants
 
 API_VERSIONS = ("management.loft.sh/v1", "storage.loft.sh/v1")
 KINDS = ("NodeProvider", "NodeClaim")
@@ -37,16 +37,6 @@ class Claim:
     def name(self) -> str:
         """The claim's name: its machine's, its guest's host name's and its node's."""
         return self.model.metadata.name
-
-
-@dataclass(slots=True)
-class Tenant:
-    """A virtual cluster of the config; `claims` counts all that name it, also those of other KubeVirt clusters."""
-
-    spec: VirtualCluster
-    at: Place
-    join: Join | None = None
-    claims: int = 0
 
 
 @dataclass(slots=True)
@@ -99,7 +89,7 @@ class _Run:
         self.output = output
         self.result = Build()
         self.providers: dict[str, _Provider] = {}
-        self.tenants: list[Tenant] = []
+        self.tenants = Tenants(config, at)
         self.machines: dict[Group, Machine] = {}
 
     def problem(self, *problems: Problem) -> None:
@@ -111,7 +101,9 @@ class _Run:
         self.read_tenants(claims)
         for model, at in claims:
             self.match(model, at)
-        self.check_tenants()
+        self.problem(*self.tenants.check())
+        allowed = any(tenant.spec.allow_no_nodes for tenant in self.tenants.all)
+        self.result.nothing = not self.result.claims and not allowed
         self.check_clusters()
         self.check_capacity()
         if not errors(self.result.problems):
@@ -125,7 +117,11 @@ class _Run:
             if model is None:
                 continue
             if model.metadata.name in self.providers:
-                self.problem(item.place.field("metadata", "name").error("is the name of two NodeProviders" + _also(self.providers[model.metadata.name].at)))
+                self.problem(
+                    item.place.field("metadata", "name").error(
+                        "is the name of two NodeProviders" + _also(self.providers[model.metadata.name].at)
+                    )
+                )
                 continue
             problems = list(admission(model, item.place)) + list(_not_yet(model, item.place))
             self.problem(*problems)
@@ -139,7 +135,10 @@ class _Run:
 
     def ours(self, provider: _Provider) -> bool:
         """Whether a provider's machines are rendered in this run."""
-        return bool(provider.kubevirt) and self.config.spec.cluster in (None, provider.kubevirt.cluster_ref.cluster if provider.kubevirt else "")
+        return bool(provider.kubevirt) and self.config.spec.cluster in (
+            None,
+            provider.kubevirt.cluster_ref.cluster if provider.kubevirt else "",
+        )
 
     def compile(self, provider: _Provider, kubevirt: KubeVirt) -> None:
         for offer in provider.offers:
@@ -171,29 +170,11 @@ class _Run:
                 self.problem(item.place.field("apiVersion").error(f'is "{item.api_version}"; krmfn reads {" and ".join(API_VERSIONS)}'))
 
     def read_tenants(self, claims: list[tuple[NodeClaim, Place]]) -> None:
-        lookup = Lookup(self.items)
-        for index, spec in enumerate(self.config.spec.virtual_clusters):
-            place = self.at if self.config.flat else self.at.field("virtualClusters", index)
-            if self.config.flat and not spec.name:
-                spec = spec.model_copy(update={"name": self.only_cluster(claims)})
-            join, secret, problems = read_join(spec, lookup, place)
-            self.problem(*problems)
-            if secret:
-                self.result.consumed.append(secret)
-                text = "the output holds the join token in clear; joinToken.delivery: Disk keeps it out"
-                self.problem(place.field("joinToken").warning("plaintext-token", text))
-            self.tenants.append(Tenant(spec, place, join))
-        if self.config.flat and self.config.name == KPT_INLINE:
-            # kpt gives every inline config this name: two such mutators must not prune each other's output.
-            self.output = replace(self.output, owner=f"{KPT_INLINE}-{self.tenants[0].spec.name}")
+        named = [model.spec.v_cluster_ref for model, _ in claims if model.spec.v_cluster_ref and self.of_ours(model)]
+        self.problem(*self.tenants.read(self.items, named))
+        self.result.consumed += self.tenants.secrets
+        self.output = replace(self.output, owner=self.tenants.owner)
         self.result.owner = self.output.owner
-
-    def only_cluster(self, claims: list[tuple[NodeClaim, Place]]) -> str:
-        """The virtual cluster of a flat config that names none."""
-        named = sorted({model.spec.v_cluster_ref for model, _ in claims if model.spec.v_cluster_ref and self.of_ours(model)})
-        if len(named) > 1:
-            self.problem(self.at.field("virtualCluster").error(f"is required: the claims name {', '.join(named)}"))
-        return named[0] if named else ""
 
     def of_ours(self, model: NodeClaim) -> bool:
         provider = self.providers.get(model.spec.provider_ref)
@@ -202,37 +183,23 @@ class _Run:
     def match(self, model: NodeClaim, at: Place) -> None:
         """Find a claim's provider, virtual cluster and node type; a claim of another KubeVirt cluster is not ours."""
         spec = at.field("spec")
-        tenant = self.tenant_of(model, spec)
+        tenant = self.tenants.of(model)
         if tenant:
             tenant.claims += 1
         provider = self.providers.get(model.spec.provider_ref)
         if provider is None:
             known = ", ".join(sorted(self.providers)) or "none at all"
-            text = f'is "{model.spec.provider_ref}"; the NodeProviders among the items are {known}{nearest(model.spec.provider_ref, self.providers)}'
-            self.problem(spec.field("providerRef").error(text))
+            guess = nearest(model.spec.provider_ref, self.providers)
+            self.problem(spec.field("providerRef").error(f'is "{model.spec.provider_ref}"; the NodeProviders here are {known}{guess}'))
         elif provider.kubevirt is None:
             self.problem(spec.field("providerRef").error(f'is "{model.spec.provider_ref}", which is no KubeVirt provider'))
         elif self.ours(provider):
             offer, problems = nodetypes.choose(model, provider.offers, at)
             self.problem(*problems)
             if tenant is None and not self.config.flat:
-                self.problem(self.unknown_tenant(model, spec))
+                self.problem(self.tenants.unknown(model, spec))
             if tenant and offer:
                 self.claim(Claim(model, at, tenant, offer), provider.kubevirt)
-
-    def tenant_of(self, model: NodeClaim, at: Place) -> Tenant | None:
-        for tenant in self.tenants:
-            fits = tenant.spec.namespace is None or model.metadata.namespace in (None, tenant.spec.namespace)
-            if tenant.spec.name == model.spec.v_cluster_ref and fits:
-                return tenant
-        return None
-
-    def unknown_tenant(self, model: NodeClaim, at: Place) -> Problem:
-        if model.spec.v_cluster_ref is None:
-            return at.field("vClusterRef").error("is required: the virtual cluster that the node joins")
-        known = sorted(f"{tenant.spec.name}{f' (claims in {tenant.spec.namespace})' if tenant.spec.namespace else ''}" for tenant in self.tenants)
-        guess = nearest(model.spec.v_cluster_ref, (tenant.spec.name for tenant in self.tenants))
-        return at.field("vClusterRef").error(f'is "{model.spec.v_cluster_ref}"; the config lists {", ".join(known)}{guess}')
 
     def claim(self, claim: Claim, kubevirt: KubeVirt) -> None:
         claim.namespace = kubevirt.cluster_ref.namespace
@@ -243,17 +210,10 @@ class _Run:
                 self.problem(at.error(f"is required: provider {claim.model.spec.provider_ref} has namespaceStrategy VirtualCluster"))
         self.result.claims.append(claim)
 
-    def check_tenants(self) -> None:
-        """A virtual cluster that lost all its claims would lose all its machines at the next prune."""
-        empty = [tenant for tenant in self.tenants if not tenant.claims and not tenant.spec.allow_no_nodes]
-        for tenant in empty:
-            if tenant.spec.name:
-                self.problem(tenant.at.error(f"virtual cluster {tenant.spec.name} has no claim; allowNoNodes: true lets it have none", "no-nodes"))
-        allowed = any(tenant.spec.allow_no_nodes for tenant in self.tenants)
-        self.result.nothing = not self.result.claims and not allowed and not errors(self.result.problems)
-
     def check_clusters(self) -> None:
-        clusters = {claim.offer.provider.spec.kube_virt.cluster_ref.cluster for claim in self.result.claims if claim.offer.provider.spec.kube_virt}
+        clusters = {
+            claim.offer.provider.spec.kube_virt.cluster_ref.cluster for claim in self.result.claims if claim.offer.provider.spec.kube_virt
+        }
         if len(clusters) > 1 and not self.several_clusters:
             self.problem(self.at.field("cluster").error(f"is required: the claims go to {', '.join(sorted(clusters))}"))
 
@@ -270,7 +230,7 @@ class _Run:
 
     def render_all(self) -> None:
         made: dict[tuple[str, str, str], Claim] = {}
-        rendered = []
+        rendered: list[Rendered] = []
         for claim in self.result.claims:
             pair = self.render(claim)
             rendered.extend(pair)
@@ -278,7 +238,11 @@ class _Run:
                 other = made.setdefault(key, claim)
                 if other is not claim:
                     kind, namespace, name = key
-                    self.problem(claim.at.field("metadata", "name").error(f"makes {kind} {namespace}/{name}, as {other.at.origin.resource} does" + _also(other.at)))
+                    self.problem(
+                        claim.at.field("metadata", "name").error(
+                            f"makes {kind} {namespace}/{name}, as {other.at.origin.resource} does" + _also(other.at)
+                        )
+                    )
         self.result.objects = sorted(rendered, key=lambda thing: (thing.kind, thing.cluster, thing.namespace, thing.name))
 
     def group(self, claim: Claim) -> Group:
@@ -316,7 +280,13 @@ class _Run:
 
     def data_volumes(self, claim: Claim) -> list[tuple[str, str, str]]:
         found = [f"{claim.name}-{name}" for name in self.machine(self.group(claim), claim).data_volumes]
-        self.problem(*(claim.at.field("metadata", "name").error(f"makes a DataVolume whose name {names.subdomain(name)}") for name in found if len(name) > 253))
+        self.problem(
+            *(
+                claim.at.field("metadata", "name").error(f"makes a DataVolume whose name {names.subdomain(name)}")
+                for name in found
+                if len(name) > 253
+            )
+        )
         return [("DataVolume", claim.namespace, name) for name in found]
 
 
@@ -362,9 +332,10 @@ def _taint_problems(taints: list[Taint], arguments: dict[str, str], at: Place) -
         if seen.setdefault((taint.key, taint.effect), taint.value) != taint.value:
             yield at.field("taints").error(f"has {taint.key} with effect {taint.effect} twice, with two values; kubelet takes one")
     if taints and "register-with-taints" in arguments:
-        yield at.field("kubeletArgs", "register-with-taints").error("stands beside taints of the claim or its node type; write them all as taints")
+        yield at.field("kubeletArgs", "register-with-taints").error(
+            "stands beside taints of the claim or its node type; write them all as taints"
+        )
 
 
 def _also(at: Place) -> str:
     return f" (also in {at.origin.file})" if at.origin.file else ""
-

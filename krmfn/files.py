@@ -66,7 +66,11 @@ def _config(items: list[Item], file: str | None) -> tuple[Config | None, Place, 
     if problems or len(found) != 1:
         names = ", ".join(sorted(f"{item.name} ({item.origin.file})" for item in found))
         where = Place(Origin(file=file)) if file else Place()
-        text = f"must be one config, but there are {len(found)}: {names}" if found else f"there is no {KIND} among the files; write one, or name one with --config"
+        text = (
+            f"must be one config, but there are {len(found)}: {names}"
+            if found
+            else f"there is no {KIND} among the files; write one, or name one with --config"
+        )
         return None, where, problems or [where.error(text)]
     config, problems = read_config(found[0])
     at = found[0].place.field("data" if config and config.flat else "spec")
@@ -131,7 +135,7 @@ def _items(data: Any, file: str, index: int, line: Callable[[tuple[str | int, ..
     listed = data.get("items")
     if data["kind"] == "List" and data.get("apiVersion") == "v1" and isinstance(listed, list):
         return [
-            item_of(value, file, index, lambda path, n=number: line(("items", n, *path)))  # type: ignore[misc]
+            item_of(value, file, index, lambda path, n=number: line(("items", n, *path)))
             for number, value in enumerate(listed)
             if isinstance(value, dict)
         ]

@@ -50,4 +50,6 @@ def clashes(offered: Iterable[Offer]) -> Iterable[Problem]:
     for offer in offered:
         other = seen.setdefault(offer.full_name, offer)
         if other is not offer and other.provider is not offer.provider:
-            yield offer.at.field("name").error(f"has the full name {offer.full_name}, as a type of provider {other.provider.metadata.name} has")
+            yield offer.at.field("name").error(
+                f"has the full name {offer.full_name}, as a type of provider {other.provider.metadata.name} has"
+            )

@@ -38,12 +38,14 @@ def conflicts(items: list[Item], built: Build) -> Iterator[Problem]:
         if not is_earlier(item, built.owner):
             group = item.api_version.rpartition("/")[0]
             if (item.kind, item.namespace, item.name) in wanted and group in ("", "kubevirt.io"):
-                text = f"has the name of an object that krmfn makes and is not its own (label {MANAGED_BY}, annotation {OWNER}: {built.owner})"
+                text = (
+                    f"has the name of an object that krmfn makes and is not its own (label {MANAGED_BY}, annotation {OWNER}: {built.owner})"
+                )
                 yield item.place.field("metadata", "name").error(text, "foreign-object")
             continue
         now = namespaces.get((item.labels.get(OURS + "node-claim", ""), item.kind), item.namespace)
         if now != item.namespace:
-            text = f"is {item.namespace}, but its provider says {now} now: clusterRef.namespace can't change while machines exist; delete them first"
+            text = f"is {item.namespace}, but the provider says {now} now: that can't change while machines exist; delete them first"
             yield item.place.field("metadata", "namespace").error(text, "namespace-changed")
 
 

@@ -87,7 +87,7 @@ class Problem:
     def __str__(self) -> str:
         """`error: nodes.yaml:12: NodeClaim a/b: spec.typeRef: message`, on one line."""
         origin = self.place.origin
-        where = [self.severity]
+        where: list[str] = [self.severity]
         if origin.file:
             line = self.line
             where.append(f"{printable(origin.file)}:{line}" if line else printable(origin.file))

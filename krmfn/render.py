@@ -47,7 +47,7 @@ class Output:
 
     owner: str
     encoding: Encoding = "data"
-    annotations: OutputAnnotations = OutputAnnotations()
+    annotations: OutputAnnotations = field(default_factory=OutputAnnotations)
     folder: str | None = None
 
 
@@ -94,7 +94,12 @@ def compile_machine(prototype: Prototype, group: Group, output: Output) -> Machi
         spec["runStrategy"] = "Halted"
     if volumes:
         spec["dataVolumeTemplates"] = [_named(template) for template in get(vm, DATA_VOLUMES)]
-    machine = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": _identity("", group, metadata, output, 1), "spec": spec}
+    machine = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "metadata": _identity("", group, metadata, output, 1),
+        "spec": spec,
+    }
     secret_metadata = _metadata({}, labels, annotations | {OWNER: output.owner} | output.annotations.secret)
     secret = {
         "apiVersion": "v1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -136,7 +137,8 @@ def read_config(item: Item | None) -> tuple[Config | None, list[Problem]]:
     if item.kind == "ConfigMap":
         form, problems = validate(ConfigMapForm, item.data, item.place)
         return (_of_flat(form) if form else None), problems
-    return None, [item.place.error(f"is a {item.kind or 'object without kind'}; the function's config is a {KIND} ({API_VERSION}) or a ConfigMap")]
+    wrong = f"is a {item.kind or 'object without kind'}; the function's config is a {KIND} ({API_VERSION}) or a ConfigMap"
+    return None, [item.place.error(wrong)]
 
 
 def _checked(spec: KubeVirtNodesSpec, at: Place) -> Iterator[Problem]:
@@ -172,3 +174,12 @@ def _of_flat(form: ConfigMapForm) -> Config:
     )
     spec = KubeVirtNodesSpec.model_construct(cluster=data.cluster, virtual_clusters=[cluster], secret_encoding=data.secret_encoding)
     return Config.model_construct(name=name, spec=spec, flat=True)
+
+
+def flat_problem(problem: Problem, at: Place) -> Problem:
+    """A problem of the typed form's field at the key of the flat form that stands for it; `at` is the place of `data`."""
+    path = problem.place.path[len(at.path) :]
+    if problem.place.origin != at.origin or not path:
+        return problem
+    key = {"joinToken": "tokenSecret"}.get(str(path[0]), path[0])
+    return replace(problem, place=at.field(key))

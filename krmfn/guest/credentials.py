@@ -146,7 +146,11 @@ def _token(secret: Item, ref: KeyRef) -> tuple[str, list[Problem]]:
     if problems:
         return "", problems
     if any(_unresolved(secret, value) for value in values):
-        return "", [at.error("is still encrypted or a placeholder: decrypt it before krmfn runs, or use joinToken.delivery: Disk", "unresolved-token")]
+        return "", [
+            at.error(
+                "is still encrypted or a placeholder: decrypt it before krmfn runs, or use joinToken.delivery: Disk", "unresolved-token"
+            )
+        ]
     token = ".".join(value.strip() for value in values)
     if not _TOKEN.fullmatch(token):
         return "", [at.error("is no bootstrap token: six of a-z and 0-9, a dot, sixteen of a-z and 0-9")]
@@ -178,9 +182,8 @@ def _authority(given: CertificateAuthority | None, secret: Item | None, lookup: 
     if given is None:
         pem, problems = secret_value(secret, "ca.crt") if secret else ("", [])
         if pem is None and not problems:
-            problems = [
-                where.error("is required, since the token's Secret has no ca.crt: one of pem, configMapKeyRef, secretKeyRef, system, insecureSkipVerify")
-            ]
+            choices = ", ".join(field.alias or "" for field in CertificateAuthority.model_fields.values())
+            problems = [where.error(f"is required, since the token's Secret has no ca.crt: one of {choices}")]
         return _checked_pem(pem or "", problems, secret.place.field("data", "ca.crt") if secret else where)
     if given.system:
         return "system", "", []
@@ -229,4 +232,3 @@ def _is_der(body: str) -> bool:
         return der[1] == len(der) - 2
     size = der[1] & 0x7F
     return 1 <= size <= 4 and int.from_bytes(der[2 : 2 + size], "big") == len(der) - 2 - size
-

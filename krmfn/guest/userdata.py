@@ -47,7 +47,9 @@ def _file(path: str, content: str) -> str:
 @cache
 def _head() -> str:
     # In a subshell, so that neither its umask nor a failure reaches the user's own commands after it.
-    return "# krmfn: join the virtual cluster. At every boot; writes to /run alone.\n(\numask 077\nmkdir -p /run/krmfn /run/systemd/system\n"
+    return (
+        "# krmfn: join the virtual cluster. At every boot; writes to /run alone.\n(\numask 077\nmkdir -p /run/krmfn /run/systemd/system\n"
+    )
 
 
 @cache

@@ -114,9 +114,9 @@ def _check_order(new: list[Any], order: list[Any], merge_key: str, path: Path) -
     wanted = [value for value in new if not (merge_key and isinstance(value, dict) and value.get(_PATCH) == "delete")]
     rest = list(order)
     while wanted and rest:
-        if isinstance(wanted[0], dict) and _PATCH in wanted[0]:
-            wanted.pop(0)
-        elif _identity(wanted[0], merge_key, path) == _identity(rest.pop(0), merge_key, path):
+        if (isinstance(wanted[0], dict) and _PATCH in wanted[0]) or _identity(wanted[0], merge_key, path) == _identity(
+            rest.pop(0), merge_key, path
+        ):
             wanted.pop(0)
     if wanted:
         raise MergeError(path, "does not list the patch's elements in their order")
@@ -167,11 +167,14 @@ def _in_order(merged: list[Any], order: list[Any], base: list[Any], merge_key: s
     """`merged` with the elements of `order` in that order, and between them, where `base` places them, those of `base` alone."""
     places = [_identity(value, merge_key, path) for value in order]
     before = [_identity(value, merge_key, path) for value in base]
-    ours, others = [], []
+    ours: list[Any] = []
+    others: list[Any] = []
     for value in merged:
         (ours if _identity(value, merge_key, path) in places else others).append(value)
     ours.sort(key=lambda value: places.index(_identity(value, merge_key, path)))
-    others.sort(key=lambda value: before.index(_identity(value, merge_key, path)) if _identity(value, merge_key, path) in before else len(before))
+    others.sort(
+        key=lambda value: before.index(_identity(value, merge_key, path)) if _identity(value, merge_key, path) in before else len(before)
+    )
     result = []
     for value in ours:
         place = _identity(value, merge_key, path)
@@ -250,7 +253,7 @@ def _keep(result: Map, key: str, value: Any) -> None:
 
 
 def _without_directives(values: Iterable[Any]) -> list[Any]:
-    cleaned = []
+    cleaned: list[Any] = []
     for value in values:
         if isinstance(value, dict):
             if _PATCH in value:

@@ -105,7 +105,10 @@ def discover(vm: Map) -> dict[str, Quantity | None]:
     return {"cpu": first("cpu", cpu), "memory": first("memory", Quantity.parse(guest) if guest else None)}
 
 
-MEMORY_PATHS = ("spec.template.spec.domain.memory.guest", *(f"spec.template.spec.domain.resources.{kind}.memory" for kind in ("requests", "limits")))
+MEMORY_PATHS = (
+    "spec.template.spec.domain.memory.guest",
+    *(f"spec.template.spec.domain.resources.{kind}.memory" for kind in ("requests", "limits")),
+)
 
 
 def get(value: Any, path: Path) -> Any:
@@ -117,12 +120,10 @@ def get(value: Any, path: Path) -> Any:
 
 def _has(value: Any, path: Path) -> bool:
     for key in path:
-        if isinstance(value, dict) and key in value:
-            value = value[key]
-        elif isinstance(value, list):
-            return True  # A list is replaced as a whole.
-        else:
-            return False
+        if not isinstance(value, dict) or key not in value:
+            # A list is replaced as a whole: it has all that is below it.
+            return isinstance(value, list)
+        value = value[key]
     return True
 
 
@@ -133,7 +134,9 @@ def _layer_problems(layers: Layers) -> Iterator[Problem]:
     if layers.node_type.virtual_machine_template is not None:
         yield from _template_problems(layers.node_type.virtual_machine_template, of_type.field("virtualMachineTemplate"), patch=False)
     if layers.node_type.merge_virtual_machine_template is not None:
-        yield from _template_problems(layers.node_type.merge_virtual_machine_template, of_type.field("mergeVirtualMachineTemplate"), patch=True)
+        yield from _template_problems(
+            layers.node_type.merge_virtual_machine_template, of_type.field("mergeVirtualMachineTemplate"), patch=True
+        )
 
 
 def _template_problems(template: Map, at: Place, patch: bool) -> Iterator[Problem]:
@@ -149,7 +152,9 @@ def _template_problems(template: Map, at: Place, patch: bool) -> Iterator[Proble
     metadata = template.get("metadata")
     for key, value in (metadata if isinstance(metadata, dict) else {}).items():
         if key not in ("labels", "annotations", "finalizers") and not key.startswith("$") and value is not None:
-            yield at.field("metadata", key).error("can't be set: krmfn names each virtual machine after its claim; known are labels, annotations and finalizers")
+            yield at.field("metadata", key).error(
+                "can't be set: krmfn names each virtual machine after its claim; known are labels, annotations and finalizers"
+            )
     yield from _unreadable(template, at)
 
 

@@ -24,7 +24,9 @@ func answerQuantity(line []byte) any {
 		if err != nil {
 			return quantityAnswer{Error: err.Error()}
 		}
-		return quantityAnswer{Canonical: quantity.String()}
+		// Not String(): it repeats the text that was parsed.
+		number, suffix := quantity.CanonicalizeBytes(make([]byte, 0, 64))
+		return quantityAnswer{Canonical: string(number) + string(suffix)}
 	}
 	var pair []string
 	if err := json.Unmarshal(line, &pair); err != nil {

@@ -1,0 +1,153 @@
+"""What the tests share: the doors of krmfn, and the programs that judge it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from krmfn.function import Reply, run
+
+ROOT = Path(__file__).parent.parent
+FIXTURES = ROOT / "fixtures"
+TOOLS = ROOT / ".tools" / "bin"
+TOKEN = "abcdef.0123456789abcdef"
+CERTIFICATE = yaml.safe_load((FIXTURES / "minimal" / "token.yaml").read_text())["stringData"]["ca.crt"]
+
+
+def krmfn(*arguments: str, stdin: str | bytes = "", cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    """Run the program as a user does."""
+    text = stdin.decode() if isinstance(stdin, bytes) else stdin
+    command = [sys.executable, "-m", "krmfn", *arguments]
+    return subprocess.run(
+        command, input=text, capture_output=True, text=True, cwd=cwd, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+
+
+def function(resource_list: Any) -> Reply:
+    """Run the KRM function on a ResourceList, given as text or as data."""
+    text = resource_list if isinstance(resource_list, str) else json.dumps(resource_list)
+    return run(text.encode())
+
+
+def oracle(command: str, values: list[Any]) -> list[Any]:
+    """Ask the Go judge (KubeVirt's and apimachinery's own code), one answer a value."""
+    lines = "".join(json.dumps(value) + "\n" for value in values)
+    # KubeVirt's admission code takes seconds to start: a second binary does without it.
+    program = "oracle" if command == "vm" else "oracle-light"
+    done = subprocess.run([TOOLS / program, command], input=lines, capture_output=True, text=True, timeout=300, check=True)
+    answers = [json.loads(line) for line in done.stdout.split("\n") if line]
+    assert len(answers) == len(values), done.stderr
+    return answers
+
+
+def kustomize(folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Build a kustomization with the real kustomize; its config names `krmfn`, which is on the PATH here."""
+    command = [str(TOOLS / "kustomize"), "build", "--enable-alpha-plugins", "--enable-exec", str(folder)]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, "PATH": path})
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    """The objects of a stream of manifests."""
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def machines(text: str) -> list[dict[str, Any]]:
+    """The VirtualMachines of a stream of manifests."""
+    return [value for value in objects(text) if value["kind"] == "VirtualMachine"]
+
+
+PROVIDER: dict[str, Any] = {
+    "apiVersion": "management.loft.sh/v1",
+    "kind": "NodeProvider",
+    "metadata": {"name": "edge"},
+    "spec": {
+        "kubeVirt": {
+            "clusterRef": {"cluster": "kubevirt-1", "namespace": "machines"},
+            "virtualMachineTemplate": {
+                "spec": {
+                    "template": {
+                        "spec": {
+                            "domain": {
+                                "cpu": {"cores": 1},
+                                "memory": {"guest": "2Gi"},
+                                "devices": {"disks": [{"name": "root", "disk": {"bus": "virtio"}}]},
+                            },
+                            "volumes": [{"name": "root", "containerDisk": {"image": "quay.io/containerdisks/ubuntu:24.04"}}],
+                        }
+                    }
+                }
+            },
+            "nodeTypes": [{"name": "small"}],
+        }
+    },
+}
+CLAIM: dict[str, Any] = {
+    "apiVersion": "management.loft.sh/v1",
+    "kind": "NodeClaim",
+    "metadata": {"name": "node-1", "namespace": "p-default"},
+    "spec": {"providerRef": "edge", "typeRef": "small", "vClusterRef": "tenant-1"},
+}
+SECRET: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "join", "namespace": "tokens"},
+    "stringData": {"token": TOKEN, "ca.crt": CERTIFICATE},
+}
+CONFIG: dict[str, Any] = {
+    "apiVersion": "krmfn.dev/v1alpha1",
+    "kind": "KubeVirtNodes",
+    "metadata": {"name": "nodes"},
+    "spec": {
+        "virtualClusters": [
+            {"name": "tenant-1", "endpoint": "tenant-1.example.com", "joinToken": {"secretKeyRef": {"name": "join", "key": "token"}}}
+        ]
+    },
+}
+FLAT: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "nodes"},
+    "data": {"endpoint": "tenant-1.example.com", "tokenSecret": "join"},
+}
+REMOVED = object()
+
+
+def changed(value: dict[str, Any], path: str, new: Any) -> dict[str, Any]:
+    """A copy with the field at a dotted path set (numbers index lists), or taken out with REMOVED."""
+    copy: dict[str, Any] = json.loads(json.dumps(value))
+    *parents, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+    target: Any = copy
+    for key in parents:
+        target = target[key] if isinstance(key, int) else target.setdefault(key, {})
+    if new is REMOVED:
+        del target[last]
+    else:
+        target[last] = new
+    return copy
+
+
+def resource_list(*items: dict[str, Any], config: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A ResourceList as data; without items, the one of everything that works."""
+    chosen = list(items) or [PROVIDER, CLAIM, SECRET]
+    return {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": chosen, "functionConfig": config or CONFIG}
+
+
+def refusal(reply: Reply) -> str:
+    """What a refused run says: nothing made, results and stderr agree, no traceback and no token."""
+    output = yaml.safe_load(reply.stdout)
+    assert reply.code == 1, reply.stderr
+    assert all(item["kind"] not in ("VirtualMachine",) for item in output["items"])
+    failed = [result for result in output["results"] if result["severity"] == "error"]
+    lines = [line for line in reply.stderr.splitlines() if line.startswith("error: ")]
+    assert failed
+    assert len(failed) == len(lines)
+    for text in (reply.stderr, yaml.safe_dump(output["results"])):
+        assert "Traceback" not in text
+        assert TOKEN not in text
+        assert "PRIVATE KEY" not in text
+    return reply.stderr
