@@ -14,7 +14,7 @@ from krmfn.api.nodeprovider import KubeVirt, NodeProvider, admission
 from krmfn.krm import Item
 from krmfn.kubevirt.template import MEMORY_PATHS, Prototype, discover, prototype
 from krmfn.nodetypes import Offer
-from krmfn.problems import Place, Problem, errors, nearest
+from krmfn.problems import Place, Problem, errors, nearest, show
 from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render, template_problems
 from krmfn.tenants import Tenant, Tenants
 
@@ -167,7 +167,7 @@ class _Run:
             if item.api_version in API_VERSIONS:
                 yield item
             elif item.api_version.partition("/")[0].endswith("loft.sh"):
-                self.problem(item.place.field("apiVersion").error(f'is "{item.api_version}"; krmfn reads {" and ".join(API_VERSIONS)}'))
+                self.problem(item.place.field("apiVersion").error(f"is {show(item.api_version)}; krmfn reads {' and '.join(API_VERSIONS)}"))
 
     def read_tenants(self, claims: list[tuple[NodeClaim, Place]]) -> None:
         named = [model.spec.v_cluster_ref for model, _ in claims if model.spec.v_cluster_ref and self.of_ours(model)]
@@ -190,9 +190,9 @@ class _Run:
         if provider is None:
             known = ", ".join(sorted(self.providers)) or "none at all"
             guess = nearest(model.spec.provider_ref, self.providers)
-            self.problem(spec.field("providerRef").error(f'is "{model.spec.provider_ref}"; the NodeProviders here are {known}{guess}'))
+            self.problem(spec.field("providerRef").error(f"is {show(model.spec.provider_ref)}; the NodeProviders here are {known}{guess}"))
         elif provider.kubevirt is None:
-            self.problem(spec.field("providerRef").error(f'is "{model.spec.provider_ref}", which is no KubeVirt provider'))
+            self.problem(spec.field("providerRef").error(f"is {show(model.spec.provider_ref)}, which is no KubeVirt provider"))
         elif self.ours(provider):
             offer, problems = nodetypes.choose(model, provider.offers, at)
             self.problem(*problems)
@@ -243,7 +243,7 @@ class _Run:
                             f"makes {kind} {namespace}/{name}, as {other.at.origin.resource} does" + _also(other.at)
                         )
                     )
-        self.result.objects = sorted(rendered, key=lambda thing: (thing.kind, thing.cluster, thing.namespace, thing.name))
+        self.result.objects = sorted(rendered, key=lambda thing: (thing.kind, thing.group.cluster, thing.namespace, thing.name))
 
     def group(self, claim: Claim) -> Group:
         provider = claim.offer.provider

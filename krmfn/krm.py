@@ -234,7 +234,7 @@ def _items(text: str, document: yamlio.Document, values: list[dict[str, Any]]) -
         column = sequence.start - text.rfind("\n", 0, sequence.start) - 1
         starts = [_dash_line(text, span.start, column) for span in spans]
         starts[0] = _above_comments(text, starts[0])
-        ends = [*starts[1:], _line_end(text, sequence.end)]
+        ends = [*starts[1:], _below_comments(text, _line_end(text, sequence.end), column)]
     items = []
     for value, start, end in zip(values, starts, ends, strict=True):
         item = item_of(value)
@@ -267,6 +267,13 @@ def _above_comments(text: str, line: int) -> int:
         if not text[before:line].lstrip().startswith("#"):
             return line
         line = before
+    return line
+
+
+def _below_comments(text: str, line: int, column: int) -> int:
+    """The end of the comment lines from `line` on that are indented deeper than `column`: they belong to what stands above."""
+    while comment := re.compile(rf" {{{column + 1},}}#.*(?:\n|\Z)").match(text, line):
+        line = comment.end()
     return line
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from krmfn.api.nodeclaim import NodeClaim
 from krmfn.api.nodeprovider import NodeProvider, NodeType
-from krmfn.problems import Place, Problem, nearest
+from krmfn.problems import Place, Problem, nearest, show
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def choose(claim: NodeClaim, offered: list[Offer], at: Place) -> tuple[Offer | N
     if found:
         return found[0], []
     known = [offer.node_type.name for offer in offered]
-    return None, [at.field("spec", "typeRef").error(f'is "{wanted}"; the provider has {", ".join(known)}{nearest(wanted, known)}')]
+    return None, [at.field("spec", "typeRef").error(f"is {show(wanted)}; the provider has {', '.join(known)}{nearest(wanted, known)}")]
 
 
 def clashes(offered: Iterable[Offer]) -> Iterable[Problem]:

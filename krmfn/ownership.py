@@ -33,7 +33,7 @@ def is_earlier(item: Item, owner: str) -> bool:
 def conflicts(items: list[Item], built: Build) -> Iterator[Problem]:
     """Foreign objects with a name that krmfn wants, and machines that a change of namespace would replace."""
     wanted = {(made.kind, made.namespace, made.name) for made in built.objects}
-    namespaces = {(made.claim, made.kind): made.namespace for made in built.objects}
+    namespaces = {(made.kind, made.claim, made.group.virtual_cluster): made.namespace for made in built.objects}
     for item in items:
         if not is_earlier(item, built.owner):
             group = item.api_version.rpartition("/")[0]
@@ -43,7 +43,8 @@ def conflicts(items: list[Item], built: Build) -> Iterator[Problem]:
                 )
                 yield item.place.field("metadata", "name").error(text, "foreign-object")
             continue
-        now = namespaces.get((item.labels.get(OURS + "node-claim", ""), item.kind), item.namespace)
+        earlier = (item.kind, item.labels.get(OURS + "node-claim", ""), item.labels.get(OURS + "virtual-cluster", ""))
+        now = namespaces.get(earlier, item.namespace)
         if now != item.namespace:
             text = f"is {item.namespace}, but the provider says {now} now: that can't change while machines exist; delete them first"
             yield item.place.field("metadata", "namespace").error(text, "namespace-changed")

@@ -14,7 +14,7 @@ Path = tuple[str | int, ...]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 # Bootstrap tokens and PEM blocks, wherever a user may have pasted them: no message may repeat one.
-_SECRET = re.compile(r"-----BEGIN[\s\S]*|(?<![a-z0-9])[a-z0-9]{6}(?:\.|%2[eE])[a-z0-9]{16}(?![a-z0-9])")
+_SECRET = re.compile(r"-----BEGIN[\s\S]*|[a-z0-9]{6}(?:\.|%2[eE])[a-z0-9]{16}")
 # Controls and what reorders a line (bidirectional marks), so that a value can't forge a second message.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SHOWN = 80
@@ -31,7 +31,8 @@ class Resource:
 
     def __str__(self) -> str:
         """`NodeClaim p-default/node-1`; parts that are not known are left out."""
-        return f"{self.kind or 'object'} {self.namespace + '/' if self.namespace else ''}{self.name}".strip()
+        kind, namespace, name = (_SECRET.sub("******", part)[:_SHOWN] for part in (self.kind, self.namespace, self.name))
+        return f"{kind or 'object'} {namespace + '/' if namespace else ''}{name}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,11 @@ class Problem:
 
 
 def path_text(path: Path) -> str:
-    """A path as kubectl writes it: `spec.nodeTypes[1].labels[a.b/c]`."""
+    """A path as kubectl writes it: `spec.nodeTypes[1].labels[a.b/c]`; a key of over 80 characters is cut."""
     text = ""
     for key in path:
+        if isinstance(key, str) and len(key) > _SHOWN:
+            key = key[: _SHOWN - 1] + "…"
         if isinstance(key, str) and _IDENTIFIER.fullmatch(key):
             text += f".{key}" if text else key
         else:

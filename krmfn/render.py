@@ -69,7 +69,7 @@ class Rendered:
     namespace: str
     name: str
     claim: str
-    cluster: str
+    group: Group
     text: str
 
 
@@ -177,8 +177,8 @@ def render(
         raise ValueError(f"has user data of {len(text.encode())} bytes; a Secret holds at most {userdata.LARGEST}")
     secret = machine.secret.fill(claim) + _user_data(text, output.encoding)
     return (
-        Rendered("Secret", "v1", group.namespace, claim + SECRET_SUFFIX, claim, group.cluster, secret),
-        Rendered("VirtualMachine", "kubevirt.io/v1", group.namespace, claim, claim, group.cluster, machine.vm.fill(claim)),
+        Rendered("Secret", "v1", group.namespace, claim + SECRET_SUFFIX, claim, group, secret),
+        Rendered("VirtualMachine", "kubevirt.io/v1", group.namespace, claim, claim, group, machine.vm.fill(claim)),
     )
 
 

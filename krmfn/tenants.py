@@ -9,7 +9,7 @@ from krmfn.api.kubevirtnodes import KPT_INLINE, Config, VirtualCluster, flat_pro
 from krmfn.api.nodeclaim import NodeClaim
 from krmfn.guest.credentials import Join, Lookup, read_join
 from krmfn.krm import Item
-from krmfn.problems import Place, Problem, nearest
+from krmfn.problems import Place, Problem, nearest, show
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class Tenants:
             return at.field("vClusterRef").error("is required: the virtual cluster that the node joins")
         known = [tenant.spec.name + (f" (claims in {tenant.spec.namespace})" if tenant.spec.namespace else "") for tenant in self.all]
         guess = nearest(claim.spec.v_cluster_ref, (tenant.spec.name for tenant in self.all))
-        return at.field("vClusterRef").error(f'is "{claim.spec.v_cluster_ref}"; the config lists {", ".join(sorted(known))}{guess}')
+        return at.field("vClusterRef").error(f"is {show(claim.spec.v_cluster_ref)}; the config lists {', '.join(sorted(known))}{guess}")
 
     def check(self) -> Iterator[Problem]:
         """Once the claims are counted: a virtual cluster that lost all of them would lose its machines at the next prune."""

@@ -1,5 +1,6 @@
 """What the tests share: the doors of krmfn, and the programs that judge it."""
 
+import base64
 import json
 import os
 import subprocess
@@ -141,7 +142,7 @@ def refusal(reply: Reply) -> str:
     """What a refused run says: nothing made, results and stderr agree, no traceback and no token."""
     output = yaml.safe_load(reply.stdout)
     assert reply.code == 1, reply.stderr
-    assert all(item["kind"] not in ("VirtualMachine",) for item in output["items"])
+    assert not [item for item in output["items"] if "krmfn.dev/node-type" in (item.get("metadata", {}).get("labels") or {})]
     failed = [result for result in output["results"] if result["severity"] == "error"]
     lines = [line for line in reply.stderr.splitlines() if line.startswith("error: ")]
     assert failed
@@ -151,3 +152,14 @@ def refusal(reply: Reply) -> str:
         assert TOKEN not in text
         assert "PRIVATE KEY" not in text
     return reply.stderr
+
+
+def made(reply: Reply) -> list[dict[str, Any]]:
+    """The VirtualMachines in a function's reply."""
+    return [item for item in yaml.safe_load(reply.stdout)["items"] if item["kind"] == "VirtualMachine"]
+
+
+def user_data(reply: Reply) -> list[str]:
+    """The user data in a function's reply, in the order of its Secrets."""
+    secrets = [item for item in yaml.safe_load(reply.stdout)["items"] if item["kind"] == "Secret" and "userdata" in item.get("data", {})]
+    return [base64.b64decode(secret["data"]["userdata"]).decode() for secret in secrets]

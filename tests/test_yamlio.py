@@ -63,7 +63,9 @@ def test_what_is_written_is_read_back(value: dict[str, Any]) -> None:
     assert not faults
     assert json.loads(json.dumps(documents[0].data)) == value
     # A YAML 1.1 reader agrees on the type of every string.
-    assert [type(v) for v in yaml.safe_load(dump(value)).values() if isinstance(v, str)] == [str for v in value.values() if isinstance(v, str)]
+    assert [type(v) for v in yaml.safe_load(dump(value)).values() if isinstance(v, str)] == [
+        str for v in value.values() if isinstance(v, str)
+    ]
 
 
 @pytest.mark.parametrize(

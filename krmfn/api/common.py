@@ -123,6 +123,8 @@ def _problem(model: type[Model], kind: str, loc: Path, data: Any, message: str, 
         return at.error(f"is {show(value)}; must be {_TYPES[kind]}")
     if kind == "literal_error":
         return at.error(f"is {show(value)}; must be {message.removeprefix('Input should be ')}")
+    if kind == "too_short":
+        return at.error("is empty; must have at least one element")
     if message.startswith("Input should be "):
         return at.error(f"is {show(value)}; must be {message.removeprefix('Input should be ')}")
     return at.error(message)

@@ -16,6 +16,7 @@ API_VERSION = "krmfn.dev/v1alpha1"
 KIND = "KubeVirtNodes"
 # What kpt calls the config that it makes of every inline `configMap:`.
 KPT_INLINE = "function-input"
+_RESERVED = ("krmfn.dev/", "config.kubernetes.io/", "internal.config.kubernetes.io/")
 
 Encoding = Literal["data", "stringData"]
 Delivery = Literal["UserData", "Disk"]
@@ -142,11 +143,19 @@ def read_config(item: Item | None) -> tuple[Config | None, list[Problem]]:
 
 
 def _checked(spec: KubeVirtNodesSpec, at: Place) -> Iterator[Problem]:
+    if spec.allow_claim_templates:
+        yield at.field("allowClaimTemplates").error("is not rendered yet")
+    for name, added in (("virtualMachine", spec.annotations.virtual_machine), ("secret", spec.annotations.secret)):
+        for key in added:
+            if key.startswith(_RESERVED):
+                yield at.field("annotations", name, key).error("can't be set: krmfn or an orchestrator sets it itself")
     for index, cluster in enumerate(spec.virtual_clusters):
         where = at.field("virtualClusters", index)
         # Projects may have virtual clusters of one name: the namespace of their claims tells them apart.
         if any(cluster.name == other.name and cluster.namespace in (None, other.namespace) for other in spec.virtual_clusters[:index]):
             yield where.field("name").error(f'is "{cluster.name}" a second time; give each a namespace, or another name')
+        if cluster.values is not None:
+            yield where.field("values").error("is not rendered yet")
         if cluster.certificate_authority:
             yield from _one_authority(cluster.certificate_authority, where.field("certificateAuthority"))
 
@@ -181,5 +190,5 @@ def flat_problem(problem: Problem, at: Place) -> Problem:
     path = problem.place.path[len(at.path) :]
     if problem.place.origin != at.origin or not path:
         return problem
-    key = {"joinToken": "tokenSecret"}.get(str(path[0]), path[0])
+    key = "delivery" if path[-1] == "delivery" else {"joinToken": "tokenSecret"}.get(str(path[0]), path[0])
     return replace(problem, place=at.field(key))

@@ -95,6 +95,8 @@ def read_join(cluster: VirtualCluster, lookup: Lookup, at: Place) -> tuple[Join 
         url = endpoint_url(cluster.endpoint)
     except ValueError as error:
         problems.append(at.field("endpoint").error(str(error)))
+    if cluster.join_token.delivery == "Disk":
+        problems.append(at.field("joinToken", "delivery").error("is Disk, which is not rendered yet"))
     secret, found = lookup.find("Secret", cluster.join_token.secret_key_ref, at.field("joinToken", "secretKeyRef"))
     problems += found
     if secret:

@@ -1,0 +1,171 @@
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from krmfn.krm import LOCAL_CONFIG, annotated, read_resource_list
+from tests.support import function, oracle, refusal, resource_list
+
+HEAD = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        "items:\n- a: 1 # one\n  b: {yes: on}\n# between\n- c: 1e3\n",
+        "items:\n# head\n- # first\n  a: 1\n-\n  b: '2'\n  # tail\n",
+        "items:\n  - a: |\n      text\n\n  -   b: x\n      c: y\n",
+        "items:\n- &a {a: *a}\n".replace("*a", "b"),
+        "items:\n- a: &x 1\n  b: *x\n- {c: 'd',\n   e: f}\n- ? k\n  : v\n",
+    ],
+)
+def test_items_come_out_byte_for_byte(items: str) -> None:
+    resources, problems = read_resource_list((HEAD + items).encode())
+    assert not problems
+    assert resources.to_yaml() == HEAD + items
+
+
+def test_json_in_json_items_out() -> None:
+    source = '{"kind": "ResourceList", "apiVersion": "config.kubernetes.io/v1", "items": [{"kind":"A"},  {"kind": "B"}], "functionConfig": {"a": 1}}'
+    resources, problems = read_resource_list(source.encode())
+    assert not problems
+    assert resources.to_yaml() == HEAD + 'items:\n- {"kind":"A"}\n- {"kind": "B"}\nfunctionConfig: {"a": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("", "must be one ResourceList, but holds 0 YAML documents"),
+        ("a: b\n", "must be one ResourceList of config.kubernetes.io/v1"),
+        (HEAD + "---\n" + HEAD, "must be one ResourceList, but holds 2 YAML documents"),
+        (HEAD.replace("v1", "v9"), "must be one ResourceList of"),
+        (HEAD + "items:\n- null\n", "items[0]: is null; must be an object"),
+        (HEAD + "items:\n- text\n", 'items[0]: is "text"; must be an object'),
+        (HEAD + "items: {}\n", "items: is a mapping; must be a list"),
+        (HEAD + "functionConfig: []\n", "functionConfig: is a list; must be an object"),
+        (HEAD + "itms: []\n", 'itms: is no field of a ResourceList (did you mean "items"?)'),
+        (HEAD + "items:\n- a: &x {b: c}\n- d: *x\n", "line 5, column 6: alias *x points out of its item"),
+        (HEAD + "items:\n- a: &x {b: c}\n- *x\n", "alias *x points out of its item"),
+        (HEAD + "items:\n- a: 1\n  a: 2\n", 'line 5, column 3: has the key "a" twice'),
+        (HEAD + "items:\n- data: {a: !x b}\n", "line 4, column 13: unknown tag !x"),
+        ("\x00", "is not YAML"),
+    ],
+)
+def test_what_is_no_resource_list(source: str, message: str) -> None:
+    assert message in refusal(function(source))
+
+
+@pytest.mark.parametrize("items", ["", "items:\n", "items: []\n", "items: ~\n"])
+def test_no_items(items: str) -> None:
+    assert read_resource_list((HEAD + items).encode())[0].to_yaml() == HEAD + "items: []\n"
+
+
+MARK = 'config.kubernetes.io/local-config: "true"'
+FLOW_MARK = '"config.kubernetes.io/local-config": "true"'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("metadata:\n  name: a\n", "metadata:\n  annotations: {" + MARK + "}\n  name: a\n"),
+        ("metadata: {name: a}\n", 'metadata: {"annotations": {' + FLOW_MARK + "}, name: a}\n"),
+        ("metadata:\n  annotations:\n    b: c # d\n", "metadata:\n  annotations:\n    " + MARK + "\n    b: c # d\n"),
+        ("metadata:\n  annotations:\n    # b's\n    b: c\n", "metadata:\n  annotations:\n    " + MARK + "\n    # b's\n    b: c\n"),
+        ("metadata:\n  annotations: {}\n", "metadata:\n  annotations: {" + FLOW_MARK + "}\n"),
+        ("metadata:\n  annotations: {b: c}\n", "metadata:\n  annotations: {" + FLOW_MARK + ", b: c}\n"),
+        ("metadata:\n  annotations:\n  name: a\n", "metadata:\n  annotations: {" + FLOW_MARK + "}\n  name: a\n"),
+        ("metadata:\n  name: a\n  annotations: null # none\n", "metadata:\n  name: a\n  annotations: {" + FLOW_MARK + "} # none\n"),
+        ("metadata:\n  annotations: &x\n    b: c\n", "metadata:\n  annotations: &x\n    " + MARK + "\n    b: c\n"),
+        ('? metadata\n: name: "a"\n', "? metadata\n: annotations: {" + MARK + '}\n  name: "a"\n'),
+    ],
+)
+def test_the_mark_is_one_line_and_nothing_else(before: str, after: str) -> None:
+    for lead in ("", "  "):
+        text = (
+            HEAD + "items:\n" + "".join(f"{lead}{'- ' if index == 0 else '  '}{line}\n" for index, line in enumerate(before.splitlines()))
+        )
+        resources, problems = read_resource_list(text.encode())
+        assert not problems
+        marked = annotated(resources.items[0], LOCAL_CONFIG, "true")
+        if "&x" not in before:
+            assert marked == "".join(f"{lead}{'- ' if index == 0 else '  '}{line}\n" for index, line in enumerate(after.splitlines()))
+        assert yaml.safe_load(marked)[0]["metadata"]["annotations"][LOCAL_CONFIG] == "true"
+        assert len(marked.splitlines()) - len(resources.items[0].text.splitlines()) in (0, 1)
+
+
+def test_annotations_from_elsewhere_can_not_be_marked() -> None:
+    text = HEAD + "items:\n- a: &x {b: c}\n  metadata:\n    annotations: *x\n"
+    resources, _ = read_resource_list(text.encode())
+    with pytest.raises(ValueError, match="alias"):
+        annotated(resources.items[0], LOCAL_CONFIG, "true")
+
+
+names = st.text("abcdefghij-_./:#é \t\"'", min_size=1, max_size=8)
+scalars = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.integers() | st.booleans() | st.none()
+anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=10)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.dictionaries(names, anything, min_size=1, max_size=4), min_size=1, max_size=4), st.booleans(), st.integers(1, 9))
+def test_any_foreign_item_passes_untouched(items: list[dict[str, Any]], flow: bool, indent: int) -> None:
+    body = yaml.safe_dump({"items": items}, allow_unicode=True, default_flow_style=flow, indent=indent, sort_keys=False)
+    whole = {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": items}
+    source = yaml.safe_dump(whole, allow_unicode=True, default_flow_style=True) if flow else HEAD + body
+    resources, problems = read_resource_list(source.encode())
+    assert not problems, problems
+    again, problems = read_resource_list(resources.to_yaml().encode())
+    assert not problems
+    assert [item.data for item in again.items] == [item.data for item in resources.items]
+    if not flow:
+        assert resources.to_yaml() == source
+
+
+def test_kustomize_reads_the_same_scalars_before_and_after() -> None:
+    scalars = [
+        "yes",
+        "on",
+        "n",
+        "TRUE",
+        "1e3",
+        "012",
+        "0o14",
+        "0b11",
+        "0x1F",
+        "1_000",
+        "08",
+        "010.5",
+        "1:30",
+        "2001-01-01",
+        "1.0",
+        "~",
+        "null",
+    ]
+    scalars += [
+        "'yes'",
+        '"1e3"',
+        "'012'",
+        "|-\n      a\n      b",
+        ">-\n      a\n      b",
+        "!!str 1",
+        "a  # b",
+        "'#'",
+        "1e400",
+        ".5",
+        "-0",
+        "+1",
+        "0x",
+        "é",
+    ]
+    foreign = "".join(f"    k{index}: {text}\n" for index, text in enumerate(scalars))
+    source = yaml.safe_dump(resource_list()) + f"- apiVersion: v1\n  kind: ConfigMap\n  metadata: {{name: foreign}}\n  data:\n{foreign}"
+    source = source.replace("kind: ResourceList\n", "")
+    head, _, items = source.partition("items:\n")
+    done = function(f"{head}kind: ResourceList\nitems:\n{items}")
+    assert done.code == 0, done.stderr
+    assert foreign in done.stdout
+    before, after = oracle(
+        "yaml", [f"data:\n{foreign}", "data:\n" + done.stdout.split("  data:\n")[1].split("- apiVersion")[0].partition("functionConfig")[0]]
+    )
+    assert before["kyaml"] == after["kyaml"]
