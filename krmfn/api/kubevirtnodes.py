@@ -63,8 +63,8 @@ class VirtualCluster(Model):
 class OutputAnnotations(Model):
     """Annotations that are added to what comes out."""
 
-    virtual_machine: Annotations = {}
-    secret: Annotations = {}
+    virtual_machine: Annotations = Field(default_factory=dict)
+    secret: Annotations = Field(default_factory=dict)
 
 
 class KubeVirtNodesSpec(Model):
@@ -76,9 +76,9 @@ class KubeVirtNodesSpec(Model):
     on_ambiguous_node_type: Literal["Cheapest", "Fail"] = "Cheapest"
     allow_claim_templates: bool = False
     unknown_fields: Literal["Error", "Warn"] = "Error"
-    annotations: OutputAnnotations = OutputAnnotations()
-    accept_warnings: list[Filled] = []
-    resources: list[Raw] = []
+    annotations: OutputAnnotations = Field(default_factory=lambda: OutputAnnotations())
+    accept_warnings: list[Filled] = Field(default_factory=list)
+    resources: list[Raw] = Field(default_factory=list)
 
 
 class KubeVirtNodes(Model):

@@ -26,7 +26,7 @@ class Requirement(Model):
 
     key: Filled
     operator: Text
-    values: list[Text] = []
+    values: list[Text] = Field(default_factory=list)
 
 
 class Power(Model):
@@ -44,16 +44,16 @@ class NodeClaimSpec(Model):
     provider_ref: Filled
     type_ref: Filled | None = None
     environment_ref: Filled | None = None
-    properties: dict[Filled, Text] = {}
+    properties: dict[Filled, Text] = Field(default_factory=dict)
     v_cluster_ref: Filled | None = None
     control_plane: bool = False
-    taints: list[Taint] = []
-    startup_taints: list[Taint] = []
-    kubelet_args: KubeletArguments = {}
+    taints: list[Taint] = Field(default_factory=list)
+    startup_taints: list[Taint] = Field(default_factory=list)
+    kubelet_args: KubeletArguments = Field(default_factory=dict)
     profile_ref: Filled | None = None
-    desired_capacity: dict[Filled, Amount] = {}
-    requirements: list[Requirement] = []
-    power: Power = Power()
+    desired_capacity: dict[Filled, Amount] = Field(default_factory=dict)
+    requirements: list[Requirement] = Field(default_factory=list)
+    power: Power = Field(default_factory=lambda: Power())
 
 
 class NodeClaim(Model):

@@ -46,14 +46,14 @@ class Deploy(Model):
 class Overhead(Model):
     """What a node keeps for itself."""
 
-    kube_reserved: dict[Filled, Amount] = {}
+    kube_reserved: dict[Filled, Amount] = Field(default_factory=dict)
 
 
 class TypeMetadata(Model):
     """Labels and annotations of the Platform's NodeType object; no virtual machine gets them."""
 
-    labels: Labels = {}
-    annotations: Annotations = {}
+    labels: Labels = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
 
 
 class NodeType(Model):
@@ -61,10 +61,10 @@ class NodeType(Model):
 
     name: Annotated[Text, grammar(_type_name)]
     display_name: Text = ""
-    metadata: TypeMetadata = TypeMetadata()
+    metadata: TypeMetadata = Field(default_factory=lambda: TypeMetadata())
     provider_ref: Text | None = None
-    properties: dict[Filled, Text] = {}
-    resources: dict[Filled, Amount] = {}
+    properties: dict[Filled, Text] = Field(default_factory=dict)
+    resources: dict[Filled, Amount] = Field(default_factory=dict)
     overhead: Overhead | None = None
     cost: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     max_capacity: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
@@ -86,7 +86,7 @@ class NodeProviderSpec(Model):
     """What a provider offers; exactly one kind of provider is set."""
 
     display_name: Text = ""
-    properties: dict[Filled, Text] = {}
+    properties: dict[Filled, Text] = Field(default_factory=dict)
     kube_virt: KubeVirt | None = None
     bcm: Raw | None = None
     terraform: Raw | None = None

@@ -37,7 +37,7 @@ def user_data(node: str, join: Join, kubelet_arguments: Iterable[str] = ()) -> s
     files = [_file("/run/krmfn/settings", lines), _file("/run/krmfn/token", f"{join.token}\n")]
     if join.pem:
         files.append(_file("/run/krmfn/ca.crt", join.pem))
-    return f"#cloud-config\nhostname: {scalar(node)}\nbootcmd:\n- |\n{_indented(_head() + ''.join(files) + _tail())}"
+    return f"#cloud-config\nhostname: {scalar(node)}\nbootcmd:\n- |\n{_head()}{_indented(''.join(files))}{_tail()}"
 
 
 def _file(path: str, content: str) -> str:
@@ -47,14 +47,14 @@ def _file(path: str, content: str) -> str:
 @cache
 def _head() -> str:
     # In a subshell, so that neither its umask nor a failure reaches the user's own commands after it.
-    return (
-        "# krmfn: join the virtual cluster. At every boot; writes to /run alone.\n(\numask 077\nmkdir -p /run/krmfn /run/systemd/system\n"
-    )
+    comment = "# krmfn: join the virtual cluster. At every boot; writes to /run alone."
+    return _indented(f"{comment}\n(\numask 077\nmkdir -p /run/krmfn /run/systemd/system\n")
 
 
 @cache
 def _tail() -> str:
-    return (
+    """What is the same for every node, ready to stand in the document."""
+    return _indented(
         _file("/run/krmfn/join.sh", guest_file("join.sh"))
         + _file("/run/systemd/system/krmfn-join.service", guest_file("krmfn-join.service"))
         + "systemctl daemon-reload\nsystemctl start --no-block krmfn-join.service\n"

@@ -1,0 +1,66 @@
+"""krmfn under the real kustomize: what strings mean, how errors show."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support import CLAIM, CONFIG, PROVIDER, SECRET, TOKEN, changed, kustomize, machines
+
+LABELS = [
+    "yes", "Yes", "no", "on", "OFF", "y", "N", "true", "True", "FALSE", "null", "Null", "NULL", "nan", "inf", "1", "0", "007", "012", "0o14", "0x1F", "0b11",
+    "1_000", "1e3", "1E3", "1e400", "1.0", "1.50", "2001-01-01", "12345678901234567890", "0123456789abcdef", "1-2", "a.b_c-d", "", "08", "5Gi", "0.1.2", "e3",
+]  # fmt: skip
+
+
+def kustomization(folder: Path, *items: object, config: object = CONFIG) -> Path:
+    (folder / "items.yaml").write_text("---\n".join(yaml.safe_dump(item) for item in items))
+    function = {"config.kubernetes.io/function": "exec:\n  path: krmfn\n"}
+    (folder / "config.yaml").write_text(
+        yaml.safe_dump({**json.loads(json.dumps(config)), "metadata": {"name": "nodes", "annotations": function}})
+    )
+    (folder / "kustomization.yaml").write_text("resources: [items.yaml]\ntransformers: [config.yaml]\n")
+    return folder
+
+
+def test_labels_mean_the_same_before_and_after(tmp_path: Path) -> None:
+    labels = {f"example.com/l{index}": value for index, value in enumerate(LABELS)}
+    provider = PROVIDER
+    for at in ("metadata", "spec.template.metadata"):
+        provider = changed(provider, f"spec.kubeVirt.virtualMachineTemplate.{at}.labels", labels)
+    provider = changed(provider, "spec.kubeVirt.virtualMachineTemplate.metadata.annotations", labels)
+    built = kustomize(kustomization(tmp_path, provider, CLAIM, SECRET))
+    assert built.returncode == 0, built.stderr
+    [machine] = machines(built.stdout)
+    for found in (machine["metadata"]["labels"], machine["metadata"]["annotations"], machine["spec"]["template"]["metadata"]["labels"]):
+        assert {key: value for key, value in found.items() if key in labels} == labels
+
+
+@pytest.mark.parametrize("scalar", ["yes", "0o14", "1:30", "y", "on", "1e400"])
+def test_plain_scalars_that_kustomize_takes_for_text_stay_text(tmp_path: Path, scalar: str) -> None:
+    provider = changed(PROVIDER, "spec.kubeVirt.virtualMachineTemplate.metadata.annotations", {"a": "SCALAR"})
+    folder = kustomization(tmp_path, provider, CLAIM, SECRET)
+    items = folder / "items.yaml"
+    items.write_text(items.read_text().replace("SCALAR", scalar))
+    built = kustomize(folder)
+    if scalar == "0o14":
+        assert "metadata.annotations.a: is 12; must be text in quotes" in built.stderr
+    else:
+        assert machines(built.stdout)[0]["metadata"]["annotations"]["a"] == scalar
+
+
+def test_an_error_fails_the_build_and_is_shown(tmp_path: Path) -> None:
+    built = kustomize(kustomization(tmp_path, PROVIDER, changed(CLAIM, "spec.typeRef", "x"), SECRET))
+    assert built.returncode != 0
+    assert built.stdout == ""
+    assert 'error: NodeClaim p-default/node-1: spec.typeRef: is "x"; the provider has small' in built.stderr
+    assert TOKEN not in built.stderr
+
+
+def test_a_foreign_object_passes_and_a_secret_of_the_token_does_not(tmp_path: Path) -> None:
+    foreign = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "foreign"}, "data": {"a": "1e3", "b": "yes"}}
+    built = kustomize(kustomization(tmp_path, PROVIDER, CLAIM, SECRET, foreign))
+    found = {value["metadata"]["name"]: value for value in yaml.safe_load_all(built.stdout)}
+    assert set(found) == {"foreign", "node-1", "node-1-cloud-init"}
+    assert found["foreign"] == foreign

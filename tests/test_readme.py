@@ -1,0 +1,60 @@
+"""The README's commands work, its output is what comes out, and it names every field."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from krmfn.api.common import Model
+from krmfn.api.kubevirtnodes import CertificateAuthority, ConfigMapData, KubeVirtNodesSpec, VirtualCluster
+from tests.support import CERTIFICATE, FIXTURES, ROOT, TOKEN, TOOLS, function, machines, resource_list
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
+BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+# `make` is what runs this test.
+RUN = [command for command in COMMANDS if not command.startswith("make ")]
+
+
+@pytest.mark.parametrize("command", RUN)
+def test_commands_work(command: str) -> None:
+    path = f"{Path(sys.executable).parent}:{TOOLS}:{os.environ['PATH']}"
+    done = subprocess.run(
+        command, shell=True, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert machines(done.stdout)
+
+
+def test_targets_of_make_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for command in COMMANDS:
+        if command.startswith("make "):
+            target = command.split()[1].replace(".venv", "$(VENV)")
+            assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE)
+
+
+def test_what_is_shown_is_what_comes_out() -> None:
+    assert BLOCKS[0] == (FIXTURES / "minimal" / "claims.yaml").read_text()
+    assert BLOCKS[1] == (FIXTURES / "minimal" / "expected.yaml").read_text().partition("---\n")[2]
+    assert BLOCKS[2].partition("\n")[2] == (FIXTURES / "minimal" / "kustomization.yaml").read_text().partition("\n")[2]
+
+
+def test_the_shown_config_works() -> None:
+    provider, claim = (yaml.safe_load((FIXTURES / "minimal" / name).read_text()) for name in ("provider.yaml", "claims.yaml"))
+    secret: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tenant-1-join", "namespace": "vcluster-platform"}}
+    secret["stringData"] = {"token": TOKEN, "ca.crt": CERTIFICATE}
+    done = function(resource_list(provider, claim, secret, config=yaml.safe_load(BLOCKS[3])))
+    assert done.code == 0, done.stderr
+
+
+@pytest.mark.parametrize("model", [KubeVirtNodesSpec, VirtualCluster, CertificateAuthority, ConfigMapData])
+def test_every_field_of_the_config_is_explained(model: type[Model]) -> None:
+    table = README.partition("## The config")[2].partition("## NodeProvider")[0]
+    for field in model.model_fields.values():
+        assert re.search(rf"^\|.*[`.]{field.alias}\b", table, re.MULTILINE), field.alias
