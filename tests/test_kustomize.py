@@ -15,7 +15,7 @@ LABELS = [
 
 
 def kustomization(folder: Path, *items: object, config: object = CONFIG) -> Path:
-    (folder / "items.yaml").write_text("---\n".join(yaml.safe_dump(item) for item in items))
+    (folder / "items.yaml").write_text("\n---\n".join(json.dumps(item) for item in items))
     function = {"config.kubernetes.io/function": "exec:\n  path: krmfn\n"}
     (folder / "config.yaml").write_text(
         yaml.safe_dump({**json.loads(json.dumps(config)), "metadata": {"name": "nodes", "annotations": function}})
@@ -42,7 +42,7 @@ def test_plain_scalars_that_kustomize_takes_for_text_stay_text(tmp_path: Path, s
     provider = changed(PROVIDER, "spec.kubeVirt.virtualMachineTemplate.metadata.annotations", {"a": "SCALAR"})
     folder = kustomization(tmp_path, provider, CLAIM, SECRET)
     items = folder / "items.yaml"
-    items.write_text(items.read_text().replace("SCALAR", scalar))
+    items.write_text(items.read_text().replace('"SCALAR"', scalar))
     built = kustomize(folder)
     if scalar == "0o14":
         assert "metadata.annotations.a: is 12; must be text in quotes" in built.stderr
