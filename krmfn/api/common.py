@@ -17,7 +17,9 @@ from krmfn.yamlio import Timestamp
 class Model(BaseModel):
     """A mapping that users write: unknown fields are errors, nothing is coerced, null means absent."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, hide_input_in_errors=True, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -157,6 +159,3 @@ def _inner(annotation: Any) -> Any:
         if found := _inner(argument):
             return found
     return None
-
-
-Metadata.model_rebuild()
