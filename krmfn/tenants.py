@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+from krmfn import pools
 from krmfn.api.kubevirtnodes import KPT_INLINE, Config, VirtualCluster, flat_problem
-from krmfn.api.nodeclaim import NodeClaim
 from krmfn.guest.credentials import Join, Lookup, read_join
 from krmfn.krm import Item
-from krmfn.problems import Place, Problem, nearest, show
+from krmfn.pools import Request
+from krmfn.problems import Place, Problem, nearest, path_text, show
 
 
 @dataclass(slots=True)
@@ -20,16 +22,17 @@ class Tenant:
     at: Place
     join: Join | None = None
     claims: int = 0
+    told: bool = False
 
 
 @dataclass(slots=True)
 class Tenants:
-    """The virtual clusters of a config, read; `secrets` are the tokens' Secrets, which are consumed."""
+    """The virtual clusters of a config, read; `consumed` are the tokens' Secrets and the labelled ConfigMaps."""
 
     config: Config
     at: Place
     all: list[Tenant] = field(default_factory=list)
-    secrets: list[Item] = field(default_factory=list)
+    consumed: list[Item] = field(default_factory=list)
 
     @property
     def owner(self) -> str:
@@ -52,28 +55,72 @@ class Tenants:
             join, secret, problems = read_join(spec, lookup, place)
             yield from (self.problem(problem) for problem in problems)
             if secret:
-                self.secrets.append(secret)
+                self.consumed.append(secret)
             self.all.append(Tenant(spec, place, join))
 
     def problem(self, problem: Problem) -> Problem:
         """A problem of a virtual cluster, at the key of the form that the config has."""
         return flat_problem(problem, self.at) if self.config.flat else problem
 
-    def of(self, claim: NodeClaim) -> Tenant | None:
-        """The virtual cluster that a claim names."""
+    def named(self, name: str | None, namespace: str | None) -> Tenant | None:
+        """The virtual cluster of a name, whose claims may stand in this namespace (None: in any)."""
         for tenant in self.all:
-            fits = tenant.spec.namespace is None or claim.metadata.namespace in (None, tenant.spec.namespace)
-            if tenant.spec.name == claim.spec.v_cluster_ref and fits:
+            if tenant.spec.name == name and (tenant.spec.namespace is None or namespace in (None, tenant.spec.namespace)):
                 return tenant
         return None
 
-    def unknown(self, claim: NodeClaim, at: Place) -> Problem:
-        """The error of a claim that names none of them; `at` is the place of its spec."""
-        if claim.spec.v_cluster_ref is None:
+    def of(self, request: Request) -> Tenant | None:
+        """The virtual cluster that a request is for."""
+        return self.named(request.asked.virtual_cluster, request.namespace)
+
+    def unknown(self, request: Request) -> Problem:
+        """The error of a request that is for none of them."""
+        at, name = request.asked.at, request.asked.virtual_cluster
+        if name is None:
             return at.field("vClusterRef").error("is required: the virtual cluster that the node joins")
+        return at.field("vClusterRef").error(f"is {show(name)}; {self.listed(name)}")
+
+    def listed(self, name: str) -> str:
+        """The virtual clusters of the config, for a message about one that is not among them."""
         known = [tenant.spec.name + (f" (claims in {tenant.spec.namespace})" if tenant.spec.namespace else "") for tenant in self.all]
-        guess = nearest(claim.spec.v_cluster_ref, (tenant.spec.name for tenant in self.all))
-        return at.field("vClusterRef").error(f"is {show(claim.spec.v_cluster_ref)}; the config lists {', '.join(sorted(known))}{guess}")
+        return f"the config lists {', '.join(sorted(known))}{nearest(name, (tenant.spec.name for tenant in self.all))}"
+
+    def pool_requests(self, maps: list[Item], problem: Callable[..., None]) -> list[Request]:
+        """The requests of all static pools: from the config's inline values and from the labelled ConfigMaps."""
+        found: list[Request] = []
+        sources: dict[int, Place] = {}
+        for tenant in self.all:
+            if tenant.spec.values is not None:
+                at = sources[id(tenant)] = tenant.at.field("values")
+                found += self.pools(tenant.spec.values, tenant, tenant.spec.namespace, at, problem)
+        for item in sorted(maps, key=lambda item: (item.namespace, item.name)):
+            label = item.labels[pools.LABEL]
+            at = item.place.field("metadata", "labels", pools.LABEL)
+            if not isinstance(label, str) or not label:
+                problem(at.error("must name a virtual cluster"))
+                continue
+            owner = self.named(label, item.namespace or None) or self.named(label, None)
+            if owner is None:
+                if not self.config.flat:
+                    problem(at.error(f"is {show(label)}; {self.listed(label)}"))
+                continue
+            self.consumed.append(item)
+            values, at, wrong = pools.values_of(item)
+            problem(*wrong)
+            if id(owner) in sources:
+                other = sources[id(owner)]
+                text = f"is a second vcluster.yaml of {label}; the first is {other.origin.resource}, {path_text(other.path)}"
+                problem(at.error(text + (f" in {other.origin.file}" if other.origin.file else "")))
+            elif not wrong:
+                found += self.pools(values, owner, owner.spec.namespace or item.namespace or None, at, problem)
+            sources[id(owner)] = at
+        return found
+
+    def pools(self, values: Any, tenant: Tenant, namespace: str | None, at: Place, problem: Callable[..., None]) -> list[Request]:
+        """The requests of one vcluster.yaml."""
+        found, problems = pools.requests(values, tenant.spec.name, namespace, at)
+        problem(*problems)
+        return found
 
     def check(self) -> Iterator[Problem]:
         """Once the claims are counted: a virtual cluster that lost all of them would lose its machines at the next prune."""

@@ -42,7 +42,7 @@ def test_capacity_is_checked_and_moves_no_claim() -> None:
                 claim("n", providerRef="a", typeRef="b.c"),
                 SECRET,
             ],
-            "has the full name a.b.c, as a type of provider",
+            "has the full name a.b.c, as one of provider a has",
         ),
         ([changed(PROVIDER, "spec", {"terraform": {}}), CLAIM, SECRET], 'spec.providerRef: is "edge", which is no KubeVirt provider'),
         ([PROVIDER, SECRET], "virtual cluster tenant-1 has no claim"),

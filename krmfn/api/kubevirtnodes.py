@@ -154,8 +154,6 @@ def _checked(spec: KubeVirtNodesSpec, at: Place) -> Iterator[Problem]:
         # Projects may have virtual clusters of one name: the namespace of their claims tells them apart.
         if any(cluster.name == other.name and cluster.namespace in (None, other.namespace) for other in spec.virtual_clusters[:index]):
             yield where.field("name").error(f'is "{cluster.name}" a second time; give each a namespace, or another name')
-        if cluster.values is not None:
-            yield where.field("values").error("is not rendered yet")
         if cluster.certificate_authority:
             yield from _one_authority(cluster.certificate_authority, where.field("certificateAuthority"))
 

@@ -23,8 +23,8 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 OURS = "krmfn.dev/"
 CLOUD_INIT = "cloudinit"
 _CLOUD_INIT_VOLUMES = ("cloudInitNoCloud", "cloudInitConfigDrive")
-_DOMAIN = ("spec", "template", "spec", "domain")
-_RESOURCES = (*_DOMAIN, "resources")
+DOMAIN = ("spec", "template", "spec", "domain")
+_RESOURCES = (*DOMAIN, "resources")
 
 
 @dataclass(slots=True)
@@ -86,29 +86,6 @@ def prototype(kubevirt: KubeVirt, index: int, at: Place) -> tuple[Prototype, lis
     if "runStrategy" not in vm["spec"] and "running" not in vm["spec"]:
         vm["spec"] = {"runStrategy": "Always", **vm["spec"]}
     return Prototype(vm, taints), problems
-
-
-def discover(vm: Map) -> dict[str, Quantity | None]:
-    """The CPU and memory of a prototype's guest, None where its template tells none: `domain`, else requests, else limits."""
-    domain = get(vm, _DOMAIN) or {}
-    resources = domain.get("resources") or {}
-    listed = [resources.get(kind) or {} for kind in ("requests", "limits")]
-
-    def first(name: str, own: Quantity | None) -> Quantity | None:
-        amounts = (Quantity.parse(amounts[name]) for amounts in listed if name in amounts)
-        return own or next(amounts, None)
-
-    topology = [domain.get("cpu", {}).get(key) for key in ("cores", "sockets", "threads")]
-    topology = [count for count in topology if type(count) is int and count > 0]
-    cpu = Quantity.parse(math.prod(topology)) if topology else None
-    guest = domain.get("memory", {}).get("guest")
-    return {"cpu": first("cpu", cpu), "memory": first("memory", Quantity.parse(guest) if guest else None)}
-
-
-MEMORY_PATHS = (
-    "spec.template.spec.domain.memory.guest",
-    *(f"spec.template.spec.domain.resources.{kind}.memory" for kind in ("requests", "limits")),
-)
 
 
 def get(value: Any, path: Path) -> Any:
@@ -185,12 +162,12 @@ _MAPPINGS: tuple[Path, ...] = (
     ("metadata",), ("metadata", "labels"), ("metadata", "annotations"),
     ("spec",), ("spec", "template"), ("spec", "template", "metadata"),
     ("spec", "template", "metadata", "labels"), ("spec", "template", "metadata", "annotations"),
-    ("spec", "template", "spec"), _DOMAIN, (*_DOMAIN, "cpu"), (*_DOMAIN, "memory"), (*_DOMAIN, "devices"),
+    ("spec", "template", "spec"), DOMAIN, (*DOMAIN, "cpu"), (*DOMAIN, "memory"), (*DOMAIN, "devices"),
     _RESOURCES, (*_RESOURCES, "requests"), (*_RESOURCES, "limits"),
 )  # fmt: skip
-_REQUIRED: tuple[Path, ...] = (("spec",), ("spec", "template"), ("spec", "template", "spec"), _DOMAIN)
+_REQUIRED: tuple[Path, ...] = (("spec",), ("spec", "template"), ("spec", "template", "spec"), DOMAIN)
 VOLUMES: Path = ("spec", "template", "spec", "volumes")
-DISKS: Path = (*_DOMAIN, "devices", "disks")
+DISKS: Path = (*DOMAIN, "devices", "disks")
 DATA_VOLUMES: Path = ("spec", "dataVolumeTemplates")
 
 
