@@ -94,6 +94,7 @@ class _Run:
         self.requests: list[Request] = []
         self.tenants = Tenants(config, at)
         self.machines: dict[Group, Machine] = {}
+        self.complete = True
 
     def problem(self, *problems: Problem) -> None:
         """Note what is wrong."""
@@ -112,6 +113,7 @@ class _Run:
         self.result.consumed += self.tenants.consumed
         self.output = replace(self.output, owner=self.tenants.owner)
         self.result.owner = self.output.owner
+        self.complete = not errors(self.result.problems)
 
     def of_kind(self, kind: str) -> Iterator[Item]:
         """The Platform's objects of a kind; Karpenter, for one, has NodeClaims too."""
@@ -205,6 +207,8 @@ class _Run:
             if tenant is None and not self.config.flat:
                 self.problem(self.tenants.unknown(request))
             if provider.usable:
+                if asked.pool:
+                    self.problem(*nodetypes.property_problems(asked.properties, asked.at.field("properties")))
                 offer, problems = nodetypes.choose(asked, provider.offers, self.config.spec.on_ambiguous_node_type == "Fail")
                 self.problem(*problems)
                 return offer
@@ -223,7 +227,7 @@ class _Run:
 
     def check(self, several_clusters: bool) -> None:
         """Check what no claim alone can tell: lost claims, clusters, capacity."""
-        self.problem(*self.tenants.check())
+        self.problem(*self.tenants.check(self.complete))
         self.result.nothing = not self.result.claims and not any(tenant.spec.allow_no_nodes for tenant in self.tenants.all)
         clusters = {self.cluster(claim) for claim in self.result.claims}
         if len(clusters) > 1 and not several_clusters:

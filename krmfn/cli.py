@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
+from typing import NoReturn
 
 import click
 
 from krmfn import __version__, files
-from krmfn.function import USAGE
+from krmfn.function import USAGE, Reply
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,7 +31,23 @@ def cli(context: click.Context) -> None:
 @click.option("--all", "everything", is_flag=True, help="Print the other manifests among the files too.")
 def render(paths: tuple[str, ...], config: str | None, everything: bool) -> None:
     """Print the virtual machines and Secrets that the files under PATH… declare (this folder; `-` for standard input)."""
-    reply = files.render(list(paths) or ["."], config, everything)
+    _end(files.render(list(paths) or ["."], config, everything))
+
+
+@cli.command()
+@click.argument("paths", nargs=-1)
+@click.option("--config", metavar="FILE", help="The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form of the plan.")
+def plan(paths: tuple[str, ...], config: str | None, output: str) -> None:
+    """Show node types, claims and totals of what the files under PATH… declare (this folder; `-` for standard input)."""
+    from krmfn import plan as tables
+
+    bold = output == "text" and sys.stdout.isatty()
+    shown = tables.as_json if output == "json" else partial(tables.as_text, bold=bold)
+    _end(files.answer(list(paths) or ["."], config, lambda items, built: shown(built), several_clusters=True))
+
+
+def _end(reply: Reply) -> NoReturn:
     sys.stderr.write(reply.stderr)
     sys.stdout.write(reply.stdout)
     sys.exit(reply.code)

@@ -22,22 +22,31 @@ STDIN = "-"
 
 def render(paths: list[str], config_file: str | None = None, everything: bool = False) -> Reply:
     """What krmfn makes of the files, as manifests; with `everything`, the foreign manifests among them first."""
+
+    def manifests(items: list[Item], built: Build) -> str:
+        texts = [made.text for made in built.objects]
+        if everything:
+            texts = [yamlio.dump(item.data) for item in foreign(items, built)] + texts
+        return "---\n".join(texts)
+
+    return answer(paths, config_file, manifests)
+
+
+def answer(paths: list[str], config_file: str | None, printed: Callable[[list[Item], Build], str], several_clusters: bool = False) -> Reply:
+    """Build what the files declare, and answer with what `printed` makes of it, or with what is wrong."""
     items, problems = read_paths(paths)
     config, at, wrong = _config(items, config_file)
     problems += wrong
     if config is None or errors(problems):
         return Reply("", report(problems), PROBLEMS)
-    built = build([*items, *_inline(config, at)], config, at)
+    built = build([*items, *_inline(config, at)], config, at, several_clusters=several_clusters)
     problems += built.problems
     problems += ownership.conflicts(items, built)
     if errors(problems):
         return Reply("", report(problems), PROBLEMS)
     if built.nothing:
         return Reply("", report([*problems, at.error("there is nothing to render: no claim of this config's KubeVirt cluster")]), NOTHING)
-    texts = [made.text for made in built.objects]
-    if everything:
-        texts = [yamlio.dump(item.data) for item in foreign(items, built)] + texts
-    return Reply("---\n".join(texts), report(problems), DONE)
+    return Reply(printed(items, built), report(problems), DONE)
 
 
 def foreign(items: list[Item], built: Build) -> list[Item]:

@@ -54,6 +54,10 @@ class Quantity:
                 return f"{scaled}{suffix}"
         raise AssertionError("rounded to 1n when it was read")
 
+    def __add__(self, other: Quantity) -> Quantity:
+        """The sum, in the form of the first, as apimachinery's Add has it."""
+        return Quantity(self.value + other.value, self.form)
+
     def __eq__(self, other: object) -> bool:
         """Amounts are equal whatever they are written with: `4Gi` = `4096Mi`."""
         return isinstance(other, Quantity) and self.value == other.value

@@ -2,9 +2,10 @@ module krmfn.dev/oracles/vcluster
 
 go 1.26
 
-require github.com/loft-sh/vcluster v0.30.0
-
-require k8s.io/klog/v2 v2.130.1
+require (
+	github.com/loft-sh/vcluster v0.30.0
+	k8s.io/klog/v2 v2.130.1
+)
 
 require (
 	cel.dev/expr v0.24.0 // indirect

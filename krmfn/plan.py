@@ -1,0 +1,162 @@
+"""`krmfn plan`: the tables that the Platform prints of node types and node claims, and what the machines add up to.
+
+The JSON form (`-o json`), quantities as canonical strings, null for no limit, no namespace and no pool:
+`nodeTypes` [{name, fullName, provider, cluster, available, total, cost, resources, phase}],
+`claims` [{namespace, name, status, virtualCluster, nodeType, provider, pool, machine: {cluster, namespace, name}}],
+`totals` [{cluster, namespace, virtualMachines, resources}].
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from krmfn.build import Build, Claim
+from krmfn.kubevirt.template import DATA_VOLUMES, Prototype, get
+from krmfn.nodetypes import Offer
+from krmfn.quantity import Quantity
+
+WIDTH = 100
+_NARROW = 12
+STORAGE = "storage"
+
+
+def node_types(built: Build) -> list[dict[str, Any]]:
+    """The node types with what is left of them."""
+    claimed = Counter(claim.offer.full_name for claim in built.claims)
+    return [
+        {
+            "name": offer.name,
+            "fullName": offer.full_name,
+            "provider": offer.provider.metadata.name,
+            "cluster": _cluster(offer),
+            "available": offer.node_type.max_capacity - claimed[offer.full_name] if offer.node_type.max_capacity else None,
+            "total": offer.node_type.max_capacity or None,
+            "cost": offer.cost,
+            "resources": {name: str(amount) for name, amount in sorted(offer.resources.items())},
+            "phase": "Available",
+        }
+        for offer in built.node_types
+    ]
+
+
+def claims(built: Build) -> list[dict[str, Any]]:
+    """The claims with what they become."""
+    return [
+        {
+            "namespace": claim.request.namespace,
+            "name": claim.name,
+            "status": "Off" if claim.request.asked.off else "Rendered",
+            "virtualCluster": claim.tenant.spec.name,
+            "nodeType": claim.offer.name,
+            "provider": claim.offer.provider.metadata.name,
+            "pool": claim.request.asked.pool or None,
+            "machine": {"cluster": _cluster(claim.offer), "namespace": claim.namespace, "name": claim.name},
+        }
+        for claim in built.claims
+    ]
+
+
+def totals(built: Build) -> list[dict[str, Any]]:
+    """What the machines ask of each cluster and namespace; one that is switched off counts, since it can be switched on."""
+    sums: dict[tuple[str, str], dict[str, Quantity]] = defaultdict(dict)
+    count: Counter[tuple[str, str]] = Counter()
+    sizes: dict[str, dict[str, Quantity]] = {}
+    for claim in built.claims:
+        key = (_cluster(claim.offer), claim.namespace)
+        count[key] += 1
+        if claim.offer.full_name not in sizes:
+            sizes[claim.offer.full_name] = _size(claim, built.prototypes[claim.offer.full_name])
+        for name, amount in sizes[claim.offer.full_name].items():
+            sums[key][name] = sums[key][name] + amount if name in sums[key] else amount
+    return [
+        {
+            "cluster": cluster,
+            "namespace": namespace,
+            "virtualMachines": count[cluster, namespace],
+            "resources": {name: str(amount) for name, amount in sorted(sums[cluster, namespace].items())},
+        }
+        for cluster, namespace in sorted(count)
+    ]
+
+
+def as_json(built: Build) -> str:
+    """The plan for programs."""
+    document = {"nodeTypes": node_types(built), "claims": claims(built), "totals": totals(built)}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_text(built: Build, bold: bool = False) -> str:
+    """The plan for people: three tables of at most 100 columns, their heads bold on a terminal."""
+    types = [["NAME", "AVAILABLE", "TOTAL", "PROVIDER", "COST", "PHASE"]]
+    for row in node_types(built):
+        types.append([row["name"], _count(row["available"]), _count(row["total"]), row["provider"], str(row["cost"]), row["phase"]])
+    rows = [["NAMESPACE", "NAME", "STATUS", "VCLUSTER", "NODETYPE", "VM"]]
+    for row in claims(built):
+        machine = f"{row['machine']['namespace']}/{row['machine']['name']}"
+        rows.append([row["namespace"] or "-", row["name"], row["status"], row["virtualCluster"], row["nodeType"], machine])
+    sums = [["CLUSTER", "NAMESPACE", "VMS", "CPU", "MEMORY", "STORAGE", "OTHER"]]
+    for row in totals(built):
+        amounts = [row["resources"].get(name, "-") for name in ("cpu", "memory", STORAGE)]
+        sums.append([row["cluster"], row["namespace"], str(row["virtualMachines"]), *amounts, _rest(row)])
+    # A claim's machine has its name: there the last column gives way first.
+    return "\n".join([table(types, bold), table(rows, bold, yielding=(5, 3, 4)), table(sums, bold)])
+
+
+def table(rows: list[list[str]], bold: bool = False, yielding: tuple[int, ...] = ()) -> str:
+    """Columns as kubectl prints them, three blanks apart, the head first.
+
+    Where a line would be longer than 100 columns, the `yielding` ones shrink first, to 12, and then the widest.
+    """
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    for index in yielding:
+        excess = sum(widths) + 3 * (len(widths) - 1) - WIDTH
+        widths[index] -= max(0, min(excess, widths[index] - _NARROW))
+    while sum(widths) + 3 * (len(widths) - 1) > WIDTH:
+        widths[widths.index(max(widths))] -= 1
+    lines = ["   ".join(_cell(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if bold:
+        lines[0] = f"\x1b[1m{lines[0]}\x1b[0m"
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str, width: int) -> str:
+    """The text cut in its middle: names differ at their ends."""
+    if len(text) <= width:
+        return text.ljust(width)
+    left = (width - 1) // 2
+    return f"{text[:left]}…{text[len(text) - (width - 1 - left) :]}"
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _rest(row: dict[str, Any]) -> str:
+    others = [f"{name} {amount}" for name, amount in row["resources"].items() if name not in ("cpu", "memory", STORAGE)]
+    return ", ".join(others) or "-"
+
+
+def _cluster(offer: Offer) -> str:
+    kubevirt = offer.provider.spec.kube_virt
+    return kubevirt.cluster_ref.cluster if kubevirt else ""
+
+
+def _size(claim: Claim, prototype: Prototype) -> dict[str, Quantity]:
+    """What one machine asks for: its node type's resources and the storage of its DataVolumes."""
+    storage = _sum(
+        Quantity.parse(amount)
+        for template in get(prototype.vm, DATA_VOLUMES) or ()
+        for kind in ("pvc", "storage")
+        if (amount := get(template, ("spec", kind, "resources", "requests", "storage"))) is not None
+    )
+    return claim.offer.resources | ({STORAGE: storage} if storage else {})
+
+
+def _sum(amounts: Iterable[Quantity]) -> Quantity | None:
+    total: Quantity | None = None
+    for amount in amounts:
+        total = total + amount if total else amount
+    return total
