@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,12 @@ import yaml
 
 from krmfn.api.common import Model
 from krmfn.api.kubevirtnodes import CertificateAuthority, ConfigMapData, KubeVirtNodesSpec, VirtualCluster
-from tests.support import CERTIFICATE, FIXTURES, ROOT, TOKEN, TOOLS, function, machines, resource_list
+from tests.support import CERTIFICATE, FIXTURES, ROOT, TOKEN, TOOLS, function, krmfn, machines, resource_list
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
 BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+DIFFS = re.findall(r"```diff\n(.*?)```", (ROOT / "docs" / "pools.md").read_text(), re.DOTALL)
 # `make` is what runs this test.
 RUN = [command for command in COMMANDS if not command.startswith("make ")]
 
@@ -28,7 +31,7 @@ def test_commands_work(command: str) -> None:
         command, shell=True, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert machines(done.stdout)
+    assert machines(done.stdout) if "plan" not in command else done.stdout
 
 
 def test_targets_of_make_exist() -> None:
@@ -37,6 +40,33 @@ def test_targets_of_make_exist() -> None:
         if command.startswith("make "):
             target = command.split()[1].replace(".venv", "$(VENV)")
             assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE)
+
+
+SHOWN = [
+    (page.name, command, shown)
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for command, shown in re.findall(r"```console\n\$ (krmfn plan [^\n]+)\n(.+?)```", page.read_text(), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("page", "command", "shown"), SHOWN)
+def test_plans_are_what_comes_out(page: str, command: str, shown: str) -> None:
+    assert krmfn(*command.split()[1:]).stdout == shown, page
+
+
+@pytest.mark.parametrize("quantity", [3, 1])
+def test_growth_and_shrinkage_are_what_the_page_shows(quantity: int, tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "pool", tmp_path / "pool")
+    values = tmp_path / "pool" / "vcluster.yaml"
+    values.write_text(values.read_text().replace("quantity: 2", f"quantity: {quantity}"))
+    (tmp_path / "pool" / "expected.yaml").unlink()
+    before, after = (krmfn("plan", str(folder)).stdout.splitlines() for folder in (FIXTURES / "pool", tmp_path / "pool"))
+    changed = [line for line in unified_diff(before, after, n=0, lineterm="") if "tenant-1-" in line]
+    [page] = [block for block in DIFFS if block.splitlines()[-1].startswith("+" if quantity == 3 else "-")]
+    assert changed == [line for line in page.splitlines() if line[0] in "+-"]
+    # No byte of any other object changes.
+    old, new = (set(krmfn("render", str(folder)).stdout.split("---\n")) for folder in (FIXTURES / "pool", tmp_path / "pool"))
+    assert len(old ^ new) == 2
 
 
 def test_what_is_shown_is_what_comes_out() -> None:
