@@ -23,7 +23,7 @@ demo: $(VENV)/.synced $(TOOLS)/bin/kustomize ## Render a shipped example with th
 	@fixtures/demo.sh
 
 .PHONY: test
-test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/oracle-light ## Run the test suite; needs no root
+test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/oracle-light $(TOOLS)/bin/oracle-vcluster ## Run the test suite; needs no root
 	$(BIN)/pytest -n 2 -m "not system"
 
 .PHONY: test-system
@@ -78,6 +78,9 @@ $(TOOLS)/bin/oracle: $(wildcard tests/oracles/*.go) tests/oracles/go.mod tests/o
 
 $(TOOLS)/bin/oracle-light: $(TOOLS)/bin/oracle
 	cd tests/oracles && $(GO_ENV) go build -trimpath -tags light -o $@ .
+
+$(TOOLS)/bin/oracle-vcluster: $(wildcard tests/oracles/vcluster/*.go) tests/oracles/vcluster/go.mod tests/oracles/vcluster/go.sum | $(TOOLS)/.go
+	cd tests/oracles/vcluster && $(GO_ENV) go build -trimpath -o $@ .
 
 $(TOOLS)/.system-packages:
 	@mkdir -p $(TOOLS)
