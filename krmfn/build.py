@@ -191,7 +191,9 @@ class _Run:
                 chosen[id(request.asked)] = self.choose(request.asked, request, tenant)
             offer = chosen[id(request.asked)]
             if tenant and offer:
-                self.result.claims.append(Claim(request, tenant, offer, self.namespace(tenant, offer)))
+                namespace = self.namespace(tenant, offer)
+                self.problem(*self.tenants.disk_problems(tenant, namespace))
+                self.result.claims.append(Claim(request, tenant, offer, namespace))
 
     def choose(self, asked: Asked, request: Request, tenant: Tenant | None) -> Offer | None:
         """The node type of a request, None where there is none or another run renders it."""
@@ -288,6 +290,7 @@ class _Run:
             virtual_cluster=claim.tenant.spec.name,
             pool=claim.request.asked.pool,
             off=claim.request.asked.off,
+            join_secret=claim.tenant.join.disk if claim.tenant.join else "",
         )
 
     def machine(self, group: Group, offer: Offer) -> Machine:

@@ -13,7 +13,7 @@ from krmfn.api.kubevirtnodes import Encoding, OutputAnnotations
 from krmfn.guest import userdata
 from krmfn.guest.credentials import Join
 from krmfn.krm import INDEX, PATH
-from krmfn.kubevirt.template import CLOUD_INIT, DATA_VOLUMES, DISKS, MANAGED_BY, OURS, VOLUMES, Prototype, get
+from krmfn.kubevirt.template import CLOUD_INIT, DATA_VOLUMES, DISKS, JOIN_DISK, MANAGED_BY, OURS, VOLUMES, Prototype, get
 from krmfn.problems import Place, Problem
 from krmfn.yamlio import Hole, Template
 
@@ -39,6 +39,7 @@ class Group:
     virtual_cluster: str
     pool: str
     off: bool
+    join_secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def compile_machine(prototype: Prototype, group: Group, output: Output) -> Machi
     vm = prototype.vm
     volumes = [template["metadata"]["name"] for template in get(vm, DATA_VOLUMES) or ()]
     metadata = _metadata(vm.get("metadata", {}), labels, annotations | {OWNER: output.owner} | output.annotations.virtual_machine)
-    spec = {**vm["spec"], "template": _template(vm, labels, annotations, set(volumes))}
+    spec = {**vm["spec"], "template": _template(vm, labels, annotations, set(volumes), group.join_secret)}
     if group.off:
         spec.pop("running", None)
         spec["runStrategy"] = "Halted"
@@ -126,7 +127,9 @@ def _metadata(template: dict[str, Any], labels: dict[str, str], annotations: dic
     return result
 
 
-def _template(vm: dict[str, Any], labels: dict[str, str], annotations: dict[str, str], volumes: set[str]) -> dict[str, Any]:
+def _template(
+    vm: dict[str, Any], labels: dict[str, str], annotations: dict[str, str], volumes: set[str], join_secret: str
+) -> dict[str, Any]:
     template = vm["spec"]["template"]
     spec = template["spec"]
     devices = spec["domain"].get("devices", {})
@@ -134,6 +137,9 @@ def _template(vm: dict[str, Any], labels: dict[str, str], annotations: dict[str,
     secret = {"name": Hole(Hole.NAME + SECRET_SUFFIX)}
     attached = [_renamed(volume, volumes) for volume in get(vm, VOLUMES) or ()]
     attached.append({"name": CLOUD_INIT, "cloudInitNoCloud": {"secretRef": secret}})
+    if join_secret:
+        disks.append({"name": JOIN_DISK, "disk": {"bus": "virtio"}})
+        attached.append({"name": JOIN_DISK, "secret": {"secretName": join_secret, "volumeLabel": JOIN_DISK}})
     domain = {**spec["domain"], "devices": {**devices, "disks": disks}}
     metadata = _metadata(template.get("metadata", {}), labels, annotations)
     return {"metadata": metadata, **template, **{"metadata": metadata, "spec": {**spec, "domain": domain, "volumes": attached}}}
@@ -164,8 +170,8 @@ def template_problems(prototype: Prototype, at: Place) -> Iterator[Problem]:
             own = next((key for key in ("cloudInitNoCloud", "cloudInitConfigDrive") if key in value), None)
             if own:
                 yield at.field(*path, index, own).error("is not rendered yet: krmfn makes the cloud-init volume of a machine itself")
-            elif value["name"] == CLOUD_INIT:
-                yield at.field(*path, index, "name").error(f'is "{CLOUD_INIT}", the name of the {what} that krmfn adds; rename it')
+            elif value["name"] in (CLOUD_INIT, JOIN_DISK):
+                yield at.field(*path, index, "name").error(f'is "{value["name"]}", the name of the {what} that krmfn adds; rename it')
 
 
 def render(machine: Machine, group: Group, claim: str, join: Join, output: Output, arguments: list[str]) -> tuple[Rendered, Rendered]:

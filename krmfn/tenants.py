@@ -23,6 +23,7 @@ class Tenant:
     join: Join | None = None
     claims: int = 0
     told: bool = False
+    namespaces: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -68,6 +69,15 @@ class Tenants:
             if tenant.spec.name == name and (tenant.spec.namespace is None or namespace in (None, tenant.spec.namespace)):
                 return tenant
         return None
+
+    def disk_problems(self, tenant: Tenant, namespace: str) -> Iterator[Problem]:
+        """A disk's Secret has to be in the namespace of the machines, once for each of them."""
+        token = tenant.spec.join_token
+        named = token.secret_key_ref.namespace
+        if token.delivery == "Disk" and named not in (None, namespace) and namespace not in tenant.namespaces:
+            text = f"is {named}, but the machines are in {namespace}: KubeVirt makes the disk from a Secret there"
+            yield self.problem(tenant.at.field("joinToken", "secretKeyRef", "namespace").error(text))
+        tenant.namespaces.add(namespace)
 
     def of(self, request: Request) -> Tenant | None:
         """The virtual cluster that a request is for."""

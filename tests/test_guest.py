@@ -10,7 +10,7 @@ import yaml
 from krmfn.guest.credentials import Join, endpoint_url
 from krmfn.guest.userdata import guest_file, user_data
 from krmfn.problems import Problem
-from tests.support import CERTIFICATE, CONFIG, PROVIDER, SECRET, TOKEN, changed, function, refusal, resource_list
+from tests.support import CERTIFICATE, CONFIG, FLAT, PROVIDER, SECRET, TOKEN, changed, function, made, refusal, resource_list
 from tests.support import CLAIM as A_CLAIM
 from tests.support import user_data as user_data_of
 
@@ -176,3 +176,33 @@ def test_bootcmd_writes_its_files_for_root_alone(tmp_path: Path, shell: str) -> 
     assert (folder / "join.sh").read_text().replace(f"{tmp_path}", "") == guest_file("join.sh")
     assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
     assert (tmp_path / "calls").read_text() == "systemctl daemon-reload\nsystemctl start --no-block krmfn-join.service\nsync \n"
+
+
+DISK = changed(CONFIG, "spec.virtualClusters.0.joinToken", {"delivery": "Disk", "secretKeyRef": {"name": "elsewhere"}})
+WITH_AUTHORITY = changed(DISK, "spec.virtualClusters.0.certificateAuthority", {"pem": CERTIFICATE})
+
+
+def test_a_token_on_a_disk_is_in_nothing_that_comes_out() -> None:
+    done = function(resource_list(PROVIDER, A_CLAIM, config=WITH_AUTHORITY))
+    assert (done.code, done.stderr) == (0, "")
+    [machine], [text] = made(done), user_data_of(done)
+    spec = machine["spec"]["template"]["spec"]
+    assert spec["domain"]["devices"]["disks"][-1] == {"name": "krmfn-join", "disk": {"bus": "virtio"}}
+    assert spec["volumes"][-1] == {"name": "krmfn-join", "secret": {"secretName": "elsewhere", "volumeLabel": "krmfn-join"}}
+    assert "token_file=token\n" in text
+    assert "/run/krmfn/token <<" not in text
+
+
+def test_the_disks_secret_among_the_items_is_not_ours() -> None:
+    config = changed(DISK, "spec.virtualClusters.0.joinToken.secretKeyRef", {"name": "join", "key": "the.token"})
+    sealed = {**changed(SECRET, "stringData.token", "ENC[x]"), "metadata": {"name": "join", "namespace": "machines"}}
+    done = function(resource_list(PROVIDER, A_CLAIM, sealed, config=config))
+    assert done.code == 0, done.stderr
+    assert "token_file=the.token\n" in user_data_of(done)[0]
+    [secret] = [item for item in yaml.safe_load(done.stdout)["items"] if item["metadata"]["name"] == "join"]
+    assert secret == sealed
+
+
+def test_a_flat_config_with_a_disk() -> None:
+    flat = changed(changed(FLAT, "data.delivery", "Disk"), "data.certificateAuthority", "System")
+    assert "token_file=token\n" in user_data_of(function(resource_list(PROVIDER, A_CLAIM, config=flat)))[0]

@@ -27,7 +27,8 @@ def selecting(**selector: Any) -> dict[str, Any]:
 
 # One pool each, good or bad.
 POOLS: list[dict[str, Any]] = [
-    GOOD, pool(quantity=0), pool(quantity=-1), pool(quantity=1.5), pool(quantity="2"), pool(quantity=True), without("quantity"), pool(quantity=50_000),
+    GOOD, pool(quantity=0), pool(quantity=-1), pool(quantity=1.5), pool(quantity="2"), pool(quantity=True), without("quantity"), pool(quantity=50_000), pool(quantity=2.0),
+    selecting(operator="Gt", value=5), selecting(values=[1, True, 1.5]), selecting(value=False),
     without("name"), pool(name=""), pool(unknown=1), pool(nodeTypeSelector=[]), pool(nodeTypeSelector=None), pool(nodeTypeSelector={}),
     selecting(value="b"), selecting(values=["b"]), selecting(values=["b", "c"]), selecting(value="b", values=["c"]), selecting(), selecting(value=""),
     selecting(values=[]), selecting(operator="In", value="b"), selecting(operator="In"), selecting(operator="NotIn", values=["b"]),
@@ -59,6 +60,7 @@ ENTRIES: list[Any] = [
     [{"provider": "edge", "unknown": []}],
     [{"provider": "edge", "properties": {"a": "b"}, "static": [GOOD]}],
     [{"provider": "edge", "properties": [], "static": [GOOD]}],
+    [{"provider": "edge", "properties": {"a": 5, "b": True}, "static": [GOOD]}],
     [],
     None,
     ["edge"],

@@ -18,12 +18,19 @@ LARGEST_POOL = 100_000
 
 
 def _as_text(value: Any) -> Any:
-    # vCluster takes a number or a bool where a label's value should be for its text.
+    """The text that vCluster takes a number or a bool for; a float that Go would write in another way stays one, and is refused."""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
+    if isinstance(value, float) and abs(value) < 1e6 and "e" not in repr(value):
+        return repr(value).removesuffix(".0")
+    return str(value) if isinstance(value, int) else value
 
 
+def _as_whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+AnyText = Annotated[Text, BeforeValidator(_as_text)]
 NodeLabels = dict[LabelKey, Annotated[LabelValue, BeforeValidator(_as_text)]]
 
 
@@ -32,15 +39,15 @@ class Selector(Model):
 
     property: Text = ""
     operator: Text = ""
-    value: Text = ""
-    values: list[Text] = Field(default_factory=list)
+    value: AnyText = ""
+    values: list[AnyText] = Field(default_factory=list)
 
 
 class StaticPool(Model):
     """A fixed number of nodes; the selector is `requirements` in the object form, `nodeTypeSelector` in the list form."""
 
     name: Text = ""
-    quantity: int = 0
+    quantity: Annotated[int, BeforeValidator(_as_whole)] = 0
     provider: Text | None = None
     requirements: list[Selector] | None = None
     node_type_selector: list[Selector] | None = None
@@ -48,7 +55,7 @@ class StaticPool(Model):
     node_labels: NodeLabels = Field(default_factory=dict)
     termination_grace_period: Text = ""
     profile: Text | None = None
-    properties: dict[Text, Text] = Field(default_factory=dict)
+    properties: dict[Text, AnyText] = Field(default_factory=dict)
 
 
 class DynamicPool(Model):
@@ -63,7 +70,7 @@ class Provider(Model):
     """The pools of one provider (list form)."""
 
     provider: Text = ""
-    properties: dict[Text, Text] = Field(default_factory=dict)
+    properties: dict[Text, AnyText] = Field(default_factory=dict)
     static: list[StaticPool] = Field(default_factory=list)
     dynamic: list[DynamicPool] = Field(default_factory=list)
 

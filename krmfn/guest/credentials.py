@@ -27,17 +27,26 @@ _NODE_TYPE_LABEL = "vcluster.loft.sh/token-node-type"
 _UNRESOLVED = re.compile(r"ENC\[|<[a-z]*:?[^>]*>|\$\{|\{\{|\$\(|\$[A-Z]")
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\n([A-Za-z0-9+/=\n]*?)-----END \1-----\n?")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
+# At most 64: the name of a file on an ISO 9660 disk.
+_SECRET_KEY = re.compile(r"(?!\.)[-._a-zA-Z0-9]{1,64}")
+DEFAULT_FILE = "token"
 LARGEST_AUTHORITY = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """What a guest of one virtual cluster needs to join: `authority` is `file` (with `pem`), `system` or `none`."""
+    """What a guest of one virtual cluster needs to join.
+
+    Either `token` or, where a disk brings it, the name of the disk's Secret (`disk`) and of the file on it. `authority` is
+    `file` (with `pem`), `system` or `none`.
+    """
 
     endpoint: str
     token: str
     authority: str
     pem: str = ""
+    disk: str = ""
+    file: str = ""
 
 
 class Lookup:
@@ -95,18 +104,30 @@ def read_join(cluster: VirtualCluster, lookup: Lookup, at: Place) -> tuple[Join 
         url = endpoint_url(cluster.endpoint)
     except ValueError as error:
         problems.append(at.field("endpoint").error(str(error)))
-    if cluster.join_token.delivery == "Disk":
-        problems.append(at.field("joinToken", "delivery").error("is Disk, which is not rendered yet"))
-    secret, found = lookup.find("Secret", cluster.join_token.secret_key_ref, at.field("joinToken", "secretKeyRef"))
-    problems += found
-    if secret:
-        token, found = _token(secret, cluster.join_token.secret_key_ref)
+    ref, by_disk = cluster.join_token.secret_key_ref, cluster.join_token.delivery == "Disk"
+    secret, found = lookup.find("Secret", ref, at.field("joinToken", "secretKeyRef"))
+    if by_disk:
+        # The Secret is put there by others, often out of Git: it need not be among the items, and where it is, it is not ours.
+        problems += _file_problems(ref, at)
+    else:
         problems += found
-    authority, pem, found = _authority(cluster.certificate_authority, secret, lookup, at)
+        if secret:
+            token, found = _token(secret, ref)
+            problems += found
+    authority, pem, found = _authority(cluster.certificate_authority, secret, by_disk, lookup, at)
     problems += found
+    consumed = None if by_disk else secret
     if any(problem.severity == "error" for problem in problems):
-        return None, secret, problems
-    return Join(url, token, authority, pem), secret, problems
+        return None, consumed, problems
+    disk, file = (ref.name, ref.key or DEFAULT_FILE) if by_disk else ("", "")
+    return Join(url, token, authority, pem, disk, file), consumed, problems
+
+
+def _file_problems(ref: KeyRef, at: Place) -> Iterator[Problem]:
+    if ref.key is not None and not _SECRET_KEY.fullmatch(ref.key):
+        yield at.field("joinToken", "secretKeyRef", "key").error(
+            f"is {show(ref.key)}; must be the key of a Secret: A-Z, a-z, 0-9, -, _ and ."
+        )
 
 
 def secret_value(item: Item, key: str) -> tuple[str | None, list[Problem]]:
@@ -179,10 +200,13 @@ def _keys(item: Item, wanted: str) -> str:
     return f"; it has {', '.join(keys[:10])}{nearest(wanted, keys)}" if keys else "; it has no keys"
 
 
-def _authority(given: CertificateAuthority | None, secret: Item | None, lookup: Lookup, at: Place) -> tuple[str, str, list[Problem]]:
+def _authority(
+    given: CertificateAuthority | None, secret: Item | None, by_disk: bool, lookup: Lookup, at: Place
+) -> tuple[str, str, list[Problem]]:
     where = at.field("certificateAuthority")
     if given is None:
-        pem, problems = secret_value(secret, "ca.crt") if secret else ("", [])
+        # A token's Secret that is missing is an error already; the one of a disk may be missing, and then tells nothing.
+        pem, problems = secret_value(secret, "ca.crt") if secret else (None if by_disk else "", [])
         if pem is None and not problems:
             choices = ", ".join(field.alias or "" for field in CertificateAuthority.model_fields.values())
             problems = [where.error(f"is required, since the token's Secret has no ca.crt: one of {choices}")]
@@ -208,8 +232,8 @@ def _authority(given: CertificateAuthority | None, secret: Item | None, lookup: 
 
 def _checked_pem(pem: str, problems: list[Problem], at: Place) -> tuple[str, str, list[Problem]]:
     """Only certificates, each of whole DER; lines end in LF."""
-    if problems or not at.path:
-        return "", "", problems
+    if problems or not pem:
+        return "", "", problems or [at.error("is empty; must be certificates in PEM")]
     pem = pem.replace("\r\n", "\n").strip() + "\n"
     if "PRIVATE KEY" in pem:
         return "", "", [at.error("holds a private key; only certificates belong here")]

@@ -5,7 +5,7 @@
 set -eu
 umask 077
 cd /run/krmfn
-authority='' endpoint='' kubelet_arguments='' node=''
+authority='' endpoint='' kubelet_arguments='' node='' token_file=''
 # shellcheck source=/dev/null
 . ./settings
 
@@ -32,12 +32,33 @@ configure_kubelet() {
     done
 }
 
-download() {
+read_token() {
     token=''
-    if ! read -r token <./token && [ -z "$token" ]; then
-        echo "there is no token"
+    if [ -z "$token_file" ]; then
+        if [ -f token ]; then
+            read -r token <./token || :
+        fi
+    elif mkdir -p disk && mount -o ro /dev/disk/by-label/krmfn-join disk; then
+        # Made anew at each start of the machine; let go at once, so that nothing else reads it by chance.
+        if [ -f "disk/$token_file" ]; then
+            read -r token <"disk/$token_file" || :
+        fi
+        umount disk
+    else
+        echo "the disk with the token can't be mounted"
         return 1
     fi
+    # It goes into curl's configuration, where a quote or a line break would be more than a token.
+    case $token in
+    '' | *[!a-z0-9.]*)
+        echo "there is no token, or what is there is none"
+        return 1
+        ;;
+    esac
+}
+
+download() {
+    read_token || return 1
     set -- --silent --show-error --globoff --location --max-redirs 5 --proto =https --proto-redir =https
     set -- "$@" --connect-timeout 10 --max-time 120 --output script --write-out '%{http_code}'
     case $authority in

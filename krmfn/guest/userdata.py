@@ -32,9 +32,12 @@ def user_data(node: str, join: Join, kubelet_arguments: Iterable[str] = ()) -> s
         "endpoint": join.endpoint,
         "authority": join.authority,
         "kubelet_arguments": " ".join(kubelet_arguments),
+        "token_file": join.file,
     }
     lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items() if value)
-    files = [_file("/run/krmfn/settings", lines), _file("/run/krmfn/token", f"{join.token}\n")]
+    files = [_file("/run/krmfn/settings", lines)]
+    if join.token:
+        files.append(_file("/run/krmfn/token", f"{join.token}\n"))
     if join.pem:
         files.append(_file("/run/krmfn/ca.crt", join.pem))
     return f"#cloud-config\nhostname: {scalar(node)}\nbootcmd:\n- |\n{_head()}{_indented(''.join(files))}{_tail()}"

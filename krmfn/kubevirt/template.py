@@ -22,6 +22,8 @@ from krmfn.yamlio import Timestamp
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OURS = "krmfn.dev/"
 CLOUD_INIT = "cloudinit"
+# The name of the disk that brings a token, and the label by which the guest finds it.
+JOIN_DISK = "krmfn-join"
 _CLOUD_INIT_VOLUMES = ("cloudInitNoCloud", "cloudInitConfigDrive")
 DOMAIN = ("spec", "template", "spec", "domain")
 _RESOURCES = (*DOMAIN, "resources")
