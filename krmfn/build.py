@@ -11,13 +11,14 @@ from krmfn.api.common import validate
 from krmfn.api.kubevirtnodes import Config
 from krmfn.api.nodeclaim import NodeClaim
 from krmfn.api.nodeprovider import KubeVirt, NodeProvider, admission
+from krmfn.guest.kubelet import Kubelet
 from krmfn.krm import Item
 from krmfn.kubevirt.sizes import Instancetypes
 from krmfn.kubevirt.template import Prototype, prototype
 from krmfn.nodetypes import Offer
 from krmfn.pools import Asked, Request
 from krmfn.problems import Place, Problem, errors, nearest, show
-from krmfn.render import Group, Machine, Output, Rendered, compile_machine, kubelet_arguments, kubelet_problems, render, template_problems
+from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render, template_problems
 from krmfn.tenants import Tenant, Tenants
 
 API_VERSIONS = ("management.loft.sh/v1", "storage.loft.sh/v1")
@@ -301,12 +302,17 @@ class _Run:
 
     def arguments(self, claim: Claim) -> list[str] | None:
         """The kubelet's arguments of a claim, or of a whole pool; None where they are wrong."""
-        asked = claim.request.asked
-        taints = [*self.result.prototypes[claim.offer.full_name].taints, *asked.taints]
-        properties = {**claim.offer.properties, **asked.properties}
-        problems = list(kubelet_problems(taints, asked.kubelet_arguments, asked.node_labels, asked.at))
+        asked, offer = claim.request.asked, claim.offer
+        kubelet = Kubelet(
+            arguments=asked.kubelet_arguments,
+            labels=asked.node_labels,
+            properties={**offer.properties, **asked.properties},
+            taints=(*self.result.prototypes[offer.full_name].taints, *asked.taints),
+            reserved=offer.node_type.overhead.kube_reserved if offer.node_type.overhead else {},
+        )
+        problems = list(kubelet.problems(asked.at))
         self.problem(*problems)
-        return None if problems else kubelet_arguments(taints, asked.kubelet_arguments, asked.node_labels, properties)
+        return None if problems else kubelet.flags()
 
 
 def _object_problems(key: tuple[str, str, str], claim: Claim, other: Claim) -> Iterator[Problem]:
@@ -326,8 +332,6 @@ def _not_yet(provider: NodeProvider, at: Place) -> Iterator[Problem]:
     for index, node_type in enumerate(provider.spec.kube_virt.node_types if provider.spec.kube_virt else ()):
         where = spec.field("kubeVirt", "nodeTypes", index)
         yield from nodetypes.property_problems(node_type.properties, where.field("properties"))
-        if node_type.overhead and node_type.overhead.kube_reserved:
-            yield where.field("overhead", "kubeReserved").error("is not rendered yet")
 
 
 def _unsupported(claim: NodeClaim, at: Place) -> Iterator[Problem]:

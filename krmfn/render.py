@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from krmfn import names
-from krmfn.api.common import Taint
 from krmfn.api.kubevirtnodes import Encoding, OutputAnnotations
 from krmfn.guest import userdata
 from krmfn.guest.credentials import Join
@@ -184,51 +183,6 @@ def render(machine: Machine, group: Group, claim: str, join: Join, output: Outpu
         Rendered("Secret", "v1", group.namespace, claim + SECRET_SUFFIX, claim, group, secret),
         Rendered("VirtualMachine", "kubevirt.io/v1", group.namespace, claim, claim, group, machine.vm.fill(claim)),
     )
-
-
-def kubelet_arguments(taints: list[Taint], arguments: dict[str, str], node_labels: dict[str, str], properties: dict[str, str]) -> list[str]:
-    """Flags for kubelet: the claim's own, then the node's labels and taints, each once.
-
-    Labels are those of a pool over the properties that can be labels; what kubelet would not take is no label but scheduling alone.
-    """
-    labels = {key: value for key, value in properties.items() if not _label_problem(key, value)} | node_labels
-    registered = dict.fromkeys(taint.register for taint in taints)
-    flags = [f"--{name}={value}" for name, value in arguments.items()]
-    flags += [f"--node-labels={','.join(f'{key}={value}' for key, value in sorted(labels.items()))}"] if labels else []
-    return flags + ([f"--register-with-taints={','.join(registered)}"] if registered else [])
-
-
-def kubelet_problems(taints: list[Taint], arguments: dict[str, str], node_labels: dict[str, str], at: Place) -> Iterator[Problem]:
-    """What kubelet would refuse, so that the node never joins."""
-    seen: dict[tuple[str, str], str] = {}
-    for taint in taints:
-        if seen.setdefault((taint.key, taint.effect), taint.value) != taint.value:
-            yield at.field("taints").error(f"has {taint.key} with effect {taint.effect} twice, with two values; kubelet takes one")
-    if taints and "register-with-taints" in arguments:
-        yield at.field("kubeletArgs", "register-with-taints").error(
-            "stands beside taints of the claim or its node type; write them all as taints"
-        )
-    for key, value in node_labels.items():
-        if wrong := _label_problem(key, value):
-            yield at.field("nodeLabels", key).error(wrong)
-
-
-# k8s.io/kubelet/pkg/apis: what kubelet may set on its own node under Kubernetes' domains.
-_KUBELET_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
-_KUBELET_LABELS = (
-    "kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os", "topology.kubernetes.io/zone", "topology.kubernetes.io/region",
-    "failure-domain.beta.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region", "beta.kubernetes.io/instance-type",
-    "beta.kubernetes.io/os", "beta.kubernetes.io/arch",
-)  # fmt: skip
-
-
-def _label_problem(key: str, value: str) -> str:
-    if wrong := names.label_key(key) or names.label_value(value):
-        return wrong
-    domain = key.rpartition("/")[0]
-    restricted = domain in ("kubernetes.io", "k8s.io") or domain.endswith((".kubernetes.io", ".k8s.io"))
-    allowed = key in _KUBELET_LABELS or any(domain == own or domain.endswith(f".{own}") for own in _KUBELET_DOMAINS)
-    return "is a label under Kubernetes' own domains that kubelet may not set" if restricted and not allowed else ""
 
 
 def _user_data(text: str, encoding: Encoding) -> str:

@@ -104,6 +104,22 @@ def test_taints_of_the_node_type_and_of_the_claim() -> None:
     assert "kubelet_arguments=--register-with-taints=a=b:NoSchedule,c=:NoExecute\n" in user_data(done)[0]
 
 
+def test_what_kubelet_keeps_for_itself() -> None:
+    provider = changed(PROVIDER, "spec.kubeVirt.nodeTypes.0.overhead", {"kubeReserved": {"memory": "512Mi", "cpu": 0.1}})
+    node = claim("n", kubeletArgs={"max-pods": "50"})
+    [text] = user_data(function(resource_list(provider, node, SECRET)))
+    assert "kubelet_arguments='--max-pods=50 --kube-reserved=cpu=100m,memory=512Mi'\n" in text
+
+
+@pytest.mark.parametrize("name", ["register-with-taints", "node-labels", "kube-reserved"])
+def test_an_argument_that_is_also_made(name: str) -> None:
+    provider = changed(PROVIDER, "spec.kubeVirt.nodeTypes.0.overhead", {"kubeReserved": {"cpu": 1}})
+    provider = changed(provider, "spec.properties", {"rack": "a"})
+    node = claim("n", kubeletArgs={name: "x"}, taints=[{"key": "a", "effect": "NoSchedule"}])
+    said = refusal(function(resource_list(provider, node, SECRET)))
+    assert f"spec.kubeletArgs.{name}: is also made of the taints, labels, properties or overhead" in said
+
+
 def test_namesakes_in_two_projects() -> None:
     config = changed(CONFIG, f"{TENANT}.namespace", "p-default")
     second = {**config["spec"]["virtualClusters"][0], "namespace": "p-other", "endpoint": "other.example.com"}

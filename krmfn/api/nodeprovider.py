@@ -145,6 +145,10 @@ def _templates(kubevirt: KubeVirt, node_type: NodeType, at: Place) -> Iterator[P
 
 
 def _size(node_type: NodeType, provider: str, at: Place) -> Iterator[Problem]:
+    for name, amount in (node_type.overhead.kube_reserved if node_type.overhead else {}).items():
+        if name not in ("cpu", "memory", "ephemeral-storage", "pid") or amount.value < 0:
+            text = f"is {amount}; kubelet reserves cpu, memory, ephemeral-storage and pid, 0 or more of each"
+            yield at.field("overhead", "kubeReserved", name).error(text)
     for name, amount in node_type.resources.items():
         if amount.value <= 0 and name in ("cpu", "memory"):
             yield at.field("resources", name).error(f"is {amount}; must be above 0")
