@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from krmfn import names, nodetypes, pools
+from krmfn import claims, nodetypes, pools
 from krmfn.api.common import validate
 from krmfn.api.kubevirtnodes import Config
 from krmfn.api.nodeclaim import NodeClaim
 from krmfn.api.nodeprovider import KubeVirt, NodeProvider, admission
+from krmfn.claims import Claim
 from krmfn.guest.kubelet import Kubelet
 from krmfn.krm import Item
 from krmfn.kubevirt.sizes import Instancetypes
@@ -22,21 +22,6 @@ from krmfn.render import Group, Machine, Output, Rendered, compile_machine, rend
 from krmfn.tenants import Tenant, Tenants
 
 API_VERSIONS = ("management.loft.sh/v1", "storage.loft.sh/v1")
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A node that is rendered, with everything that was decided about it; `namespace` is its machine's."""
-
-    request: Request
-    tenant: Tenant
-    offer: Offer
-    namespace: str
-
-    @property
-    def name(self) -> str:
-        """The claim's name: its machine's, its guest's host name's and its node's."""
-        return self.request.name
 
 
 @dataclass(slots=True)
@@ -232,30 +217,10 @@ class _Run:
         """Check what no claim alone can tell: lost claims, clusters, capacity."""
         self.problem(*self.tenants.check(self.complete))
         self.result.nothing = not self.result.claims and not any(tenant.spec.allow_no_nodes for tenant in self.tenants.all)
-        clusters = {self.cluster(claim) for claim in self.result.claims}
+        clusters = {claim.cluster for claim in self.result.claims}
         if len(clusters) > 1 and not several_clusters:
             self.problem(self.at.field("cluster").error(f"is required: the claims go to {', '.join(sorted(clusters))}"))
-        claimed: dict[str, list[Claim]] = defaultdict(list)
-        for claim in self.result.claims:
-            claimed[claim.offer.full_name].append(claim)
-        for name, claims in sorted(claimed.items()):
-            if 0 < claims[0].offer.node_type.max_capacity < len(claims):
-                self.problem(self.over_capacity(name, claims))
-
-    def cluster(self, claim: Claim) -> str:
-        """The KubeVirt cluster of a claim's machine."""
-        kubevirt = claim.offer.provider.spec.kube_virt
-        return kubevirt.cluster_ref.cluster if kubevirt else ""
-
-    def over_capacity(self, name: str, claims: list[Claim]) -> Problem:
-        """More claims than the node type may have; which other types would do, so that the user can move some."""
-        offer = claims[0].offer
-        listed = ", ".join(claim.name for claim in claims[:10]) + (", …" if len(claims) > 10 else "")
-        siblings = self.providers[offer.provider.metadata.name].offers
-        others = [other.name for other in siblings if other is not offer and nodetypes.fits(other, claims[0].request.asked)]
-        also = f"; {', '.join(sorted(others))} would also fit" if others and not claims[0].request.asked.type_ref else ""
-        text = f"is {offer.node_type.max_capacity}, but {len(claims)} claims ask for {name}: {listed}{also}"
-        return offer.at.field("maxCapacity").error(text, "capacity")
+        self.problem(*claims.by_type(self.result.claims, self.result.prototypes))
 
     def render(self) -> None:
         """Render every claim, and see that no two make the same object."""
@@ -278,7 +243,7 @@ class _Run:
             rendered.extend(pair)
             volumes = [("DataVolume", claim.namespace, f"{claim.name}-{name}") for name in machine.data_volumes]
             for key in [*((thing.kind, thing.namespace, thing.name) for thing in pair), *volumes]:
-                self.problem(*_object_problems(key, claim, made.setdefault(key, claim)))
+                self.problem(*claims.object_problems(key, claim, made.setdefault(key, claim)))
         self.result.objects = sorted(rendered, key=lambda thing: (thing.kind, thing.group.cluster, thing.namespace, thing.name))
 
     def group(self, claim: Claim) -> Group:
@@ -286,7 +251,7 @@ class _Run:
         return Group(
             provider=claim.offer.provider.metadata.name,
             node_type=claim.offer.name,
-            cluster=self.cluster(claim),
+            cluster=claim.cluster,
             namespace=claim.namespace,
             virtual_cluster=claim.tenant.spec.name,
             pool=claim.request.asked.pool,
@@ -313,16 +278,6 @@ class _Run:
         problems = list(kubelet.problems(asked.at))
         self.problem(*problems)
         return None if problems else kubelet.flags()
-
-
-def _object_problems(key: tuple[str, str, str], claim: Claim, other: Claim) -> Iterator[Problem]:
-    kind, namespace, name = key
-    at = claim.request.at if claim.request.asked.pool else claim.request.at.field("metadata", "name")
-    if other is not claim:
-        text = f"makes {kind} {namespace}/{name}, as {other.request} does"
-        yield at.error(text + (f" (in {other.request.at.origin.file})" if other.request.at.origin.file else ""))
-    if len(name) > 253:
-        yield at.error(f"makes a {kind} whose name {names.subdomain(name)}")
 
 
 def _not_yet(provider: NodeProvider, at: Place) -> Iterator[Problem]:

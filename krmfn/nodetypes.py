@@ -32,6 +32,7 @@ class Offer:
     index: int
     at: Place
     resources: dict[str, Quantity] = field(default_factory=dict)
+    siblings: list[Offer] = field(default_factory=list, repr=False)
 
     @property
     def name(self) -> str:
@@ -72,7 +73,10 @@ def offers(provider: NodeProvider, at: Place) -> list[Offer]:
     """The node types of a provider."""
     kubevirt = provider.spec.kube_virt
     types = kubevirt.node_types if kubevirt else []
-    return [Offer(provider, node_type, index, at.field("spec", "kubeVirt", "nodeTypes", index)) for index, node_type in enumerate(types)]
+    found: list[Offer] = []
+    for index, node_type in enumerate(types):
+        found.append(Offer(provider, node_type, index, at.field("spec", "kubeVirt", "nodeTypes", index), siblings=found))
+    return found
 
 
 def choose(asked: Asked, offered: list[Offer], fail_if_ambiguous: bool) -> tuple[Offer | None, list[Problem]]:

@@ -13,7 +13,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from krmfn.build import Build, Claim
+from krmfn.build import Build
+from krmfn.claims import Claim
 from krmfn.kubevirt.template import DATA_VOLUMES, Prototype, get
 from krmfn.nodetypes import Offer
 from krmfn.quantity import Quantity

@@ -78,7 +78,7 @@ PROVIDER: dict[str, Any] = {
                                 "memory": {"guest": "2Gi"},
                                 "devices": {"disks": [{"name": "root", "disk": {"bus": "virtio"}}]},
                             },
-                            "volumes": [{"name": "root", "containerDisk": {"image": "quay.io/containerdisks/ubuntu:24.04"}}],
+                            "volumes": [{"name": "root", "emptyDisk": {"capacity": "10Gi"}}],
                         }
                     }
                 }

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from krmfn.api.common import Annotations, DnsLabel, Filled, Metadata, Model, Raw, Subdomain, Text, validate
+from krmfn.codes import CODES
 from krmfn.krm import Item
-from krmfn.problems import Place, Problem
+from krmfn.problems import Place, Problem, nearest, show
 
 API_VERSION = "krmfn.dev/v1alpha1"
 KIND = "KubeVirtNodes"
@@ -149,6 +150,11 @@ def _checked(spec: KubeVirtNodesSpec, at: Place) -> Iterator[Problem]:
         for key in added:
             if key.startswith(_RESERVED):
                 yield at.field("annotations", name, key).error("can't be set: krmfn or an orchestrator sets it itself")
+    for index, code in enumerate(spec.accept_warnings):
+        if code not in CODES:
+            yield at.field("acceptWarnings", index).error(
+                f"is {show(code)}, no code of a warning; known are {', '.join(CODES)}{nearest(code, CODES)}"
+            )
     for index, cluster in enumerate(spec.virtual_clusters):
         where = at.field("virtualClusters", index)
         # Projects may have virtual clusters of one name: the namespace of their claims tells them apart.

@@ -1,0 +1,72 @@
+"""The nodes that are rendered, and what no claim alone can tell: capacity, names that two would make, advice on what they share."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from krmfn import names, nodetypes
+from krmfn.kubevirt.advice import advice, dropped
+from krmfn.kubevirt.template import Prototype
+from krmfn.nodetypes import Offer
+from krmfn.pools import Request
+from krmfn.problems import Problem
+from krmfn.tenants import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A node that is rendered, with everything that was decided about it; `namespace` is its machine's."""
+
+    request: Request
+    tenant: Tenant
+    offer: Offer
+    namespace: str
+
+    @property
+    def name(self) -> str:
+        """The claim's name: its machine's, its guest's host name's and its node's."""
+        return self.request.name
+
+    @property
+    def cluster(self) -> str:
+        """The KubeVirt cluster of its machine."""
+        kubevirt = self.offer.provider.spec.kube_virt
+        return kubevirt.cluster_ref.cluster if kubevirt else ""
+
+
+def by_type(claims: list[Claim], prototypes: dict[str, Prototype]) -> Iterator[Problem]:
+    """What is wrong or doubtful with all claims of a node type together."""
+    used: dict[str, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        used[claim.offer.full_name].append(claim)
+    for name, group in sorted(used.items()):
+        offer, vm = group[0].offer, prototypes[name].vm
+        if 0 < offer.node_type.max_capacity < len(group):
+            yield _over_capacity(name, group)
+        yield from advice(vm, offer.at, len(group), max(claim.tenant.claims for claim in group))
+        kubevirt = offer.provider.spec.kube_virt
+        if kubevirt and kubevirt.virtual_machine_template and offer.node_type.merge_virtual_machine_template is not None:
+            yield from dropped(kubevirt.virtual_machine_template, vm, offer.at.field("mergeVirtualMachineTemplate"))
+
+
+def _over_capacity(name: str, claims: list[Claim]) -> Problem:
+    """More claims than the node type may have; which other types would do, so that the user can move some."""
+    offer, asked = claims[0].offer, claims[0].request.asked
+    listed = ", ".join(claim.name for claim in claims[:10]) + (", …" if len(claims) > 10 else "")
+    others = sorted(other.name for other in offer.siblings if other is not offer and nodetypes.fits(other, asked))
+    also = f"; {', '.join(others)} would also fit" if others and not asked.type_ref else ""
+    text = f"is {offer.node_type.max_capacity}, but {len(claims)} claims ask for {name}: {listed}{also}"
+    return offer.at.field("maxCapacity").error(text, "capacity")
+
+
+def object_problems(key: tuple[str, str, str], claim: Claim, other: Claim) -> Iterator[Problem]:
+    """What is wrong with an object (kind, namespace, name) that `claim` makes, and `other` was the first to make."""
+    kind, namespace, name = key
+    at = claim.request.at if claim.request.asked.pool else claim.request.at.field("metadata", "name")
+    if other is not claim:
+        text = f"makes {kind} {namespace}/{name}, as {other.request} does"
+        yield at.error(text + (f" (in {other.request.at.origin.file})" if other.request.at.origin.file else ""))
+    if len(name) > 253:
+        yield at.error(f"makes a {kind} whose name {names.subdomain(name)}")

@@ -1,0 +1,43 @@
+"""The codes of warnings and notices, each with what it means and what to do.
+
+`spec.acceptWarnings` of the config takes them, `docs/warnings.md` lists them.
+"""
+
+from __future__ import annotations
+
+CODES: dict[str, str] = {
+    "ambiguous-node-type": (
+        "A claim or pool fits several node types, and the cheapest was taken. A cheaper type that is added later would take its "
+        "place. Name the type (`typeRef`, or `vcluster.com/node-type` in the pool's selector), or set `onAmbiguousNodeType: "
+        "Fail`."
+    ),
+    "dynamic-pool": "A pool is the autoscaler's: its nodes are not rendered.",
+    "ephemeral-root": (
+        "The first disk of a machine is a container disk: what is written to it is lost at every restart, and the node joins "
+        "anew. Boot from a DataVolume."
+    ),
+    "insecure-tls": (
+        "The endpoint's certificate is not checked: anybody between node and endpoint can run commands as root on the node. "
+        "Give a `certificateAuthority`."
+    ),
+    "masquerade-pod-network": (
+        "The machines of a virtual cluster are masqueraded behind the pod network, where each has the same address inside: its "
+        "nodes can't reach each other. Use a bridge to a network of their own."
+    ),
+    "merge-drops": (
+        "A merge patch replaces a list, as Kubernetes' strategic merge does with all but a few, and an element of the "
+        "provider's template is gone. Repeat the elements that shall stay."
+    ),
+    "no-cpu": "Neither `resources` nor the template tell a node type's CPU: the guest gets 1, and 1 is counted for cost and capacity.",
+    "nothing-deployed": (
+        "The Platform would install a chart (`spec.kubeVirt.deploy`); krmfn installs nothing. Install it with the cluster's own manifests."
+    ),
+    "plaintext-token": (
+        "The output holds the join token in clear, in every cloud-init Secret: don't commit it. `joinToken.delivery: Disk` keeps it out."
+    ),
+    "shared-volume": (
+        "Several machines are made from a template whose volume names one existing claim or DataVolume: they share the disk, "
+        "which only a volume that many nodes may write stands. Use a `dataVolumeTemplates` entry, of which each machine gets "
+        "its own."
+    ),
+}

@@ -1,0 +1,258 @@
+"""A guest without a machine: a Debian root with the real cloud-init, booted in namespaces, and a TLS endpoint that it joins.
+
+Real are cloud-init's four stages, the shell, curl and TLS. Stand-ins come first on the guest's PATH: `systemctl` records and queues the unit,
+`sleep` records and takes no time, `mount` and `umount` bring the token's disk. `bootcmd` and `runcmd` run as root on this machine's kernel, with
+the capabilities that change it dropped: boot known user data only.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import ssl
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import socket
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.support import ROOT
+
+TOKEN = "guest0.0123456789abcdef"
+KUBELET_FILES = ("etc/vcluster/vcluster-flags.env", "etc/default/kubelet", "etc/sysconfig/kubelet")
+_PACKAGES = "ca-certificates,cloud-init,curl,dash,systemd"
+_STAND_INS = {
+    "systemctl": 'echo "$*" >>/run/stand-ins/systemctl',
+    # The script tries for ever: after as many pauses as a test waits for, the power goes.
+    "sleep": """[ "${PAUSES:-}" ] || exec /bin/sleep "$@"
+echo "$*" >>/run/stand-ins/sleep
+[ "$(wc -l </run/stand-ins/sleep)" -lt "$PAUSES" ] || kill "$PPID" """,
+    "mount": """echo "$*" >>/run/stand-ins/mount
+[ "$*" = '-o ro /dev/disk/by-label/krmfn-join disk' ] && [ -d /opt/disk ] || exit 32
+cp /opt/disk/* disk""",
+    "umount": """echo "umount $*" >>/run/stand-ins/mount
+rm -f "$1"/*""",
+}
+_ENTER = """set -eu
+mount -t overlay overlay -o lowerdir=../root,upperdir=upper,workdir=work merged 2>/dev/null || {
+    [ -e upper/usr/bin ] || cp -a --no-clobber ../root/. upper
+    mount --bind upper merged
+}
+mount -t proc proc merged/proc
+mount -t sysfs -o ro sysfs merged/sys
+mount -t tmpfs tmpfs merged/dev
+for node in null zero full random urandom; do
+    touch "merged/dev/$node"
+    mount --bind "/dev/$node" "merged/dev/$node"
+done
+exec setpriv --bounding-set -sys_module,-sys_boot,-sys_rawio,-sys_time,-net_admin chroot merged /bin/sh -c "$1"
+"""
+# The unit starts after cloud-final.service, as its After= says, with the environment and the command that it names.
+_BOOT = """cd /
+mkdir -p /run/stand-ins /run/systemd/system
+for stage in 'init --local' init 'modules --mode=config' 'modules --mode=final'; do
+    cloud-init $stage >/dev/null 2>&1
+    echo $? >>/run/stand-ins/stages
+done
+unit=/run/systemd/system/krmfn-join.service
+if grep -qxs 'start --no-block krmfn-join.service' /run/stand-ins/systemctl; then
+    timeout 60 env -i PATH="$PATH" PAUSES="$PAUSES" $(sed -n 's/^Environment=//p' $unit) $(sed -n 's/^ExecStart=//p' $unit) 2>&1
+fi
+"""
+# What the endpoint serves: it notes down, from inside, what a join script finds.
+SCRIPT = f"""mkdir -p /var/log/joined
+cd /var/log/joined
+echo "$*" >>arguments
+hostname >hostname
+echo "$HOME" >home
+cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' >processes
+for file in {" ".join(KUBELET_FILES)}; do
+    if [ -f "/$file" ]; then
+        mkdir -p "${{file%/*}}"
+        cp "/$file" "$file"
+    fi
+done
+"""
+
+
+@contextmanager
+def guests() -> Iterator[Path]:
+    """A folder with an unpacked root, for guests to stand beside; the root is built once, of this machine's own release and sources."""
+    release = platform.freedesktop_os_release()["VERSION_CODENAME"]
+    apt = Path("/etc/apt")
+    sources = [file for file in (apt / "sources.list", *sorted(apt.glob("sources.list.d/*"))) if file.suffix in (".list", ".sources")]
+    options = ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man"))]
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={_PACKAGES}", *options, release]
+    tools = ROOT / ".tools"
+    tar = tools / f"guest-root-{hashlib.sha256(' '.join(command).encode()).hexdigest()[:12]}.tar"
+    tools.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="guests-", dir=tools, ignore_cleanup_errors=True) as folder:
+        if not tar.exists():
+            subprocess.run([*command, f"{folder}/root.tar", *sources], check=True, timeout=900)
+            Path(folder, "root.tar").rename(tar)
+        root = Path(folder, "root")
+        root.mkdir()
+        subprocess.run(["tar", "-C", root, "-xf", tar], check=True, timeout=300)
+        for name, script in _STAND_INS.items():
+            file = root / "usr/local/sbin" / name
+            file.write_text(f"#!/bin/sh\n{script}\n")
+            file.chmod(0o755)
+        # Without this cloud-init would set up the network of this machine.
+        (root / "etc/cloud/cloud.cfg.d/99-network.cfg").write_text("network: {config: disabled}\n")
+        yield Path(folder)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One boot: the stages' exit codes, what the unit printed, and the calls of the stand-ins."""
+
+    stages: list[str]
+    said: str
+    pauses: list[str]
+    mounts: list[str]
+    systemctl: list[str]
+
+
+class Guest:
+    """A disk that keeps what a boot leaves, but for /run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="guest-", dir=folder))
+        for name in ("upper", "work", "merged"):
+            (self._folder / name).mkdir()
+
+    def path(self, path: str) -> Path:
+        """Where a file that a boot or a test has written is."""
+        return self._folder / "upper" / path
+
+    def write(self, path: str, text: str) -> None:
+        self.path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.path(path).write_text(text)
+
+    def lines(self, path: str) -> list[str]:
+        return self.path(path).read_text().splitlines() if self.path(path).exists() else []
+
+    def joins(self) -> list[str]:
+        """The arguments of each join script that ran."""
+        return self.lines("var/log/joined/arguments")
+
+    def files(self) -> list[Path]:
+        return [path for path in self._folder.glob("upper/**/*") if path.is_file() and not path.is_symlink()]
+
+    def boot(self, text: str, pauses: int = 9, instance: str = "first") -> Boot:
+        """Boot with this user data; a unit that does not end by itself is ended at its last pause."""
+        shutil.rmtree(self.path("run"), ignore_errors=True)
+        seed = "var/lib/cloud/seed/nocloud"
+        self.write(f"{seed}/meta-data", f"instance-id: {instance}\nlocal-hostname: from-metadata\n")
+        self.write(f"{seed}/user-data", text)
+        self.path(f"{seed}/user-data").chmod(0o600)
+        namespaces = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
+        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PAUSES": str(pauses)}
+        done = subprocess.run(
+            [*namespaces, "sh", "-c", _ENTER, "sh", _BOOT], cwd=self._folder, env=environment, capture_output=True, text=True, timeout=150
+        )
+        assert not done.stderr, done.stderr
+        stages, slept, mounted, called = (self.lines(f"run/stand-ins/{name}") for name in ("stages", "sleep", "mount", "systemctl"))
+        return Boot(stages, done.stdout, slept, mounted, called)
+
+
+class Authority:
+    """A certificate authority and the certificate that it gives 127.0.0.1."""
+
+    def __init__(self, folder: Path) -> None:
+        new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        own = ["-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=authority"]
+        given = ["-CA", "ca.crt", "-CAkey", "ca.key", "-keyout", "key", "-out", "crt", "-subj", "/CN=endpoint"]
+        for arguments in (own, [*given, "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]):
+            subprocess.run([*new, *arguments], cwd=folder, capture_output=True, check=True, timeout=60)
+        self.pem = (folder / "ca.crt").read_text()
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(folder / "crt", folder / "key")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply; with `missing`, that many bytes of the announced length never come."""
+
+    status: int = 200
+    body: str = SCRIPT
+    location: str = ""
+    missing: int = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    path: str
+    token: str
+    # The arguments of the guest's processes while curl waits for the answer.
+    processes: list[str]
+
+
+@dataclass
+class Endpoint:
+    """What it was asked for, and what it answers: `answers` in turn, the last for ever, and 401 to a wrong token."""
+
+    answers: list[Answer] = field(default_factory=lambda: [Answer()])
+    requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+    url: str = ""
+
+    def answer(self, path: str) -> Answer:
+        parts = urlsplit(path)
+        token = parse_qs(parts.query).get("token", [""])[0]
+        self.requests.append(Request(parts.path, token, _processes_of_guests()))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return answer if token == TOKEN or answer.location else Answer(401, f"unknown token {token[:6]}\n")
+
+
+def _processes_of_guests() -> list[str]:
+    own, found = os.readlink("/proc/self/ns/pid"), []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(process / "ns/pid") != own:
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue
+    return found
+
+
+@contextmanager
+def serving(endpoint: Endpoint, tls: ssl.SSLContext | None) -> Iterator[None]:
+    """Answer on a port of loopback, over TLS or plainly."""
+
+    class Server(ThreadingHTTPServer):
+        def get_request(self) -> tuple[socket, Any]:
+            connection, address = super().get_request()
+            endpoint.connections += 1
+            connection.settimeout(10)
+            return (tls.wrap_socket(connection, server_side=True) if tls else connection), address
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer = endpoint.answer(self.path)
+            self.send_response(answer.status)
+            if answer.location:
+                self.send_header("Location", answer.location)
+            body = answer.body.encode()
+            self.send_header("Content-Length", str(len(body) + answer.missing))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        endpoint.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()

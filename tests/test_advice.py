@@ -1,0 +1,66 @@
+import re
+from typing import Any
+
+import pytest
+
+from krmfn.codes import CODES
+from tests.support import CLAIM, CONFIG, PROVIDER, ROOT, SECRET, changed, function, refusal, resource_list
+
+SPEC = "spec.kubeVirt.virtualMachineTemplate.spec.template.spec"
+DEVICES = f"{SPEC}.domain.devices"
+CLAIMS = [CLAIM, changed(CLAIM, "metadata.name", "node-2")]
+DISK = {"name": "root", "disk": {"bus": "virtio"}}
+
+
+def warnings(*claims: dict[str, Any], **changes: Any) -> set[str]:
+    provider = changed(PROVIDER, f"{SPEC}.volumes", [{"name": "root", "emptyDisk": {"capacity": "1Gi"}}])
+    for path, value in changes.items():
+        provider = changed(
+            provider, {"volumes": f"{SPEC}.volumes", "networks": f"{SPEC}.networks", "patch": PATCH}.get(path, f"{DEVICES}.{path}"), value
+        )
+    done = function(resource_list(provider, *(claims or CLAIMS), SECRET))
+    assert done.code == 0, done.stderr
+    return set(re.findall(r"\(([a-z-]+)\)$", done.stderr, re.MULTILINE)) - {"plaintext-token"}
+
+
+PATCH = "spec.kubeVirt.nodeTypes.0.mergeVirtualMachineTemplate"
+MASQUERADE = {"interfaces": [{"name": "a", "masquerade": {}}], "networks": [{"name": "a", "pod": {}}]}
+CONTAINER = {"volumes": [{"name": "root", "containerDisk": {"image": "x"}}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "codes"),
+    [
+        ({}, set()),
+        (MASQUERADE, {"masquerade-pod-network"}),
+        ({**MASQUERADE, "networks": [{"name": "a", "multus": {"networkName": "x"}}]}, set()),
+        (CONTAINER, {"ephemeral-root"}),
+        ({**CONTAINER, "disks": [DISK, {"name": "other", "bootOrder": 1, "disk": {}}]}, set()),
+        ({"volumes": [{"name": "root", "persistentVolumeClaim": {"claimName": "x"}}]}, {"shared-volume"}),
+        ({"volumes": [{"name": "root", "dataVolume": {"name": "x"}}]}, {"shared-volume"}),
+        ({"patch": {"spec": {"template": {"spec": {"domain": {"devices": {"disks": [{**DISK, "name": "b"}]}}}}}}}, {"merge-drops"}),
+        ({"patch": {"spec": {"template": {"spec": {"domain": {"devices": {"disks": [DISK, {**DISK, "name": "b"}]}}}}}}}, set()),
+    ],
+)
+def test_what_is_warned_of(changes: dict[str, Any], codes: set[str]) -> None:
+    assert warnings(**changes) == codes
+
+
+def test_one_machine_has_no_neighbours() -> None:
+    assert warnings(CLAIM, **MASQUERADE) == set()
+    assert warnings(CLAIM, volumes=[{"name": "root", "dataVolume": {"name": "x"}}]) == set()
+
+
+def test_every_code_is_explained_and_made() -> None:
+    page = (ROOT / "docs" / "warnings.md").read_text()
+    assert re.findall(r"^## `([a-z-]+)`$", page, re.MULTILINE) == sorted(CODES)
+    source = "".join(path.read_text() for path in (ROOT / "krmfn").rglob("*.py") if path.name != "codes.py")
+    for code, text in CODES.items():
+        assert text in page
+        assert f'"{code}"' in source
+
+
+def test_an_unknown_code_can_not_be_accepted() -> None:
+    said = refusal(function(resource_list(config=changed(CONFIG, "spec.acceptWarnings", ["plaintext-tokn"]))))
+    assert 'spec.acceptWarnings[0]: is "plaintext-tokn", no code of a warning' in said
+    assert '(did you mean "plaintext-token"?)' in said
