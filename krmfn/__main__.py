@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 import signal
 import sys
+import traceback
 from types import FrameType
 
 
@@ -15,21 +18,48 @@ def _terminated(signum: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Run krmfn and exit with its code."""
+    """Run krmfn and exit with its code; what no code foresaw is one line as well, never a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
-    if len(sys.argv) == 1 and not sys.stdin.isatty():
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Manifests are UTF-8, whatever the environment says of its terminal.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+    try:
+        _run()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _end("interrupted", 130)
+    except OSError as error:
+        _end(f"can't write or read: {error.strerror}", 1)
+    except Exception as error:
+        # The message may quote the input: only the kind of the error and its place are told.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        _end(f"krmfn failed ({type(error).__name__} at {os.path.basename(frame.filename)}:{frame.lineno}); please report it", 1)
+
+
+def _run() -> None:
+    if len(sys.argv) == 1 and sys.stdin is not None and not sys.stdin.isatty():
         from krmfn.function import run
 
         reply = run(sys.stdin.buffer.read())
         sys.stderr.write(reply.stderr)
         sys.stderr.flush()
-        sys.stdout.buffer.write(reply.stdout.encode())
-        sys.stdout.buffer.flush()
+        sys.stdout.write(reply.stdout)
+        sys.stdout.flush()
         sys.exit(reply.code)
     # click is not imported on the function's path: it costs as much start-up time as the work itself.
     from krmfn.cli import cli
 
     cli()
+
+
+def _end(message: str, code: int) -> None:
+    """Say why and stop at once: flushing what can't be written would only fail again."""
+    try:
+        sys.stderr.write(f"error: {message}\n")
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from krmfn.kubevirt.sizes import Instancetypes
 from krmfn.kubevirt.template import Prototype, prototype
 from krmfn.nodetypes import Offer
 from krmfn.pools import Asked, Request
-from krmfn.problems import Place, Problem, errors, nearest, show
+from krmfn.problems import Origin, Place, Problem, errors, listed, nearest, show
 from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render, template_problems
 from krmfn.tenants import Tenant, Tenants
 
@@ -45,6 +45,7 @@ class _Provider:
     kubevirt: KubeVirt | None
     ours: bool
     offers: list[Offer] = field(default_factory=list)
+    by_name: dict[str, Offer] = field(default_factory=dict)
     usable: bool = False
 
 
@@ -81,6 +82,7 @@ class _Run:
         self.tenants = Tenants(config, at)
         self.machines: dict[Group, Machine] = {}
         self.complete = True
+        self.broken: set[str] = set()
 
     def problem(self, *problems: Problem) -> None:
         """Note what is wrong."""
@@ -105,6 +107,8 @@ class _Run:
         """The Platform's objects of a kind; Karpenter, for one, has NodeClaims too."""
         for item in self.items:
             if item.kind != kind:
+                if item.api_version in API_VERSIONS and item.kind.lower() in (kind.lower(), f"{kind}list".lower()):
+                    self.problem(item.place.field("kind").error(f"is {show(item.kind)}; krmfn reads single objects of kind {kind}"))
                 continue
             if item.api_version in API_VERSIONS:
                 self.result.consumed.append(item)
@@ -120,6 +124,7 @@ class _Run:
             model, problems = validate(NodeProvider, item.data, item.place)
             self.problem(*problems)
             if model is None:
+                self.broken.add(item.name)
                 continue
             name = model.metadata.name
             if name in self.providers:
@@ -131,6 +136,7 @@ class _Run:
             kubevirt = model.spec.kube_virt
             ours = kubevirt is not None and self.config.spec.cluster in (None, kubevirt.cluster_ref.cluster)
             provider = self.providers[name] = _Provider(model, item.place, kubevirt, ours, nodetypes.offers(model, item.place))
+            provider.by_name = {offer.name: offer for offer in provider.offers}
             if kubevirt and ours and not errors(problems):
                 provider.usable = self.compile(provider, kubevirt, instancetypes)
         self.problem(*nodetypes.clashes(offer for provider in self.providers.values() for offer in provider.offers))
@@ -169,10 +175,13 @@ class _Run:
     def match(self) -> None:
         """Find each request's provider, virtual cluster and node type: once for a whole pool."""
         chosen: dict[int, Offer | None] = {}
+        others: set[Origin] = set()
         for request in self.requests:
             tenant = self.tenants.of(request)
             if tenant:
                 tenant.claims += 1
+            elif self.config.flat and asked_elsewhere(request):
+                others.add(request.at.origin)
             if id(request.asked) not in chosen:
                 chosen[id(request.asked)] = self.choose(request.asked, request, tenant)
             offer = chosen[id(request.asked)]
@@ -180,24 +189,28 @@ class _Run:
                 namespace = self.namespace(tenant, offer)
                 self.problem(*self.tenants.disk_problems(tenant, namespace))
                 self.result.claims.append(Claim(request, tenant, offer, namespace))
+        # A flat config serves one virtual cluster: the claims of others are not consumed, and stay as they are.
+        self.result.consumed = [item for item in self.result.consumed if item.origin not in others]
 
     def choose(self, asked: Asked, request: Request, tenant: Tenant | None) -> Offer | None:
         """The node type of a request, None where there is none or another run renders it."""
         provider = self.providers.get(asked.provider)
+        if provider is None and asked.provider in self.broken:
+            return None
         if provider is None:
-            known = ", ".join(sorted(self.providers)) or "none at all"
+            known = listed(sorted(self.providers)) or "none at all"
             who = f"pool {show(asked.pool)} names " if asked.pool else "is "
             text = f"{who}{show(asked.provider)}; the NodeProviders here are {known}{nearest(asked.provider, self.providers)}"
             self.problem(asked.provider_place.error(text))
         elif provider.kubevirt is None:
             self.problem(asked.provider_place.error(f"is {show(asked.provider)}, which is no KubeVirt provider"))
         elif provider.ours:
-            if tenant is None and not self.config.flat:
+            if tenant is None and (not self.config.flat or asked.virtual_cluster is None):
                 self.problem(self.tenants.unknown(request))
             if provider.usable:
                 if asked.pool:
                     self.problem(*nodetypes.property_problems(asked.properties, asked.at.field("properties")))
-                offer, problems = nodetypes.choose(asked, provider.offers, self.config.spec.on_ambiguous_node_type == "Fail")
+                offer, problems = nodetypes.choose(asked, provider.by_name, self.config.spec.on_ambiguous_node_type == "Fail")
                 self.problem(*problems)
                 return offer
         return None
@@ -242,6 +255,8 @@ class _Run:
                 continue
             rendered.extend(pair)
             volumes = [("DataVolume", claim.namespace, f"{claim.name}-{name}") for name in machine.data_volumes]
+            if self.output.folder is not None:
+                volumes.append(("file", group.cluster, f"{claim.name}.yaml"))
             for key in [*((thing.kind, thing.namespace, thing.name) for thing in pair), *volumes]:
                 self.problem(*claims.object_problems(key, claim, made.setdefault(key, claim)))
         self.result.objects = sorted(rendered, key=lambda thing: (thing.kind, thing.group.cluster, thing.namespace, thing.name))
@@ -278,6 +293,11 @@ class _Run:
         problems = list(kubelet.problems(asked.at))
         self.problem(*problems)
         return None if problems else kubelet.flags()
+
+
+def asked_elsewhere(request: Request) -> bool:
+    """Whether a NodeClaim names a virtual cluster, of which the caller knows that it is not one of the config."""
+    return request.asked.virtual_cluster is not None and not request.asked.pool
 
 
 def _not_yet(provider: NodeProvider, at: Place) -> Iterator[Problem]:

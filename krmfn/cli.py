@@ -50,4 +50,5 @@ def plan(paths: tuple[str, ...], config: str | None, output: str) -> None:
 def _end(reply: Reply) -> NoReturn:
     sys.stderr.write(reply.stderr)
     sys.stdout.write(reply.stdout)
+    sys.stdout.flush()
     sys.exit(reply.code)

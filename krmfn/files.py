@@ -12,9 +12,9 @@ from typing import Any
 from krmfn import ownership, yamlio
 from krmfn.api.kubevirtnodes import KIND, Config, read_config
 from krmfn.build import Build, build
-from krmfn.function import DONE, NOTHING, PROBLEMS, Reply, report
+from krmfn.function import DONE, NOTHING, PROBLEMS, Reply, inline_items, inline_problems, report
 from krmfn.krm import Item, item_of, yaml_problem
-from krmfn.problems import Origin, Place, Problem, errors
+from krmfn.problems import Origin, Place, Problem, errors, nearest
 
 _ENDINGS = (".yaml", ".yml", ".json")
 STDIN = "-"
@@ -39,14 +39,17 @@ def answer(paths: list[str], config_file: str | None, printed: Callable[[list[It
     problems += wrong
     if config is None or errors(problems):
         return Reply("", report(problems), PROBLEMS)
-    built = build([*items, *_inline(config, at)], config, at, several_clusters=several_clusters)
+    inline = inline_items(config, at)
+    problems += inline_problems(inline)
+    built = build([*items, *inline], config, at, several_clusters=several_clusters)
     problems += built.problems
     problems += ownership.conflicts(items, built)
     if errors(problems):
         return Reply("", report(problems), PROBLEMS)
     if built.nothing:
         return Reply("", report([*problems, at.error("there is nothing to render: no claim of this config's KubeVirt cluster")]), NOTHING)
-    return Reply(printed(items, built), report(problems), DONE)
+    others = [item for item in items if item.origin.resource != at.origin.resource]
+    return Reply(printed(others, built), report(problems), DONE)
 
 
 def foreign(items: list[Item], built: Build) -> list[Item]:
@@ -60,10 +63,6 @@ def foreign(items: list[Item], built: Build) -> list[Item]:
         and not item.api_version.startswith(("kustomize.config.k8s.io/", "kpt.dev/"))
         and not ownership.is_earlier(item, built.owner)
     ]
-
-
-def _inline(config: Config, at: Place) -> list[Item]:
-    return [item_of(data, at.origin.file) for data in config.spec.resources]
 
 
 def _config(items: list[Item], file: str | None) -> tuple[Config | None, Place, list[Problem]]:
@@ -114,16 +113,22 @@ def _files(path: str, problems: list[Problem]) -> Iterator[str]:
     def unreadable(error: OSError) -> None:
         problems.append(Place(Origin(file=error.filename)).error(f"can't be read: {error.strerror}"))
 
-    for folder, folders, files in os.walk(path, onerror=unreadable):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    seen = set()
+    for folder, folders, files in os.walk(path, onerror=unreadable, followlinks=True):
+        # A link to a folder is followed, once: two may point at each other.
+        real = os.path.realpath(folder)
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if real not in seen else []
+        seen.add(real)
         for name in sorted(files):
-            if name.endswith(_ENDINGS) and not name.startswith("."):
+            if name.lower().endswith(_ENDINGS) and not name.startswith("."):
                 yield os.path.normpath(os.path.join(folder, name))
 
 
 def _read(file: str) -> tuple[list[Item], list[Problem]]:
     place = Place(Origin(file="standard input" if file == STDIN else file))
     try:
+        if file == STDIN and sys.stdin is None:
+            return [], [place.error("is closed")]
         source = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     except OSError as error:
         return [], [place.error(f"can't be read: {error.strerror}")]
@@ -132,10 +137,13 @@ def _read(file: str) -> tuple[list[Item], list[Problem]]:
         return [], [yaml_problem(place, fault) for fault in faults]
     items = []
     text = source.decode()
+    problems = []
     for index, document in enumerate(documents):
         line = partial(yamlio.find_line, text, index)
         items += _items(document.data, place.origin.file or "", index, line)
-    return items, []
+        if isinstance(document.data, dict) and "apiVersion" in document.data and not isinstance(document.data.get("kind"), str):
+            problems.append(place.error(f"line {document.line}: has an apiVersion, but no kind{nearest('kind', map(str, document.data))}"))
+    return items, problems
 
 
 def _items(data: Any, file: str, index: int, line: Callable[[tuple[str | int, ...]], int | None]) -> list[Item]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from krmfn import ownership
-from krmfn.api.kubevirtnodes import read_config
+from krmfn.api.kubevirtnodes import Config, read_config
 from krmfn.build import build
-from krmfn.krm import ResourceList, Result, item_of, read_resource_list
-from krmfn.problems import Place, Problem, errors
+from krmfn.krm import Item, ResourceList, Result, item_of, read_resource_list
+from krmfn.problems import Place, Problem, errors, show
 
+_READ = ("NodeProvider", "NodeClaim", "Secret", "ConfigMap")
 DONE, PROBLEMS, USAGE, NOTHING, STALE = 0, 1, 2, 3, 4
 
 
@@ -31,7 +33,9 @@ def run(source: bytes) -> Reply:
     if config is None or errors(problems):
         return _refused(resources, problems)
     at = resources.functionConfig.place if resources.functionConfig else Place()
-    items = [*resources.items, *(item_of(data, file=at.origin.file) for data in config.spec.resources)]
+    inline = inline_items(config, at)
+    problems += inline_problems(inline)
+    items = [*resources.items, *inline]
     built = build(items, config, at.field("data" if config.flat else "spec"), ownership.package_folder(resources))
     problems += built.problems
     problems += ownership.conflicts(resources.items, built)
@@ -49,6 +53,22 @@ def run(source: bytes) -> Reply:
         return _refused(resources, problems)
     resources.results = [Result.of(problem) for problem in problems]
     return Reply(resources.to_yaml(made.text for made in built.objects), report(problems), DONE)
+
+
+def inline_items(config: Config, at: Place) -> list[Item]:
+    """The items that stand in the config itself."""
+    return [item_of(data, file=at.origin.file) for data in config.spec.resources]
+
+
+def inline_problems(items: list[Item]) -> Iterator[Problem]:
+    """What krmfn does not read would be lost there."""
+    for item in items:
+        known = item.kind in _READ or item.api_version.startswith("instancetype.kubevirt.io/")
+        if not known:
+            at = item.place.field("kind") if item.kind else item.place
+            yield at.error(
+                f"is {show(item.kind)}: spec.resources holds what krmfn reads, and this would be lost; known are {', '.join(_READ)}"
+            )
 
 
 def _refused(resources: ResourceList, problems: list[Problem], code: int = PROBLEMS) -> Reply:

@@ -6,7 +6,6 @@ beside the text is looked at.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,14 +14,25 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from krmfn import yamlio
-from krmfn.problems import Origin, Place, Problem, Resource, nearest, path_text, show
+from krmfn.problems import Origin, Place, Problem, Resource, nearest, path_text, redacted, show
 
 API_VERSIONS = ("config.kubernetes.io/v1", "config.kubernetes.io/v1beta1", "config.kubernetes.io/v1alpha1")
 LOCAL_CONFIG = "config.kubernetes.io/local-config"
 PATH = "config.kubernetes.io/path"
 INDEX = "config.kubernetes.io/index"
+# kustomize would leave a machine with such an annotation out of its build, kpt would move it to another file.
+ORCHESTRATORS = (
+    "config.kubernetes.io/",
+    "internal.config.kubernetes.io/",
+    "config.k8s.io/",
+    "kustomize.config.k8s.io/",
+    "internal.kpt.dev/",
+)
 _INTERNAL_PATH = "internal.config.kubernetes.io/path"
 _INTERNAL_INDEX = "internal.config.kubernetes.io/index"
+_DASH = re.compile(r" *-(?=[ \t\r\n])")
+# To libyaml these end a line, to others they do not: what stands on which line would be a matter of taste.
+_ODD_BREAKS = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 # Levels of a ResourceList whose place in the text is needed: list, items, item, metadata, annotations.
 _DEPTH = 5
 
@@ -67,9 +77,13 @@ class Result(BaseModel):
         return Result(
             message=problem.text,
             severity=problem.severity,
-            resourceRef=ResourceRef(apiVersion=at.api_version, kind=at.kind, namespace=at.namespace, name=at.name) if at else None,
-            field=Field(path=path_text(problem.place.path)) if problem.place.path else None,
-            file=File(path=origin.file, index=origin.index or 0) if origin.file else None,
+            resourceRef=ResourceRef(
+                apiVersion=redacted(at.api_version), kind=redacted(at.kind), namespace=redacted(at.namespace), name=redacted(at.name)
+            )
+            if at
+            else None,
+            field=Field(path=redacted(path_text(problem.place.path))) if problem.place.path else None,
+            file=File(path=redacted(origin.file), index=origin.index or 0) if origin.file else None,
             tags={"code": problem.code},
         )
 
@@ -210,13 +224,26 @@ def _resource_list(source: bytes, document: yamlio.Document, place: Place) -> tu
             problems.append(place.field("items", index).error(f"is {show(value)}; must be an object"))
     if not isinstance(config, dict | None):
         problems.append(place.field("functionConfig").error(f"is {show(config)}; must be an object"))
+    if odd := _ODD_BREAKS.search(text):
+        line = text.count("\n", 0, odd.start()) + 1
+        problems.append(
+            place.error(f"line {line}: has a line break (U+{ord(odd[0]):04X}) that YAML readers disagree on; escape it", "yaml")
+        )
     if problems:
         return ResourceList(), problems
-    result = ResourceList(apiVersion=data["apiVersion"], items=_items(text, document, values or []))
+    try:
+        result = ResourceList(apiVersion=data["apiVersion"], items=_items(text, document, values or []))
+    except ValueError as error:
+        return ResourceList(), [place.field("items").error(str(error), "yaml")]
     if config:
         result.functionConfig = item_of(config)
         span = document.span(config)
-        start = span.start if span.flow else _above_comments(text, text.rfind("\n", 0, span.start) + 1)
+        start = span.start if span.flow else text.rfind("\n", 0, span.first) + 1
+        if not span.flow and text[start : span.first].strip(" "):
+            return ResourceList(), [
+                place.field("functionConfig").error("stands in an uncommon layout; write it as a plain mapping", "yaml")
+            ]
+        start = start if span.flow else above_comments(text, start)
         result.functionConfig.text = text[start : span.end] if span.flow else _lines(text[start : _line_end(text, span.end)])
         result.functionConfig.flow = span.flow
     return result, problems
@@ -231,9 +258,10 @@ def _items(text: str, document: yamlio.Document, values: list[dict[str, Any]]) -
         starts = [span.start for span in spans]
         ends = [span.end for span in spans]
     else:
-        column = sequence.start - text.rfind("\n", 0, sequence.start) - 1
-        starts = [_dash_line(text, span.start, column) for span in spans]
-        starts[0] = _above_comments(text, starts[0])
+        # An anchor or a tag may stand before the first dash: it is looked for from the first item.
+        starts = [_dash_line(text, span.start) for span in spans]
+        column = text.index("-", starts[0]) - starts[0]
+        starts[0] = above_comments(text, starts[0])
         ends = [*starts[1:], _below_comments(text, _line_end(text, sequence.end), column)]
     items = []
     for value, start, end in zip(values, starts, ends, strict=True):
@@ -244,10 +272,15 @@ def _items(text: str, document: yamlio.Document, values: list[dict[str, Any]]) -
     return items
 
 
-def _dash_line(text: str, start: int, column: int) -> int:
-    """The start of the line with the dash of the item that begins at `start`: there may be comments between the two."""
+def _dash_line(text: str, start: int) -> int:
+    """The start of the line with the dash of the item that begins at `start`: there may be comments between the two.
+
+    Raises ValueError where there is no line that begins with the dash.
+    """
     line = text.rfind("\n", 0, start) + 1
-    while text[line : line + column].strip(" ") or text[line + column : line + column + 1] != "-":
+    while not _DASH.match(text, line, start):
+        if not line:
+            raise ValueError("stand in an uncommon layout; write them as a plain list, each dash on a line of its own")
         line = text.rfind("\n", 0, line - 1) + 1
     return line
 
@@ -260,7 +293,7 @@ def _line_end(text: str, end: int) -> int:
     return len(text) if newline < 0 else newline + 1
 
 
-def _above_comments(text: str, line: int) -> int:
+def above_comments(text: str, line: int) -> int:
     """The start of the first of the comment lines that stand right above the line that starts at `line`."""
     while line:
         before = text.rfind("\n", 0, line - 1) + 1
@@ -279,35 +312,6 @@ def _below_comments(text: str, line: int, column: int) -> int:
 
 def _lines(text: str) -> str:
     return text if text.endswith("\n") else text + "\n"
-
-
-def annotated(item: Item, key: str, value: str) -> str:
-    """The text of an item with one annotation more: one inserted line, or one entry in a flow mapping, and no other change.
-
-    Raises ValueError where the annotations stand elsewhere in the text (an alias or a merge key).
-    """
-    entry = f"{yamlio.scalar(key)}: {yamlio.scalar(value)}"
-    flow_entry = f"{json.dumps(key)}: {json.dumps(value)}"
-    outer = item.spans[id(item.metadata)]
-    current = item.metadata.get("annotations")
-    span = item.spans.get(id(current)) if isinstance(current, dict) else outer
-    if span is None or not outer.start <= span.start <= outer.end:
-        raise ValueError("has its annotations from an alias or a merge key; write them out")
-    text, start = item.text, span.start - item.offset
-    if "annotations" in item.metadata and span is outer:
-        return re.sub(r"(?m)(^\s*annotations\s*:)[ \t]*(~|null|Null|NULL)?", rf"\1 {{{flow_entry}}}", text, count=1)
-    if span is outer:
-        entry = f"annotations: {{{entry}}}"
-        flow_entry = f'"annotations": {{{flow_entry}}}'
-    if span.flow:
-        return f"{text[: start + 1]}{flow_entry}{', ' if span.first >= 0 else ''}{text[start + 1 :]}"
-    first = span.first - item.offset
-    line = text.rfind("\n", 0, first) + 1
-    if text[line:first].strip(" "):
-        return f"{text[:first]}{entry}\n{' ' * (first - line)}{text[first:]}"
-    pad = text[line:first]
-    line = _above_comments(text, line)
-    return f"{text[:line]}{pad}{entry}\n{text[line:]}"
 
 
 def _mapping(data: dict[str, Any], key: str) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def effect(value: str) -> str:
 
 def kubelet_argument(value: str) -> str:
     """The name of a kubelet flag, without its dashes."""
+    if value == "hostname-override":
+        return "can't be set: the node is named after its claim"
     if _KUBELET_ARGUMENT.fullmatch(value):
         return ""
     return f"is {show(value)}; must be the name of a kubelet flag without leading dashes: a-z, 0-9 and -"

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from krmfn.api.nodeprovider import NodeProvider, NodeType
 from krmfn.pools import Asked
-from krmfn.problems import Place, Problem, nearest, show
+from krmfn.problems import Place, Problem, listed, nearest, show
 from krmfn.quantity import Quantity
 from krmfn.requirements import Allowed, offered
 
@@ -79,27 +79,29 @@ def offers(provider: NodeProvider, at: Place) -> list[Offer]:
     return found
 
 
-def choose(asked: Asked, offered: list[Offer], fail_if_ambiguous: bool) -> tuple[Offer | None, list[Problem]]:
+def choose(asked: Asked, by_name: dict[str, Offer], fail_if_ambiguous: bool) -> tuple[Offer | None, list[Problem]]:
     """The node type of a request among those of its provider: the one that it names, or the cheapest that meets it, name breaking ties.
 
     Neither other requests nor capacity play a part: adding a node must never change another.
     """
     if asked.type_ref is not None:
-        found = [offer for offer in offered if asked.type_ref in (offer.name, offer.full_name)]
-        if found:
-            return found[0], []
-        known = sorted(offer.name for offer in offered)
-        text = f"is {show(asked.type_ref)}; the provider has {', '.join(known)}{nearest(asked.type_ref, known)}"
+        bare = asked.type_ref.removeprefix(f"{asked.provider}.")
+        for name in (asked.type_ref, bare):
+            if name in by_name:
+                return by_name[name], []
+        known = sorted(by_name)
+        text = f"is {show(asked.type_ref)}; the provider has {listed(known)}{nearest(asked.type_ref, known)}"
         return None, [asked.at.field("typeRef").error(text)]
+    offered = list(by_name.values())
     required = _joined(asked, offered)
     missed = {offer.name: list(_missed(offer, asked, required)) for offer in offered}
     fitting = sorted((offer for offer in offered if not missed[offer.name]), key=lambda offer: (offer.cost, offer.name))
     if not fitting:
         return None, [_none_fits(asked, missed)]
     if len(fitting) > 1:
-        listed = ", ".join(f"{offer.name} (cost {offer.cost})" for offer in fitting[:5]) + (", …" if len(fitting) > 5 else "")
+        names = ", ".join(f"{offer.name} (cost {offer.cost})" for offer in fitting[:5]) + (", …" if len(fitting) > 5 else "")
         pin = f"{NODE_TYPE} In [{fitting[0].full_name}]" if asked.pool else f"typeRef: {fitting[0].full_name}"
-        text = f"{_who(asked)}fits {len(fitting)} node types, {listed}; the cheapest, {fitting[0].name}, is pinned by {pin}"
+        text = f"{_who(asked)}fits {len(fitting)} node types, {names}; the cheapest, {fitting[0].name}, is pinned by {pin}"
         if fail_if_ambiguous:
             return None, [asked.at.error(text, "ambiguous-node-type")]
         return fitting[0], [asked.at.warning("ambiguous-node-type", text)]
@@ -144,7 +146,7 @@ def _none_fits(asked: Asked, missed: dict[str, list[str]]) -> Problem:
     if not missed:
         return asked.at.error(f"{_who(asked)}{what}, and the provider has no node type")
     name, reasons = min(missed.items(), key=lambda item: (len(item[1]), item[0]))
-    known = "; known are " + ", ".join(sorted(missed)) if any(key in BUILT_IN for key, _, _ in asked.requirements) else ""
+    known = f"; known are {listed(sorted(missed))}" if any(key in BUILT_IN for key, _, _ in asked.requirements) else ""
     text = (
         f"{_who(asked)}{what}, which no node type meets; the nearest, {name}, misses {', '.join(reasons)}{_values(asked, reasons)}{known}"
     )

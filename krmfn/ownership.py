@@ -7,8 +7,9 @@ from posixpath import dirname, isabs, normpath
 
 from krmfn.api.kubevirtnodes import KIND
 from krmfn.build import Build
-from krmfn.krm import LOCAL_CONFIG, Item, ResourceList, annotated
+from krmfn.krm import LOCAL_CONFIG, Item, ResourceList
 from krmfn.kubevirt.template import MANAGED_BY, OURS
+from krmfn.marks import annotated
 from krmfn.problems import Problem
 from krmfn.render import OWNER
 
@@ -33,7 +34,12 @@ def is_earlier(item: Item, owner: str) -> bool:
 def conflicts(items: list[Item], built: Build) -> Iterator[Problem]:
     """Foreign objects with a name that krmfn wants, and machines that a change of namespace would replace."""
     wanted = {(made.kind, made.namespace, made.name) for made in built.objects}
-    namespaces = {(made.kind, made.claim, made.group.virtual_cluster): made.namespace for made in built.objects}
+    kept = {(made.kind, made.claim, made.group.virtual_cluster, made.group.provider) for made in built.objects}
+    fixed = {
+        offer.provider.metadata.name: kubevirt.cluster_ref.namespace
+        for offer in built.node_types
+        if (kubevirt := offer.provider.spec.kube_virt) and kubevirt.namespace_strategy == "Provider"
+    }
     for item in items:
         if not is_earlier(item, built.owner):
             group = item.api_version.rpartition("/")[0]
@@ -43,8 +49,8 @@ def conflicts(items: list[Item], built: Build) -> Iterator[Problem]:
                 )
                 yield item.place.field("metadata", "name").error(text, "foreign-object")
             continue
-        earlier = (item.kind, item.labels.get(OURS + "node-claim", ""), item.labels.get(OURS + "virtual-cluster", ""))
-        now = namespaces.get(earlier, item.namespace)
+        claim, cluster, provider = (str(item.labels.get(OURS + key, "")) for key in ("node-claim", "virtual-cluster", "node-provider"))
+        now = fixed.get(provider, item.namespace) if (item.kind, claim, cluster, provider) in kept else item.namespace
         if now != item.namespace:
             text = f"is {item.namespace}, but the provider says {now} now: that can't change while machines exist; delete them first"
             yield item.place.field("metadata", "namespace").error(text, "namespace-changed")
@@ -63,10 +69,10 @@ def apply(resources: ResourceList, built: Build) -> list[Problem]:
     The new objects are not among the items: `ResourceList.to_yaml` appends them.
     """
     consumed = {id(item) for item in built.consumed}
-    problems: list[Problem] = []
+    problems: list[Problem] = list(path_problems(resources.functionConfig)) if resources.functionConfig else []
     kept = []
     for item in resources.items:
-        if is_earlier(item, built.owner):
+        if is_earlier(item, built.owner) and id(item) not in consumed:
             continue
         if id(item) in consumed or item.kind == KIND or _is_config(item, resources.functionConfig):
             problems += path_problems(item)

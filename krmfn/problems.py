@@ -18,6 +18,7 @@ _SECRET = re.compile(r"-----BEGIN[\s\S]*|[a-z0-9]{6}(?:\.|%2[eE])[a-z0-9]{16}")
 # Controls and what reorders a line (bidirectional marks), so that a value can't forge a second message.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SHOWN = 80
+_COMPARED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,17 @@ def path_text(path: Path) -> str:
     text = ""
     for key in path:
         if isinstance(key, str) and len(key) > _SHOWN:
-            key = key[: _SHOWN - 1] + "…"
+            key = _SECRET.sub("******", key)[: _SHOWN - 1] + "…"
         if isinstance(key, str) and _IDENTIFIER.fullmatch(key):
             text += f".{key}" if text else key
         else:
             text += f"[{key}]"
     return text
+
+
+def redacted(text: str) -> str:
+    """The text without tokens, keys and control characters."""
+    return _SECRET.sub("******", printable(text))
 
 
 def printable(text: str) -> str:
@@ -138,8 +144,16 @@ def plain(value: Any) -> str:
     return str(value)
 
 
+def listed(known: list[str]) -> str:
+    """Names for a message: the first ten, and how many more there are."""
+    return ", ".join(known[:10]) + (f" and {len(known) - 10} more" if len(known) > 10 else "")
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean "x"?)` for the known name nearest to a typo, else nothing."""
+    """` (did you mean "x"?)` for the known name nearest to a typo, else nothing; among thousands there is none to be found in time."""
+    known = list(known)
+    if len(known) > _COMPARED:
+        return ""
     # Names are compared without case: `Kubevirt` is the commonest typo of `kubeVirt`.
     by_fold = {name.lower(): name for name in sorted(known)}
     close = difflib.get_close_matches(word[:100].lower(), by_fold, n=1, cutoff=0.6)

@@ -93,7 +93,7 @@ def compile_machine(prototype: Prototype, group: Group, output: Output) -> Machi
         spec.pop("running", None)
         spec["runStrategy"] = "Halted"
     if volumes:
-        spec["dataVolumeTemplates"] = [_named(template) for template in get(vm, DATA_VOLUMES)]
+        spec["dataVolumeTemplates"] = [_named(template, volumes, group.namespace) for template in get(vm, DATA_VOLUMES)]
     machine = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachine",
@@ -144,9 +144,16 @@ def _template(
     return {"metadata": metadata, **template, **{"metadata": metadata, "spec": {**spec, "domain": domain, "volumes": attached}}}
 
 
-def _named(template: dict[str, Any]) -> dict[str, Any]:
-    """A DataVolume template under a name of its own: two machines of one template would share the DataVolume otherwise."""
+def _named(template: dict[str, Any], volumes: list[str], namespace: str) -> dict[str, Any]:
+    """A DataVolume template under a name of its own: two machines of one template would share the DataVolume otherwise.
+
+    One that is cloned from another of the same machine follows its name; a source of its own name is an image from elsewhere.
+    """
     metadata = template["metadata"]
+    source = get(template, ("spec", "source", "pvc")) or {}
+    sibling = get(source, ("name",))
+    if sibling in volumes and sibling != metadata["name"] and get(source, ("namespace",)) in (None, namespace):
+        template = _replaced(template, ("spec", "source", "pvc", "name"))
     return {**template, "metadata": {**metadata, "name": Hole(f"{Hole.NAME}-{metadata['name']}")}}
 
 

@@ -11,7 +11,7 @@ from krmfn.api.kubevirtnodes import KPT_INLINE, Config, VirtualCluster, flat_pro
 from krmfn.guest.credentials import Join, Lookup, read_join
 from krmfn.krm import Item
 from krmfn.pools import Request
-from krmfn.problems import Place, Problem, nearest, path_text, show
+from krmfn.problems import Place, Problem, listed, nearest, path_text, show
 
 
 @dataclass(slots=True)
@@ -34,6 +34,7 @@ class Tenants:
     at: Place
     all: list[Tenant] = field(default_factory=list)
     consumed: list[Item] = field(default_factory=list)
+    by_name: dict[str, list[Tenant]] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:
@@ -58,6 +59,7 @@ class Tenants:
             if secret:
                 self.consumed.append(secret)
             self.all.append(Tenant(spec, place, join))
+            self.by_name.setdefault(spec.name, []).append(self.all[-1])
 
     def problem(self, problem: Problem) -> Problem:
         """A problem of a virtual cluster, at the key of the form that the config has."""
@@ -65,10 +67,13 @@ class Tenants:
 
     def named(self, name: str | None, namespace: str | None) -> Tenant | None:
         """The virtual cluster of a name, whose claims may stand in this namespace (None: in any)."""
-        for tenant in self.all:
-            if tenant.spec.name == name and (tenant.spec.namespace is None or namespace in (None, tenant.spec.namespace)):
-                return tenant
-        return None
+        found = [
+            tenant
+            for tenant in self.by_name.get(name or "", ())
+            if tenant.spec.namespace is None or namespace in (None, tenant.spec.namespace)
+        ]
+        # Of several of one name, a claim without a namespace is none's: it would join by chance.
+        return found[0] if len(found) == 1 else None
 
     def disk_problems(self, tenant: Tenant, namespace: str) -> Iterator[Problem]:
         """A disk's Secret has to be in the namespace of the machines, once for each of them."""
@@ -88,12 +93,18 @@ class Tenants:
         at, name = request.asked.at, request.asked.virtual_cluster
         if name is None:
             return at.field("vClusterRef").error("is required: the virtual cluster that the node joins")
+        for tenant in self.by_name.get(name, ()):
+            # It has a claim, only not where it looks for one.
+            tenant.told = True
+        if namesakes := sorted(str(tenant.spec.namespace) for tenant in self.all if tenant.spec.name == name):
+            where = f"is {request.namespace}" if request.namespace else "is required"
+            return request.at.field("metadata", "namespace").error(f"{where}; claims of {name} stand in {listed(namesakes)}")
         return at.field("vClusterRef").error(f"is {show(name)}; {self.listed(name)}")
 
     def listed(self, name: str) -> str:
         """The virtual clusters of the config, for a message about one that is not among them."""
         known = [tenant.spec.name + (f" (claims in {tenant.spec.namespace})" if tenant.spec.namespace else "") for tenant in self.all]
-        return f"the config lists {', '.join(sorted(known))}{nearest(name, (tenant.spec.name for tenant in self.all))}"
+        return f"the config lists {listed(sorted(known))}{nearest(name, (tenant.spec.name for tenant in self.all))}"
 
     def pool_requests(self, maps: list[Item], problem: Callable[..., None]) -> list[Request]:
         """The requests of all static pools: from the config's inline values and from the labelled ConfigMaps."""
@@ -138,7 +149,7 @@ class Tenants:
         Where not all claims could be read (`complete`), none is missed.
         """
         for tenant in self.all:
-            if complete and tenant.spec.name and not tenant.claims and not tenant.spec.allow_no_nodes:
+            if complete and not tenant.told and tenant.spec.name and not tenant.claims and not tenant.spec.allow_no_nodes:
                 yield tenant.at.error(f"virtual cluster {tenant.spec.name} has no claim; allowNoNodes: true lets it have none", "no-nodes")
             if tenant.claims and tenant.join and tenant.join.token:
                 text = "the output holds the join token in clear; joinToken.delivery: Disk keeps it out"

@@ -9,7 +9,6 @@ import yaml
 
 from krmfn.guest.credentials import Join, endpoint_url
 from krmfn.guest.userdata import guest_file, user_data
-from krmfn.problems import Problem
 from tests.support import CERTIFICATE, CONFIG, FLAT, PROVIDER, SECRET, TOKEN, changed, function, made, refusal, resource_list
 from tests.support import CLAIM as A_CLAIM
 from tests.support import user_data as user_data_of
@@ -37,13 +36,13 @@ def test_endpoints(endpoint: str, url: str) -> None:
     [
         "http://a", "https://", "https://user@a", "https://a?b", "a#b", "a b", "a\n", "a%41", "a\\b", "a:0", "a:65536", "a:x", "a:", "1.2.3", "-a", "A_b",
         "a/$(id)", "a/'", 'a/"', "a/{x}", "a/b;c", "2001:db8::1", "[2001:db8::g]", "[::1", "ftp://a", "é.example.com", "a..b", "a/`id`", "a/../b\x00",
-        f"a?token={TOKEN}",
+        f"a?token={TOKEN}", 'x"[::1]', 'https://evil"[::1]junk:443', '[::1]"x:443', "https://[::1]]:4", "https://admin:hunter2@host",
     ],
 )  # fmt: skip
 def test_what_is_no_endpoint(endpoint: str) -> None:
-    with pytest.raises(ValueError, match=r"is ") as caught:
+    with pytest.raises(ValueError, match=r"must be host|is http:") as caught:
         endpoint_url(endpoint)
-    assert TOKEN not in Problem("error", "", str(caught.value)).text
+    assert TOKEN not in str(caught.value)
 
 
 def b64(text: str) -> str:

@@ -5,7 +5,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krmfn.krm import LOCAL_CONFIG, annotated, read_resource_list
+from krmfn.krm import LOCAL_CONFIG, read_resource_list
+from krmfn.marks import annotated
 from tests.support import function, oracle, refusal, resource_list
 
 HEAD = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"
@@ -77,8 +78,7 @@ FLOW_MARK = '"config.kubernetes.io/local-config": "true"'
         ("metadata:\n  annotations: {b: c}\n", "metadata:\n  annotations: {" + FLOW_MARK + ", b: c}\n"),
         ("metadata:\n  annotations:\n  name: a\n", "metadata:\n  annotations: {" + FLOW_MARK + "}\n  name: a\n"),
         ("metadata:\n  name: a\n  annotations: null # none\n", "metadata:\n  name: a\n  annotations: {" + FLOW_MARK + "} # none\n"),
-        ("metadata:\n  annotations: &x\n    b: c\n", "metadata:\n  annotations: &x\n    " + MARK + "\n    b: c\n"),
-        ('? metadata\n: name: "a"\n', "? metadata\n: annotations: {" + MARK + '}\n  name: "a"\n'),
+        ("metadata:\n  name: a\n  'annotations': # c\n", "metadata:\n  name: a\n  'annotations': {" + FLOW_MARK + "} # c\n"),
     ],
 )
 def test_the_mark_is_one_line_and_nothing_else(before: str, after: str) -> None:
@@ -89,21 +89,71 @@ def test_the_mark_is_one_line_and_nothing_else(before: str, after: str) -> None:
         resources, problems = read_resource_list(text.encode())
         assert not problems
         marked = annotated(resources.items[0], LOCAL_CONFIG, "true")
-        if "&x" not in before:
-            assert marked == "".join(f"{lead}{'- ' if index == 0 else '  '}{line}\n" for index, line in enumerate(after.splitlines()))
+        assert marked == "".join(f"{lead}{'- ' if index == 0 else '  '}{line}\n" for index, line in enumerate(after.splitlines()))
         assert yaml.safe_load(marked)[0]["metadata"]["annotations"][LOCAL_CONFIG] == "true"
         assert len(marked.splitlines()) - len(resources.items[0].text.splitlines()) in (0, 1)
 
 
-def test_annotations_from_elsewhere_can_not_be_marked() -> None:
-    text = HEAD + "items:\n- a: &x {b: c}\n  metadata:\n    annotations: *x\n"
-    resources, _ = read_resource_list(text.encode())
-    with pytest.raises(ValueError, match="alias"):
+@pytest.mark.parametrize(
+    "item",
+    [
+        "a: &x {b: c}\n  metadata:\n    annotations: *x",
+        "a: &x {name: b}\n  metadata: *x",
+        "a: &x {annotations: {b: c}}\n  metadata:\n    <<: *x\n    name: a",
+        "metadata:\n    annotations: &x {b: c}\n    labels: *x",
+        "metadata:\n    labels: &x {b: c}\n    annotations: *x",
+        "metadata:\n    annotations: &x\n      b: c\n    labels: *x",
+        "metadata:\n    annotations: []",
+        'metadata:\n    annotations: ""',
+        "metadata:\n    annotations: !!null",
+        "metadata: {name: x, annotations: null}",
+        "metadata:\n    ? name\n    : a",
+        "metadata:\n    annotations:\n      ? a\n      : b",
+    ],
+)
+def test_what_can_not_be_marked_by_one_insertion_is_refused(item: str) -> None:
+    resources, problems = read_resource_list(f"{HEAD}items:\n- {item}\n".encode())
+    assert not problems
+    with pytest.raises(ValueError, match="uncommon layout"):
         annotated(resources.items[0], LOCAL_CONFIG, "true")
 
 
+def test_the_mark_is_not_fooled_by_text_that_looks_like_annotations() -> None:
+    before = "status: |\n    annotations: hello\n  other: {annotations: }\n  metadata:\n    name: a\n    annotations: ~\n"
+    resources, problems = read_resource_list(f"{HEAD}items:\n- {before}".encode())
+    assert not problems
+    marked = annotated(resources.items[0], LOCAL_CONFIG, "true")
+    assert marked == f"- {before}".replace("annotations: ~", "annotations: {" + FLOW_MARK + "}")
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ("items: # c\r- {a: b}\n", "line 3: has a line break (U+000D)"),
+        ("items:\n- {a: b}\u2028- {a: b}\n", "line 4: has a line break (U+2028)"),
+        ("? items\n: - {a: b}\n  - {a: c}\n", "items: stand in an uncommon layout"),
+        ("functionConfig:\n  ? a\n  : b\n", "functionConfig: stands in an uncommon layout"),
+    ],
+)
+def test_layouts_that_are_refused(items: str, message: str) -> None:
+    assert message in refusal(function(HEAD + items))
+
+
+@pytest.mark.parametrize("lead", ["&a !!seq", "!!seq", "&a", "# c"])
+def test_anchors_and_tags_of_the_list_and_the_config(lead: str) -> None:
+    config = "functionConfig: " + lead.replace("seq", "map") + "\n  a: b\n"
+    resources, problems = read_resource_list(f"{HEAD}items: {lead}\n- {{a: b}}\n- c: d\n{config}".encode())
+    assert not problems
+    assert resources.to_yaml() == HEAD + "items:\n- {a: b}\n- c: d\nfunctionConfig:\n  a: b\n"
+
+
 names = st.text("abcdefghij-_./:#é \t\"'", min_size=1, max_size=8)
-scalars = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.integers() | st.booleans() | st.none()
+scalars = (
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\x85\u2028\u2029"), max_size=20)
+    | st.integers()
+    | st.booleans()
+    | st.none()
+)
 anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=10)
 
 

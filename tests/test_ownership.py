@@ -66,10 +66,34 @@ def test_a_foreign_object_is_never_overwritten(kind: str) -> None:
 
 
 def test_machines_do_not_move_to_another_namespace() -> None:
-    old = changed(earlier(namespace="old"), "metadata.labels", {**earlier()["metadata"]["labels"], "krmfn.dev/node-claim": "node-1"})
+    labels = {**earlier()["metadata"]["labels"], "krmfn.dev/node-claim": "node-1", "krmfn.dev/node-provider": "edge"}
+    old = changed(earlier(namespace="old"), "metadata.labels", labels)
     assert "metadata.namespace: is old, but the provider says machines now" in refusal(
         function(resource_list(PROVIDER, CLAIM, SECRET, old))
     )
+
+
+def test_namesakes_in_two_namespaces_are_not_taken_for_a_move() -> None:
+    other = changed(changed(PROVIDER, "metadata.name", "edge2"), "spec.kubeVirt.clusterRef.namespace", "machines2")
+    second = changed(changed(CLAIM, "metadata.namespace", "p-b"), "spec.providerRef", "edge2")
+    source = resource_list(PROVIDER, other, CLAIM, second, SECRET)
+    once = function(source)
+    assert once.code == 0, once.stderr
+    assert function(once.stdout).stdout == once.stdout
+    package = resource_list(PROVIDER, other, CLAIM, second, SECRET, config=at(CONFIG, "config.yaml"))
+    assert "makes file kubevirt-1/node-1.yaml, as NodeClaim p-" in refusal(function(package))
+
+
+def test_a_tokens_secret_that_looks_like_ours_stays() -> None:
+    labels, annotations = {"app.kubernetes.io/managed-by": "krmfn"}, {"krmfn.dev/owner": "nodes"}
+    secret = changed(changed(SECRET, "metadata.labels", labels), "metadata.annotations", annotations)
+    assert ("Secret", "join") in items(function(resource_list(PROVIDER, CLAIM, secret)).stdout)
+
+
+def test_a_label_that_is_no_text_is_nobodys() -> None:
+    odd = earlier()
+    odd["metadata"]["labels"]["krmfn.dev/node-claim"] = {"a": 1}
+    assert function(resource_list(PROVIDER, CLAIM, SECRET, odd)).code == 0
 
 
 def at(item: dict[str, Any], path: str) -> dict[str, Any]:
@@ -89,6 +113,20 @@ def test_new_objects_get_a_file_in_a_package(config: dict[str, Any], file: str) 
     for key, index in ((("Secret", "node-1-cloud-init"), "0"), (("VirtualMachine", "node-1"), "1")):
         annotations = out[key]["metadata"]["annotations"]
         assert (annotations[PATH], annotations["config.kubernetes.io/index"]) == (file, index)
+
+
+def test_a_config_outside_of_the_package_is_refused() -> None:
+    said = refusal(function(resource_list(config=at(CONFIG, "../nodes.yaml"))))
+    assert "KubeVirtNodes nodes: metadata.annotations: names a file outside of the package" in said
+
+
+def test_claims_of_others_stay_as_they_are_beside_a_flat_config() -> None:
+    flat = changed(FLAT, "data.virtualCluster", "tenant-1")
+    other = changed(changed(CLAIM, "metadata.name", "node-2"), "spec.vClusterRef", "tenant-2")
+    out = items(function(resource_list(PROVIDER, CLAIM, other, SECRET, config=flat)).stdout)
+    assert out["NodeClaim", "node-2"] == other
+    nameless = changed(other, "spec.vClusterRef", None)
+    assert "spec.vClusterRef: is required" in refusal(function(resource_list(PROVIDER, CLAIM, nameless, SECRET, config=flat)))
 
 
 def test_outside_of_a_package_there_are_no_files() -> None:

@@ -85,6 +85,9 @@ class Taint(Model):
 
 
 M = TypeVar("M", bound=Model)
+_MOST = 100
+# Where a user may have put a token or a key in the wrong way: what is there is not repeated.
+_SENSITIVE = ("joinToken", "certificateAuthority", "tokenSecret", "endpoint")
 
 
 def validate(model: type[M], data: Any, place: Place) -> tuple[M | None, list[Problem]]:
@@ -92,9 +95,11 @@ def validate(model: type[M], data: Any, place: Place) -> tuple[M | None, list[Pr
     try:
         return model.model_validate(data), []
     except ValidationError as error:
-        return None, [
+        found = error.errors(include_url=False, include_input=False)
+        more = [place.error(f"has {len(found) - _MOST} problems more")] if len(found) > _MOST else []
+        return None, more + [
             _problem(model, details["type"], tuple(details["loc"]), data, str(details.get("ctx", {}).get("error", details["msg"])), place)
-            for details in error.errors(include_url=False, include_input=False)
+            for details in found[:_MOST]
         ]
 
 
@@ -121,6 +126,8 @@ def _problem(model: type[Model], kind: str, loc: Path, data: Any, message: str, 
         owner = _model_at(model, path[:-1])
         known = [name for name in (field.alias for field in owner.model_fields.values()) if name] if owner else []
         return at.error(f"is no field that krmfn knows here{nearest(str(path[-1]), known)}")
+    if kind in _TYPES and any(key in _SENSITIVE for key in path):
+        return at.error(f"must be {_TYPES[kind]}")
     if kind in _TYPES:
         return at.error(f"is {show(value)}; must be {_TYPES[kind]}")
     if kind == "literal_error":

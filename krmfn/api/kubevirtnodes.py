@@ -10,14 +10,14 @@ from pydantic import Field
 
 from krmfn.api.common import Annotations, DnsLabel, Filled, Metadata, Model, Raw, Subdomain, Text, validate
 from krmfn.codes import CODES
-from krmfn.krm import Item
+from krmfn.krm import ORCHESTRATORS, Item
 from krmfn.problems import Place, Problem, nearest, show
 
 API_VERSION = "krmfn.dev/v1alpha1"
 KIND = "KubeVirtNodes"
 # What kpt calls the config that it makes of every inline `configMap:`.
 KPT_INLINE = "function-input"
-_RESERVED = ("krmfn.dev/", "config.kubernetes.io/", "internal.config.kubernetes.io/")
+_RESERVED = ("krmfn.dev/", *ORCHESTRATORS)
 
 Encoding = Literal["data", "stringData"]
 Delivery = Literal["UserData", "Disk"]
@@ -139,7 +139,8 @@ def read_config(item: Item | None) -> tuple[Config | None, list[Problem]]:
     if item.kind == "ConfigMap":
         form, problems = validate(ConfigMapForm, item.data, item.place)
         return (_of_flat(form) if form else None), problems
-    wrong = f"is a {item.kind or 'object without kind'}; the function's config is a {KIND} ({API_VERSION}) or a ConfigMap"
+    kind = f"a {item.kind}" if item.kind else "an object without kind"
+    wrong = f"is {kind}; the function's config is a {KIND} ({API_VERSION}) or a ConfigMap"
     return None, [item.place.error(wrong)]
 
 

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from krmfn import names
 from krmfn.api.kubevirtnodes import CertificateAuthority, KeyRef, VirtualCluster
@@ -24,9 +23,9 @@ _TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")
 _BOOTSTRAP_TYPE = "bootstrap.kubernetes.io/token"
 _NODE_TYPE_LABEL = "vcluster.loft.sh/token-node-type"
 # SOPS, argocd-vault-plugin, Flux substitution, Helm and ESO templates, kustomize and Argo CD variables.
-_UNRESOLVED = re.compile(r"ENC\[|<[a-z]*:?[^>]*>|\$\{|\{\{|\$\(|\$[A-Z]")
+_UNRESOLVED = re.compile(r"ENC\[|<[^<>]{1,200}>|\$\{|\{\{|\$\(|\$[A-Z]")
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\n([A-Za-z0-9+/=\n]*?)-----END \1-----\n?")
-_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
+_ENDPOINT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?((?:/[A-Za-z0-9._~-]+)*/?)")
 # At most 64: the name of a file on an ISO 9660 disk.
 _SECRET_KEY = re.compile(r"(?!\.)[-._a-zA-Z0-9]{1,64}")
 DEFAULT_FILE = "token"
@@ -76,24 +75,21 @@ def endpoint_url(endpoint: str) -> str:
     """
     if endpoint.startswith("http://"):
         raise ValueError("is http: the join script runs as root, so it has to come over https")
-    url = endpoint if endpoint.startswith("https://") else f"https://{endpoint}"
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port, parts = "", 0, urlsplit("")
-    if not re.fullmatch(r"[\x21-\x7e]+", url) or parts.query or parts.fragment or "@" in parts.netloc or re.search(r"[?#%\\]", url):
-        raise ValueError(f"is {show(endpoint)}; must be host[:port] or an https URL without user, query or fragment")
-    if port == 0 or parts.netloc.endswith(":") or not _host(host) or not _PATH.fullmatch(parts.path):
-        raise ValueError(f"is {show(endpoint)}; must be host[:port] or an https URL, the host a DNS name or an address")
-    return url.rstrip("/")
+    match = _ENDPOINT.fullmatch(endpoint.removeprefix("https://"))
+    # The value is not repeated: it may be a whole join URL, with its token.
+    if match is None:
+        raise ValueError("must be host[:port] or an https URL without user, query or fragment")
+    host, port, path = match.groups()
+    if not _host(host.strip("[]")) or (port is not None and not 0 < int(port) < 65536):
+        raise ValueError("must be host[:port] or an https URL, the host a DNS name or an address, the port 1 to 65535")
+    return f"https://{host}{f':{port}' if port else ''}{path or ''}".rstrip("/")
 
 
 def _host(host: str) -> bool:
     try:
         return bool(ipaddress.ip_address(host))
     except ValueError:
-        return ":" not in host and not host.rpartition(".")[2].isdigit() and not names.subdomain(host)
+        return ":" not in host and not host.rpartition(".")[2].isdigit() and not names.subdomain(host.lower())
 
 
 def read_join(cluster: VirtualCluster, lookup: Lookup, at: Place) -> tuple[Join | None, Item | None, list[Problem]]:
@@ -174,7 +170,7 @@ def _token(secret: Item, ref: KeyRef) -> tuple[str, list[Problem]]:
                 "is still encrypted or a placeholder: decrypt it before krmfn runs, or use joinToken.delivery: Disk", "unresolved-token"
             )
         ]
-    token = ".".join(value.strip() for value in values)
+    token = ".".join(value.strip() for value in values)[:100]
     if not _TOKEN.fullmatch(token):
         return "", [at.error("is no bootstrap token: six of a-z and 0-9, a dot, sixteen of a-z and 0-9")]
     return token, list(_expiration(secret)) if not ref.key else []
@@ -196,7 +192,8 @@ def _expiration(secret: Item) -> Iterator[Problem]:
 
 
 def _keys(item: Item, wanted: str) -> str:
-    keys = sorted({str(key) for holder in ("data", "stringData") for key in (item.data.get(holder) or {})})
+    holders = [item.data.get(holder) for holder in ("data", "stringData")]
+    keys = sorted({key for holder in holders if isinstance(holder, dict) for key in holder})
     return f"; it has {', '.join(keys[:10])}{nearest(wanted, keys)}" if keys else "; it has no keys"
 
 
@@ -206,7 +203,9 @@ def _authority(
     where = at.field("certificateAuthority")
     if given is None:
         # A token's Secret that is missing is an error already; the one of a disk may be missing, and then tells nothing.
-        pem, problems = secret_value(secret, "ca.crt") if secret else (None if by_disk else "", [])
+        if secret is None and not by_disk:
+            return "", "", []
+        pem, problems = secret_value(secret, "ca.crt") if secret else (None, [])
         if pem is None and not problems:
             choices = ", ".join(field.alias or "" for field in CertificateAuthority.model_fields.values())
             problems = [where.error(f"is required, since the token's Secret has no ca.crt: one of {choices}")]
@@ -237,12 +236,14 @@ def _checked_pem(pem: str, problems: list[Problem], at: Place) -> tuple[str, str
     pem = pem.replace("\r\n", "\n").strip() + "\n"
     if "PRIVATE KEY" in pem:
         return "", "", [at.error("holds a private key; only certificates belong here")]
+    if "BEGIN" not in pem and _UNRESOLVED.search(pem[:1000]):
+        return "", "", [at.error("is still encrypted or a placeholder: decrypt it before krmfn runs, or give the certificates inline")]
     if len(pem) > LARGEST_AUTHORITY:
         return "", "", [at.error(f"is larger than {LARGEST_AUTHORITY // 1024} KiB")]
     blocks = _BLOCK.findall(pem)
     rest = _BLOCK.sub("", pem).strip()
     if not blocks or rest or not all(kind == "CERTIFICATE" and _is_der(body) for kind, body in blocks):
-        return "", "", [at.error("must be certificates in PEM and nothing else (-----BEGIN CERTIFICATE-----)")]
+        return "", "", [at.error("must be certificates in PEM and nothing else")]
     return "file", "".join(f"-----BEGIN CERTIFICATE-----\n{body.strip()}\n-----END CERTIFICATE-----\n" for _, body in blocks), []
 
 

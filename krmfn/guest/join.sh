@@ -13,21 +13,30 @@ authority='' endpoint='' kubelet_arguments='' node='' token_file=''
 marker=/var/lib/krmfn/joined
 identity=$({ printf '%s\n' "$node" "$endpoint" "$authority"; if [ -f ca.crt ]; then cat ca.crt; fi; } | sha256sum)
 
+# What the image gives its kubelet already stays in front of the claim's own.
 configure_kubelet() {
     if [ -z "$kubelet_arguments" ]; then
         return
     fi
+    umask 022
     for folder in /etc/vcluster /etc/default /etc/sysconfig; do
         file=$folder/kubelet
         if [ "$folder" = /etc/vcluster ]; then
             file=$folder/vcluster-flags.env
         fi
         mkdir -p "$folder" || return 1
+        old=''
+        if [ -f "$file" ]; then
+            old=$(sed -n 's/^KUBELET_EXTRA_ARGS="\{0,1\}\([^"]*\)"\{0,1\}$/\1 /p' "$file" | tail -n 1)
+        fi
+        case $old in
+        *"$kubelet_arguments "*) continue ;;
+        esac
         {
             if [ -f "$file" ]; then
                 grep -v '^KUBELET_EXTRA_ARGS=' "$file" || :
             fi
-            printf 'KUBELET_EXTRA_ARGS="%s"\n' "$kubelet_arguments"
+            printf 'KUBELET_EXTRA_ARGS="%s%s"\n' "$old" "$kubelet_arguments"
         } >"$file.krmfn" && mv "$file.krmfn" "$file" || return 1
     done
 }
@@ -83,8 +92,9 @@ download() {
 
 join() {
     download || return 1
-    configure_kubelet || return 1
-    sh ./script --node-name "$node" </dev/null || {
+    (configure_kubelet) || return 1
+    # As the Platform runs it: not with our umask, nor in /run, which may be small and without exec.
+    (umask 022 && cd / && sh /run/krmfn/script --node-name "$node" </dev/null) || {
         echo "the join script failed"
         return 1
     }

@@ -24,7 +24,8 @@ def discover(vm: Map) -> dict[str, Quantity | None]:
         return own or next(amounts, None)
 
     topology = [domain.get("cpu", {}).get(key) for key in ("cores", "sockets", "threads")]
-    topology = [count for count in topology if type(count) is int and count > 0]
+    # Anything but small whole numbers is for KubeVirt's schema to judge.
+    topology = [count for count in topology if type(count) is int and 0 < count < 2**16]
     cpu = Quantity.parse(math.prod(topology)) if topology else None
     guest = domain.get("memory", {}).get("guest")
     return {"cpu": first("cpu", cpu), "memory": first("memory", Quantity.parse(guest) if guest else None)}

@@ -13,6 +13,7 @@ from typing import Any
 from krmfn import names
 from krmfn.api.common import Model, Taint, validate
 from krmfn.api.nodeprovider import KubeVirt, NodeType
+from krmfn.krm import ORCHESTRATORS
 from krmfn.kubevirt import types
 from krmfn.kubevirt.merge import Map, MergeError, merge
 from krmfn.problems import Path, Place, Problem, nearest, show
@@ -145,6 +146,8 @@ def _unreadable(value: Any, at: Place) -> Iterator[Problem]:
         yield at.error("is no number that JSON can hold")
     elif isinstance(value, dict):
         for key, child in value.items():
+            if len(key) > 1000:
+                yield at.field(key).error("is a key of over 1000 characters, which YAML can't hold on a line")
             yield from _unreadable(child, at.field(key))
     elif isinstance(value, list):
         for index, child in enumerate(value):
@@ -214,8 +217,8 @@ def _label_problems(labels: Any, at: Place, check: Callable[[str], str]) -> Iter
             yield at.field(key).error(f"is {show(value)}; must be text in quotes")
         elif wrong := names.label_key(key) or check(value):
             yield at.field(key).error(wrong)
-        elif key == MANAGED_BY or key.startswith(OURS):
-            yield at.field(key).error("can't be set: krmfn sets it itself")
+        elif key == MANAGED_BY or key.startswith((OURS, *ORCHESTRATORS)):
+            yield at.field(key).error("can't be set: krmfn or an orchestrator sets it itself")
 
 
 def _taken_taints(vm: Map, layers: Layers) -> tuple[list[Taint], list[Problem]]:
@@ -232,7 +235,7 @@ def _taken_taints(vm: Map, layers: Layers) -> tuple[list[Taint], list[Problem]]:
 
 def _canonical(value: Any, kind: types.Type, path: Path, layers: Layers, problems: list[Problem]) -> Any:
     """The value with every quantity in the form in which the API server stores it: any other shows as drift for ever."""
-    if kind.name == "Quantity" and not isinstance(value, dict | list):
+    if kind.name == "Quantity":
         try:
             return str(Quantity.parse(value))
         except ValueError as error:
@@ -269,12 +272,15 @@ def _resize(vm: Map, node_type: NodeType, at: Place) -> Iterator[Problem]:
     requests, limits = resources.setdefault("requests", {}), resources.get("limits", {})
     for name, amount in wanted.items():
         requests[name] = str(amount)
-        # Without a topology the guest's CPUs are the limit's: then it has to be equal, and not only high enough.
-        decides = name == "cpu" and "cpu" not in domain
+        # Without a topology the guest's CPUs are the limit's; dedicated CPUs need all limits equal to the requests.
+        decides = (name == "cpu" and "cpu" not in domain) or get(domain, ("cpu", "dedicatedCpuPlacement")) is True
         if name in limits and (decides or Quantity.parse(limits[name]) < amount):
             limits[name] = str(amount)
-    if "memory" in wanted and "guest" in domain.get("memory", {}):
-        domain["memory"]["guest"] = str(wanted["memory"])
+    memory = domain.get("memory", {})
+    if "memory" in wanted and "guest" in memory:
+        memory["guest"] = str(wanted["memory"])
+        if "maxGuest" in memory and Quantity.parse(memory["maxGuest"]) < wanted["memory"]:
+            yield at.field("memory").error(f"is {wanted['memory']}, above the template's domain.memory.maxGuest of {memory['maxGuest']}")
     if "cpu" in wanted and "cpu" in domain:
         yield from _cores(domain["cpu"], wanted["cpu"], at.field("cpu"))
 

@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -18,6 +19,7 @@ LARGEST_INPUT = 256 * 2**20
 DEEPEST = 100
 MOST_ALIASED = 100_000
 _MOST_FAULTS = 20
+_LONG = 100
 
 
 class Timestamp(str):
@@ -188,9 +190,10 @@ class _Composer:
                         value = _MERGE
                 else:
                     value = event.value if event.tag is None else self.tagged(event)
-                self.count += 1
+                # Long text weighs more: an alias that repeats it is as dear as one that repeats many values.
+                self.count += 1 + len(event.value) // _LONG
                 if event.anchor is not None:
-                    self.anchors[event.anchor] = (value, 1, event.start_mark.index)
+                    self.anchors[event.anchor] = (value, 1 + len(event.value) // _LONG, event.start_mark.index)
             elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
                 self.open(event, stack, {} if kind is yaml.MappingStartEvent else [])
                 continue
@@ -286,9 +289,15 @@ class _Composer:
         return value
 
 
+@lru_cache(maxsize=16)
+def _nodes(text: str) -> list[Any]:
+    """The nodes of a text that has problems, composed once for all of them."""
+    return list(yaml.compose_all(text.removeprefix("\ufeff"), Loader=yaml.CSafeLoader))
+
+
 def find_line(text: str, index: int, path: tuple[str | int, ...]) -> int | None:
     """The line, from 1, of the field at `path` in a document of `text` (which was read without faults), or of its nearest parent."""
-    nodes = list(yaml.compose_all(text.removeprefix("\ufeff"), Loader=yaml.CSafeLoader))
+    nodes = _nodes(text)
     node = nodes[index] if index < len(nodes) else None
     line = node.start_mark.line + 1 if node else None
     for step in path:

@@ -14,13 +14,12 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import socket
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from tests.support import ROOT
 
@@ -53,9 +52,10 @@ for node in null zero full random urandom; do
 done
 exec setpriv --bounding-set -sys_module,-sys_boot,-sys_rawio,-sys_time,-net_admin chroot merged /bin/sh -c "$1"
 """
-# The unit starts after cloud-final.service, as its After= says, with the environment and the command that it names.
+# As systemd does: the host name of the disk first, the unit after cloud-final.service, with the environment and the command that it names.
 _BOOT = """cd /
 mkdir -p /run/stand-ins /run/systemd/system
+hostname -F /etc/hostname
 for stage in 'init --local' init 'modules --mode=config' 'modules --mode=final'; do
     cloud-init $stage >/dev/null 2>&1
     echo $? >>/run/stand-ins/stages
@@ -67,17 +67,10 @@ fi
 """
 # What the endpoint serves: it notes down, from inside, what a join script finds.
 SCRIPT = f"""mkdir -p /var/log/joined
-cd /var/log/joined
-echo "$*" >>arguments
-hostname >hostname
-echo "$HOME" >home
-cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' >processes
-for file in {" ".join(KUBELET_FILES)}; do
-    if [ -f "/$file" ]; then
-        mkdir -p "${{file%/*}}"
-        cp "/$file" "$file"
-    fi
-done
+echo "$*" >>/var/log/joined/arguments
+echo "$(hostname) $HOME" >>/var/log/joined/facts
+cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' >/var/log/joined/processes
+cd / && cp --parents {" ".join(KUBELET_FILES)} /var/log/joined 2>/dev/null || :
 """
 
 
@@ -86,7 +79,7 @@ def guests() -> Iterator[Path]:
     """A folder with an unpacked root, for guests to stand beside; the root is built once, of this machine's own release and sources."""
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
     apt = Path("/etc/apt")
-    sources = [file for file in (apt / "sources.list", *sorted(apt.glob("sources.list.d/*"))) if file.suffix in (".list", ".sources")]
+    sources = [file for file in sorted((*apt.glob("sources.list"), *apt.glob("sources.list.d/*"))) if file.suffix in (".list", ".sources")]
     options = ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man"))]
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={_PACKAGES}", *options, release]
     tools = ROOT / ".tools"
@@ -103,8 +96,9 @@ def guests() -> Iterator[Path]:
             file = root / "usr/local/sbin" / name
             file.write_text(f"#!/bin/sh\n{script}\n")
             file.chmod(0o755)
-        # Without this cloud-init would set up the network of this machine.
-        (root / "etc/cloud/cloud.cfg.d/99-network.cfg").write_text("network: {config: disabled}\n")
+        # Network and disks are this machine's own: cloud-init lets them be. The locale needs no generating.
+        image = "network: {config: disabled}\ngrowpart: {mode: 'off'}\nresize_rootfs: false\nlocale: C.UTF-8\n"
+        (root / "etc/cloud/cloud.cfg.d/99-image.cfg").write_text(image)
         yield Path(folder)
 
 
@@ -137,13 +131,6 @@ class Guest:
 
     def lines(self, path: str) -> list[str]:
         return self.path(path).read_text().splitlines() if self.path(path).exists() else []
-
-    def joins(self) -> list[str]:
-        """The arguments of each join script that ran."""
-        return self.lines("var/log/joined/arguments")
-
-    def files(self) -> list[Path]:
-        return [path for path in self._folder.glob("upper/**/*") if path.is_file() and not path.is_symlink()]
 
     def boot(self, text: str, pauses: int = 9, instance: str = "first") -> Boot:
         """Boot with this user data; a unit that does not end by itself is ended at its last pause."""
@@ -186,40 +173,27 @@ class Answer:
     missing: int = 0
 
 
-@dataclass(frozen=True)
-class Request:
-    path: str
-    token: str
-    # The arguments of the guest's processes while curl waits for the answer.
-    processes: list[str]
-
-
 @dataclass
 class Endpoint:
-    """What it was asked for, and what it answers: `answers` in turn, the last for ever, and 401 to a wrong token."""
+    """What it answers: `answers` in turn, the last for ever, and 401 to a wrong token. And what it saw.
+
+    `processes` are the arguments of the guest's processes while curl waits for an answer.
+    """
 
     answers: list[Answer] = field(default_factory=lambda: [Answer()])
-    requests: list[Request] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    processes: list[str] = field(default_factory=list)
     connections: int = 0
     url: str = ""
 
     def answer(self, path: str) -> Answer:
-        parts = urlsplit(path)
-        token = parse_qs(parts.query).get("token", [""])[0]
-        self.requests.append(Request(parts.path, token, _processes_of_guests()))
+        self.requests.append(path)
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if os.readlink(process / "ns/pid") != os.readlink("/proc/self/ns/pid"):
+                    self.processes.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return answer if token == TOKEN or answer.location else Answer(401, f"unknown token {token[:6]}\n")
-
-
-def _processes_of_guests() -> list[str]:
-    own, found = os.readlink("/proc/self/ns/pid"), []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if os.readlink(process / "ns/pid") != own:
-                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:
-            continue
-    return found
+        return answer if path.endswith(f"?token={TOKEN}") else Answer(401, "unknown token\n")
 
 
 @contextmanager
