@@ -46,6 +46,8 @@ def test_capacity_is_checked_and_moves_no_claim() -> None:
         ),
         ([changed(PROVIDER, "spec", {"terraform": {}}), CLAIM, SECRET], 'spec.providerRef: is "edge", which is no KubeVirt provider'),
         ([PROVIDER, SECRET], "virtual cluster tenant-1 has no claim"),
+        ([PROVIDER, SECRET, changed(CLAIM, "kind", "Nodeclaim")], 'kind: is "Nodeclaim"; krmfn reads single objects of kind NodeClaim'),
+        ([PROVIDER, SECRET, changed(CLAIM, "kind", "NodeClaimList")], "krmfn reads single objects of kind NodeClaim"),
         ([CLAIM, SECRET], 'spec.providerRef: is "edge"; the NodeProviders here are none at all'),
         ([PROVIDER, CLAIM], "Secret join is not among the items; there is no Secret at all"),
     ],
@@ -92,6 +94,28 @@ def test_the_platforms_own_charts_are_only_told_of() -> None:
     assert "(nothing-deployed)" in done.stderr
     accepted = changed(CONFIG, "spec.acceptWarnings", ["nothing-deployed", "plaintext-token"])
     assert function(resource_list(provider, CLAIM, SECRET, config=accepted)).stderr == ""
+
+
+def test_what_krmfn_does_not_read_has_no_place_in_the_config() -> None:
+    config = changed(CONFIG, "spec.resources", [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}}])
+    assert 'Namespace x: kind: is "Namespace": spec.resources holds what krmfn reads, and this would be lost' in refusal(
+        function(resource_list(config=config))
+    )
+
+
+def test_a_broken_provider_is_told_once() -> None:
+    said = refusal(function(resource_list(changed(PROVIDER, "spec.displayName", 1), CLAIM, SECRET)))
+    assert [line for line in said.splitlines() if line.startswith("error")] == [
+        "error: NodeProvider edge: spec.displayName: is 1; must be text in quotes"
+    ]
+
+
+def test_of_namesakes_a_claim_without_a_namespace_has_none() -> None:
+    config = changed(CONFIG, f"{TENANT}.namespace", "p-a")
+    config["spec"]["virtualClusters"].append({**config["spec"]["virtualClusters"][0], "namespace": "p-b"})
+    nowhere = changed(CLAIM, "metadata", {"name": "n"})
+    said = refusal(function(resource_list(PROVIDER, nowhere, SECRET, config=config)))
+    assert "metadata.namespace: is required; claims of tenant-1 stand in p-a, p-b" in said
 
 
 def test_taints_of_the_node_type_and_of_the_claim() -> None:

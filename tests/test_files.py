@@ -1,9 +1,12 @@
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from krmfn import __version__
-from tests.support import FIXTURES, krmfn, objects
+from tests.support import FIXTURES, ROOT, krmfn, objects
 
 MINIMAL = FIXTURES / "minimal"
 
@@ -90,3 +93,60 @@ def test_help_and_version() -> None:
     assert "render" in krmfn("--help").stdout
     assert krmfn("render", "--nothing").returncode == 2
     assert krmfn("rendr").returncode == 2
+
+
+def shell(command: str) -> "subprocess.CompletedProcess[str]":
+    program = f"{sys.executable} -m krmfn"
+    return subprocess.run(
+        ["bash", "-c", command.replace("krmfn", program)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("command", ["krmfn render fixtures/sizes", "krmfn <fixtures/package/input.yaml"])
+def test_output_that_can_not_be_written(command: str) -> None:
+    full = shell(f"{command} >/dev/full")
+    assert full.returncode == 1
+    assert full.stderr.splitlines()[-1] == "error: can't write or read: No space left on device"
+    gone = shell(f"{command} | true; exit ${{PIPESTATUS[0]}}")
+    assert gone.returncode == 1
+    assert "Traceback" not in gone.stderr
+
+
+def test_a_closed_standard_input() -> None:
+    done = shell("krmfn render - <&-")
+    assert done.returncode == 1
+    assert "error: standard input: is closed" in done.stderr
+
+
+def test_text_is_utf_8_whatever_the_environment_says(tmp_path: Path) -> None:
+    copy(tmp_path)
+    (tmp_path / "more.yaml").write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: é}}\n")
+    done = shell(f"PYTHONIOENCODING=ascii LC_ALL=C krmfn render --all {tmp_path}")
+    assert done.returncode == 0, done.stderr
+    assert 'a: "é"' in done.stdout
+
+
+def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    copy(tmp_path / "a")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert krmfn("render", str(tmp_path)).stdout == (MINIMAL / "expected.yaml").read_text()
+
+
+def test_a_manifest_without_kind_is_no_manifest(tmp_path: Path) -> None:
+    copy(tmp_path)
+    (tmp_path / "typo.yaml").write_text("apiVersion: v1\nKind: Secret\n")
+    done = krmfn("render", str(tmp_path))
+    assert done.returncode == 1
+    assert 'typo.yaml: line 1: has an apiVersion, but no kind (did you mean "Kind"?)' in done.stderr
+
+
+@pytest.mark.parametrize("count", [300])
+def test_many_problems_in_one_file_are_told_in_time(tmp_path: Path, count: int) -> None:
+    claim = (MINIMAL / "claims.yaml").read_text().replace("small", "smal")
+    copy(tmp_path, claims="---\n".join(claim.replace("tenant-1-a", f"n{number}") for number in range(count)))
+    start = time.monotonic()
+    done = krmfn("render", str(tmp_path))
+    assert done.stderr.count("error: ") == count
+    assert time.monotonic() - start < 20

@@ -102,6 +102,14 @@ KEY = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
         (changed(BOOTSTRAP, "data", {"token-id": b64("abcdef")}), NO_KEY, 'has no key "token-secret"'),
         (changed(SECRET, "metadata.labels", {"vcluster.loft.sh/token-node-type": "control-plane"}), CONFIG, "says control-plane"),
         (changed(SECRET, "stringData.ca", "x"), CONFIG, ""),
+        ({**SECRET, "stringData": None, "data": 5}, CONFIG, 'has no key "token", which should hold the token; it has no keys'),
+        ({**SECRET, "stringData": None, "data": f"token {TOKEN}"}, CONFIG, "it has no keys"),
+        (
+            changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": "ENC[AES256_GCM,data:x]"}),
+            CONFIG,
+            "data[ca.crt]: is still encrypted or a placeholder",
+        ),
+        (changed(SECRET, "stringData.token", "<" * 200_000), CONFIG, "is no bootstrap token"),
         (
             changed(SECRET, "stringData", {"token": TOKEN}),
             CONFIG,

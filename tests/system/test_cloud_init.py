@@ -176,11 +176,11 @@ def test_a_clone_joins_as_its_own_claim(guest: Guest, endpoint: Endpoint, join: 
 
 def test_kubelet_arguments_are_there_before_the_join(guest: Guest, join: Join) -> None:
     arguments = ["--max-pods=50", "--node-labels=a/b=c,d=", "--register-with-taints=a=b:NoSchedule,c=:NoExecute"]
-    guest.write(KUBELET_FILES[1], 'FIRST="1"\n#KUBELET_EXTRA_ARGS=\nLAST=2')
+    guest.write(KUBELET_FILES[1], 'FIRST="1"\n#KUBELET_EXTRA_ARGS=\nKUBELET_EXTRA_ARGS=--image=1\nLAST=2')
     guest.boot(user_data("node-1", join, arguments))
-    line = f'KUBELET_EXTRA_ARGS="{" ".join(arguments)}"'
+    own, image = (f'KUBELET_EXTRA_ARGS="{" ".join([*first, *arguments])}"' for first in ([], ["--image=1"]))
     found = [guest.lines(f"var/log/joined/{file}") for file in KUBELET_FILES]
-    assert found == [[line], ['FIRST="1"', "#KUBELET_EXTRA_ARGS=", "LAST=2", line], [line]]
+    assert found == [[own], ['FIRST="1"', "#KUBELET_EXTRA_ARGS=", "LAST=2", image], [own]]
 
 
 # Of several lines the first counts: no other reaches curl's configuration.
