@@ -79,7 +79,7 @@ def test_the_shown_config_works() -> None:
     provider, claim = (yaml.safe_load((FIXTURES / "minimal" / name).read_text()) for name in ("provider.yaml", "claims.yaml"))
     secret: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tenant-1-join", "namespace": "vcluster-platform"}}
     secret["stringData"] = {"token": TOKEN, "ca.crt": CERTIFICATE}
-    done = function(resource_list(provider, claim, secret, config=yaml.safe_load(BLOCKS[3])))
+    done = function(resource_list(provider, claim, secret, config=yaml.safe_load(BLOCKS[4])))
     assert done.code == 0, done.stderr
 
 
