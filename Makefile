@@ -82,7 +82,7 @@ $(TOOLS)/bin/oracle-light: $(TOOLS)/bin/oracle
 $(TOOLS)/bin/oracle-vcluster: $(wildcard tests/oracles/vcluster/*.go) tests/oracles/vcluster/go.mod tests/oracles/vcluster/go.sum | $(TOOLS)/.go
 	cd tests/oracles/vcluster && $(GO_ENV) go build -trimpath -o $@ .
 
-$(TOOLS)/.system-packages:
+$(TOOLS)/.system-packages: tests/system/install-packages.sh
 	@mkdir -p $(TOOLS)
 	tests/system/install-packages.sh
 	@touch $@

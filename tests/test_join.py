@@ -122,8 +122,25 @@ def test_kubelet_arguments_stand_behind_those_of_the_image(guest: Guest) -> None
     assert "the join script failed\n" in guest.join()
     assert guest.read("etc/default/kubelet") == 'OTHER=x\nKUBELET_EXTRA_ARGS="--node-ip=1.2.3.4 --a=b --c=d"\n'
     assert guest.read("etc/vcluster/vcluster-flags.env") == 'KUBELET_EXTRA_ARGS="--a=b --c=d"\n'
-    assert guest.read("etc/sysconfig/kubelet").strip() == 'KUBELET_EXTRA_ARGS=" --a=b --c=d"'
+    assert guest.read("etc/sysconfig/kubelet").strip() == 'KUBELET_EXTRA_ARGS="--a=b --c=d"'
     assert (guest.root / "etc/vcluster/vcluster-flags.env").stat().st_mode & 0o777 == 0o644
+    # A clone of the disk has its own arguments, and none of the claim whose disk it was.
+    guest.settings(node="clone", endpoint="https://t.example.com", authority="system", kubelet_arguments="--e=f")
+    guest.file("run/krmfn/token", f"{TOKEN}\n")
+    guest.join()
+    assert guest.read("etc/default/kubelet") == 'OTHER=x\nKUBELET_EXTRA_ARGS="--node-ip=1.2.3.4 --e=f"\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [("KUBELET_EXTRA_ARGS='--x=1'", "--x=1 "), ("KUBELET_EXTRA_ARGS=--x=1 --y  ", "--x=1 --y  "), ('KUBELET_EXTRA_ARGS="--x=\\"1\\""', "")],
+)
+def test_what_an_image_may_hold(guest: Guest, line: str, kept: str) -> None:
+    guest.settings(node="node-1", endpoint="https://t.example.com", authority="system", kubelet_arguments="--a=b")
+    guest.file("etc/default/kubelet", line + "\n")
+    said = guest.join()
+    assert guest.read("etc/default/kubelet").split() == f'KUBELET_EXTRA_ARGS="{kept}--a=b"'.split()
+    assert ("can't be read, and is replaced" in said) == (not kept)
 
 
 def test_a_token_on_a_disk(guest: Guest) -> None:

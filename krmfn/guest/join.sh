@@ -13,28 +13,32 @@ authority='' endpoint='' kubelet_arguments='' node='' token_file=''
 marker=/var/lib/krmfn/joined
 identity=$({ printf '%s\n' "$node" "$endpoint" "$authority"; if [ -f ca.crt ]; then cat ca.crt; fi; } | sha256sum)
 
-# What the image gives its kubelet already stays in front of the claim's own.
+# What the image gives its kubelet stays in front of the claim's own. The image's files are kept as they were found, and each try starts
+# from those: a clone of the disk must not inherit another claim's arguments.
 configure_kubelet() {
     if [ -z "$kubelet_arguments" ]; then
         return
     fi
     umask 022
-    for folder in /etc/vcluster /etc/default /etc/sysconfig; do
-        file=$folder/kubelet
-        if [ "$folder" = /etc/vcluster ]; then
-            file=$folder/vcluster-flags.env
-        fi
-        mkdir -p "$folder" || return 1
-        old=''
-        if [ -f "$file" ]; then
-            old=$(sed -n 's/^KUBELET_EXTRA_ARGS="\{0,1\}\([^"]*\)"\{0,1\}$/\1 /p' "$file" | tail -n 1)
-        fi
-        case $old in
-        *"$kubelet_arguments "*) continue ;;
-        esac
-        {
+    mkdir -p /var/lib/krmfn/image || return 1
+    for file in /etc/vcluster/vcluster-flags.env /etc/default/kubelet /etc/sysconfig/kubelet; do
+        mkdir -p "$(dirname "$file")" || return 1
+        image=/var/lib/krmfn/image/$(basename "$(dirname "$file")")
+        if [ ! -f "$image" ]; then
             if [ -f "$file" ]; then
-                grep -v '^KUBELET_EXTRA_ARGS=' "$file" || :
+                cp "$file" "$image.new"
+            else
+                : >"$image.new"
+            fi && mv "$image.new" "$image" || return 1
+        fi
+        old=$(sed -n "s/^KUBELET_EXTRA_ARGS=\([\"']\{0,1\}\)\([^\"']*\)\1[[:space:]]*\$/\2/p" "$image" | tail -n 1)
+        if [ -z "$old" ] && grep -q '^KUBELET_EXTRA_ARGS=.*-' "$image"; then
+            echo "KUBELET_EXTRA_ARGS of the image in $file can't be read, and is replaced"
+        fi
+        {
+            grep -v '^KUBELET_EXTRA_ARGS=' "$image" || :
+            if [ -n "$old" ]; then
+                old="$old "
             fi
             printf 'KUBELET_EXTRA_ARGS="%s%s"\n' "$old" "$kubelet_arguments"
         } >"$file.krmfn" && mv "$file.krmfn" "$file" || return 1
@@ -92,7 +96,10 @@ download() {
 
 join() {
     download || return 1
-    (configure_kubelet) || return 1
+    (configure_kubelet) || {
+        echo "the kubelet's arguments can't be written"
+        return 1
+    }
     # As the Platform runs it: not with our umask, nor in /run, which may be small and without exec.
     (umask 022 && cd / && sh /run/krmfn/script --node-name "$node" </dev/null) || {
         echo "the join script failed"
