@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support import CLAIM, PROVIDER, ROOT, SECRET, TOKEN, changed, function, krmfn, resource_list
+from tests.support import CLAIM, CONFIG, PROVIDER, ROOT, SECRET, TOKEN, changed, function, krmfn, resource_list
 
 HEAD = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"
 
@@ -141,3 +141,13 @@ def test_click_is_not_loaded_for_the_function() -> None:
         [sys.executable, "-c", code], input=json.dumps(resource_list()), capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_results_are_as_discreet_as_stderr() -> None:
+    secret = changed(changed(SECRET, "metadata.name", TOKEN), "stringData.token", "x")
+    config = changed(CONFIG, "spec.virtualClusters.0.joinToken.secretKeyRef.name", TOKEN)
+    config["spec"]["virtualClusters"][0]["joinToken"][TOKEN] = 1
+    done = function(resource_list(PROVIDER, CLAIM, secret, config=config))
+    assert done.code == 1
+    assert TOKEN not in done.stderr
+    assert TOKEN not in done.stdout.partition("\nresults:\n")[2]
