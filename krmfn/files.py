@@ -11,8 +11,8 @@ from typing import Any
 
 from krmfn import ownership, yamlio
 from krmfn.api.kubevirtnodes import KIND, Config, read_config
-from krmfn.build import Build, build
-from krmfn.function import DONE, NOTHING, PROBLEMS, Reply, inline_items, inline_problems, report
+from krmfn.build import Build
+from krmfn.function import DONE, NOTHING, NOTHING_TO_RENDER, PROBLEMS, Reply, build_all, report
 from krmfn.krm import Item, item_of, yaml_problem
 from krmfn.problems import Origin, Place, Problem, errors, nearest
 
@@ -39,15 +39,12 @@ def answer(paths: list[str], config_file: str | None, printed: Callable[[list[It
     problems += wrong
     if config is None or errors(problems):
         return Reply("", report(problems), PROBLEMS)
-    inline = inline_items(config, at)
-    problems += inline_problems(inline)
-    built = build([*items, *inline], config, at, several_clusters=several_clusters)
-    problems += built.problems
-    problems += ownership.conflicts(items, built)
+    built, found = build_all(items, config, at, several_clusters=several_clusters)
+    problems += found
     if errors(problems):
         return Reply("", report(problems), PROBLEMS)
     if built.nothing:
-        return Reply("", report([*problems, at.error("there is nothing to render: no claim of this config's KubeVirt cluster")]), NOTHING)
+        return Reply("", report([*problems, at.error(NOTHING_TO_RENDER)]), NOTHING)
     others = [item for item in items if item.origin.resource != at.origin.resource]
     return Reply(printed(others, built), report(problems), DONE)
 

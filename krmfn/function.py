@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from krmfn import ownership
 from krmfn.api.kubevirtnodes import Config, read_config
-from krmfn.build import build
+from krmfn.build import Build, build
 from krmfn.krm import Item, ResourceList, Result, item_of, read_resource_list
 from krmfn.problems import Place, Problem, errors, show
 
 _READ = ("NodeProvider", "NodeClaim", "Secret", "ConfigMap")
+NOTHING_TO_RENDER = "there is nothing to render: no claim of this config's KubeVirt cluster"
 DONE, PROBLEMS, USAGE, NOTHING, STALE = 0, 1, 2, 3, 4
 
 
@@ -33,16 +34,13 @@ def run(source: bytes) -> Reply:
     if config is None or errors(problems):
         return _refused(resources, problems)
     at = resources.functionConfig.place if resources.functionConfig else Place()
-    inline = inline_items(config, at)
-    problems += inline_problems(inline)
-    items = [*resources.items, *inline]
-    built = build(items, config, at.field("data" if config.flat else "spec"), ownership.package_folder(resources))
-    problems += built.problems
-    problems += ownership.conflicts(resources.items, built)
-    if built.nothing and not errors(problems):
-        return _refused(resources, [*problems, at.error("there is nothing to render: no claim of this config's KubeVirt cluster")], NOTHING)
+    spec = at.field("data" if config.flat else "spec")
+    built, found = build_all(resources.items, config, spec, folder=ownership.package_folder(resources))
+    problems += found
     if errors(problems):
         return _refused(resources, problems)
+    if built.nothing:
+        return _refused(resources, [*problems, at.error(NOTHING_TO_RENDER)], NOTHING)
     original = list(resources.items)
     texts = [item.text for item in original]
     problems += ownership.apply(resources, built)
@@ -55,12 +53,16 @@ def run(source: bytes) -> Reply:
     return Reply(resources.to_yaml(made.text for made in built.objects), report(problems), DONE)
 
 
-def inline_items(config: Config, at: Place) -> list[Item]:
-    """The items that stand in the config itself."""
-    return [item_of(data, file=at.origin.file) for data in config.spec.resources]
+def build_all(
+    items: list[Item], config: Config, at: Place, folder: str | None = None, several_clusters: bool = False
+) -> tuple[Build, list[Problem]]:
+    """Build the items and those that stand in the config itself; the problems are the build's and the conflicts that it meets."""
+    inline = [item_of(data, file=at.origin.file) for data in config.spec.resources]
+    built = build([*items, *inline], config, at, folder, several_clusters)
+    return built, [*_inline_problems(inline), *built.problems, *ownership.conflicts(items, built)]
 
 
-def inline_problems(items: list[Item]) -> Iterator[Problem]:
+def _inline_problems(items: list[Item]) -> Iterator[Problem]:
     """What krmfn does not read would be lost there."""
     for item in items:
         known = item.kind in _READ or item.api_version.startswith("instancetype.kubevirt.io/")

@@ -15,7 +15,7 @@ from krmfn.api.common import Model, Taint, validate
 from krmfn.api.nodeprovider import KubeVirt, NodeType
 from krmfn.krm import ORCHESTRATORS
 from krmfn.kubevirt import types
-from krmfn.kubevirt.merge import Map, MergeError, merge
+from krmfn.kubevirt.merge import Map, MergeError, merge, without_nulls
 from krmfn.problems import Path, Place, Problem, nearest, show
 from krmfn.quantity import Quantity
 from krmfn.yamlio import Timestamp
@@ -25,7 +25,6 @@ OURS = "krmfn.dev/"
 CLOUD_INIT = "cloudinit"
 # The name of the disk that brings a token, and the label by which the guest finds it.
 JOIN_DISK = "krmfn-join"
-_CLOUD_INIT_VOLUMES = ("cloudInitNoCloud", "cloudInitConfigDrive")
 DOMAIN = ("spec", "template", "spec", "domain")
 _RESOURCES = (*DOMAIN, "resources")
 
@@ -76,7 +75,7 @@ def prototype(kubevirt: KubeVirt, index: int, at: Place) -> tuple[Prototype, lis
         vm = merge(vm, patch) if patch is not None else vm
     except MergeError as error:
         return Prototype({}), [at.field("nodeTypes", index, "mergeVirtualMachineTemplate", *error.path).error(error.message)]
-    vm = {key: _without_null_anywhere(vm[key]) for key in ("metadata", "spec") if vm.get(key) is not None}
+    vm = {key: without_nulls(vm[key]) for key in ("metadata", "spec") if vm.get(key) is not None}
     problems += _shape_problems(vm, layers)
     if problems:
         return Prototype({}), problems
@@ -152,14 +151,6 @@ def _unreadable(value: Any, at: Place) -> Iterator[Problem]:
     elif isinstance(value, list):
         for index, child in enumerate(value):
             yield from _unreadable(child, at.field(index))
-
-
-def _without_null_anywhere(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_null_anywhere(child) for key, child in value.items() if child is not None}
-    if isinstance(value, list):
-        return [_without_null_anywhere(child) for child in value]
-    return value
 
 
 # The collections that krmfn looks into or adds to; all else is for KubeVirt's schema to judge.
