@@ -6,22 +6,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from krmfn import claims, nodetypes, pools
-from krmfn.api.common import validate
+from krmfn.api.common import PLATFORM, validate
 from krmfn.api.kubevirtnodes import Config
 from krmfn.api.nodeclaim import NodeClaim
 from krmfn.api.nodeprovider import KubeVirt, NodeProvider, admission
+from krmfn.api.shared import KINDS
 from krmfn.claims import Claim
-from krmfn.guest.kubelet import Kubelet
+from krmfn.guest.credentials import Lookup
 from krmfn.krm import Item
 from krmfn.kubevirt.sizes import Instancetypes
-from krmfn.kubevirt.template import Prototype, prototype
+from krmfn.kubevirt.template import Prototype, layers, prototype
+from krmfn.nodes import Node, Nodes, address_problems
 from krmfn.nodetypes import Offer
 from krmfn.pools import Asked, Request
 from krmfn.problems import Origin, Place, Problem, errors, listed, nearest, show
-from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render, template_problems
+from krmfn.properties import VM_TEMPLATE
+from krmfn.referenced import Referenced
+from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render
 from krmfn.tenants import Tenant, Tenants
-
-API_VERSIONS = ("management.loft.sh/v1", "storage.loft.sh/v1")
 
 
 @dataclass(slots=True)
@@ -31,7 +33,6 @@ class Build:
     objects: list[Rendered] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     node_types: list[Offer] = field(default_factory=list)
-    prototypes: dict[str, Prototype] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     consumed: list[Item] = field(default_factory=list)
     owner: str = ""
@@ -80,7 +81,9 @@ class _Run:
         self.providers: dict[str, _Provider] = {}
         self.requests: list[Request] = []
         self.tenants = Tenants(config, at)
-        self.machines: dict[Group, Machine] = {}
+        self.machines: dict[tuple[Group, int], Machine] = {}
+        self.prototypes: dict[str, Prototype] = {}
+        self.instancetypes = Instancetypes(items)
         self.complete = True
         self.broken: set[str] = set()
 
@@ -92,6 +95,8 @@ class _Run:
         """Read providers, claims, virtual clusters and their pools."""
         self.read_providers()
         self.read_claims()
+        shared = [item for kind in KINDS for item in self.of_kind(kind.__name__)]
+        self.nodes = Nodes(Referenced(shared), Lookup(self.items), self.prototypes)
         named = [request.asked.virtual_cluster for request in self.requests if self.is_ours(request)]
         maps = pools.labelled(self.items)
         labels = [item.labels[pools.LABEL] for item in maps if isinstance(item.labels[pools.LABEL], str)]
@@ -107,19 +112,18 @@ class _Run:
         """The Platform's objects of a kind; Karpenter, for one, has NodeClaims too."""
         for item in self.items:
             if item.kind != kind:
-                if item.api_version in API_VERSIONS and item.kind.lower() in (kind.lower(), f"{kind}list".lower()):
+                if item.api_version in PLATFORM and item.kind.lower() in (kind.lower(), f"{kind}list".lower()):
                     self.problem(item.place.field("kind").error(f"is {show(item.kind)}; krmfn reads single objects of kind {kind}"))
                 continue
-            if item.api_version in API_VERSIONS:
+            if item.api_version in PLATFORM:
                 self.result.consumed.append(item)
                 yield item
             elif item.api_version.partition("/")[0].endswith("loft.sh"):
-                wrong = f"is {show(item.api_version)}; krmfn reads {' and '.join(API_VERSIONS)}"
+                wrong = f"is {show(item.api_version)}; krmfn reads {' and '.join(PLATFORM)}"
                 self.problem(item.place.field("apiVersion").error(wrong))
 
     def read_providers(self) -> None:
         """Read every provider, and compile the node types of ours."""
-        instancetypes = Instancetypes(self.items)
         for item in self.of_kind("NodeProvider"):
             model, problems = validate(NodeProvider, item.data, item.place)
             self.problem(*problems)
@@ -131,28 +135,28 @@ class _Run:
                 also = f", also in {self.providers[name].at.origin.file}" if self.providers[name].at.origin.file else ""
                 self.problem(item.place.field("metadata", "name").error(f"is the name of two NodeProviders{also}"))
                 continue
-            problems = [*admission(model, item.place), *_not_yet(model, item.place)]
+            problems = [*admission(model, item.place), *_provider_properties(model, item.place)]
             self.problem(*problems)
             kubevirt = model.spec.kube_virt
             ours = kubevirt is not None and self.config.spec.cluster in (None, kubevirt.cluster_ref.cluster)
             provider = self.providers[name] = _Provider(model, item.place, kubevirt, ours, nodetypes.offers(model, item.place))
             provider.by_name = {offer.name: offer for offer in provider.offers}
             if kubevirt and ours and not errors(problems):
-                provider.usable = self.compile(provider, kubevirt, instancetypes)
+                provider.usable = self.compile(provider, kubevirt)
         self.problem(*nodetypes.clashes(offer for provider in self.providers.values() for offer in provider.offers))
         offered = [offer for provider in self.providers.values() if provider.ours for offer in provider.offers]
         self.result.node_types = sorted(offered, key=lambda offer: (offer.provider.metadata.name, offer.name))
 
-    def compile(self, provider: _Provider, kubevirt: KubeVirt, instancetypes: Instancetypes) -> bool:
+    def compile(self, provider: _Provider, kubevirt: KubeVirt) -> bool:
         """Compile all node types of a provider; whether all of them can be used."""
         found: list[Problem] = []
         for offer in provider.offers:
-            compiled, problems = prototype(kubevirt, offer.index, provider.at.field("spec", "kubeVirt"))
+            of = layers(kubevirt, offer.index, provider.at.field("spec", "kubeVirt"))
+            compiled, problems = prototype(of, offer.node_type.resources, offer.at.field("resources"))
             if not errors(problems):
-                problems += template_problems(compiled, offer.at.field("virtualMachineTemplate"))
-                offer.resources, wrong = instancetypes.size(compiled, offer.node_type, offer.at)
+                offer.resources, wrong = self.instancetypes.size(compiled, offer.node_type, offer.at)
                 problems += wrong
-            self.result.prototypes[offer.full_name] = compiled
+            self.prototypes[offer.full_name] = compiled
             found += problems
         self.problem(*found)
         return not errors(found)
@@ -164,7 +168,8 @@ class _Run:
             self.problem(*problems)
             if model:
                 request, problems = pools.of_claim(model, item.place)
-                self.problem(*problems, *_unsupported(model, item.place.field("spec")))
+                allowed = self.config.spec.allow_claim_templates
+                self.problem(*problems, *_unsupported(model, item.place.field("spec"), allowed))
                 self.requests.append(request)
 
     def is_ours(self, request: Request) -> bool:
@@ -175,6 +180,7 @@ class _Run:
     def match(self) -> None:
         """Find each request's provider, virtual cluster and node type: once for a whole pool."""
         chosen: dict[int, Offer | None] = {}
+        nodes: dict[int, Node | None] = {}
         others: set[Origin] = set()
         for request in self.requests:
             tenant = self.tenants.of(request)
@@ -188,7 +194,14 @@ class _Run:
             if tenant and offer:
                 namespace = self.namespace(tenant, offer)
                 self.problem(*self.tenants.disk_problems(tenant, namespace))
-                self.result.claims.append(Claim(request, tenant, offer, namespace))
+                if id(request.asked) not in nodes:
+                    at = self.providers[offer.provider.metadata.name].at.field("spec")
+                    node = nodes[id(request.asked)] = self.nodes.node(request, offer, at, namespace)
+                    if offer.index < 0 and node:
+                        offer.resources, problems = self.instancetypes.size(node.prototype, offer.node_type, offer.at)
+                        self.problem(*problems)
+                self.result.claims.append(Claim(request, tenant, offer, namespace, nodes[id(request.asked)]))
+        self.problem(*self.nodes.problems)
         # A flat config serves one virtual cluster: the claims of others are not consumed, and stay as they are.
         self.result.consumed = [item for item in self.result.consumed if item.origin not in others]
 
@@ -209,7 +222,12 @@ class _Run:
                 self.problem(self.tenants.unknown(request))
             if provider.usable:
                 if asked.pool:
-                    self.problem(*nodetypes.property_problems(asked.properties, asked.at.field("properties")))
+                    allowed = self.config.spec.allow_claim_templates
+                    self.problem(*nodetypes.property_problems(asked.properties, asked.at.field("properties"), allowed))
+                if VM_TEMPLATE in asked.properties:
+                    offer, problems = nodetypes.without_type(asked, provider.model)
+                    self.problem(*problems)
+                    return offer
                 offer, problems = nodetypes.choose(asked, provider.by_name, self.config.spec.on_ambiguous_node_type == "Fail")
                 self.problem(*problems)
                 return offer
@@ -233,23 +251,23 @@ class _Run:
         clusters = {claim.cluster for claim in self.result.claims}
         if len(clusters) > 1 and not several_clusters:
             self.problem(self.at.field("cluster").error(f"is required: the claims go to {', '.join(sorted(clusters))}"))
-        self.problem(*claims.by_type(self.result.claims, self.result.prototypes))
+        self.problem(*claims.by_type(self.result.claims))
+        self.problem(*address_problems([(claim.request, claim.node) for claim in self.result.claims if claim.node]))
 
     def render(self) -> None:
         """Render every claim, and see that no two make the same object."""
         made: dict[tuple[str, str, str], Claim] = {}
         rendered: list[Rendered] = []
-        arguments: dict[int, list[str] | None] = {}
         for claim in self.result.claims:
-            group = self.group(claim)
-            machine = self.machine(group, claim.offer)
-            if id(claim.request.asked) not in arguments:
-                arguments[id(claim.request.asked)] = self.arguments(claim)
-            flags = arguments[id(claim.request.asked)]
-            if claim.tenant.join is None or flags is None:
+            node = claim.node
+            if claim.tenant.join is None or node is None:
                 continue
+            group = self.group(claim, node)
+            machine = self.machine(group, node)
+            config, network, problems = node.guest.of(claim.request, node.addresses)
+            self.problem(*problems)
             try:
-                pair = render(machine, group, claim.name, claim.tenant.join, self.output, flags)
+                pair = render(machine, group, claim.name, claim.tenant.join, self.output, node.arguments, config, network)
             except ValueError as error:
                 self.problem(claim.request.at.error(str(error)))
                 continue
@@ -261,7 +279,7 @@ class _Run:
                 self.problem(*claims.object_problems(key, claim, made.setdefault(key, claim)))
         self.result.objects = sorted(rendered, key=lambda thing: (thing.kind, thing.group.cluster, thing.namespace, thing.name))
 
-    def group(self, claim: Claim) -> Group:
+    def group(self, claim: Claim, node: Node) -> Group:
         """What the claim shares with others that are rendered alike."""
         return Group(
             provider=claim.offer.provider.metadata.name,
@@ -272,27 +290,15 @@ class _Run:
             pool=claim.request.asked.pool,
             off=claim.request.asked.off,
             join_secret=claim.tenant.join.disk if claim.tenant.join else "",
+            network=node.guest.networked,
         )
 
-    def machine(self, group: Group, offer: Offer) -> Machine:
-        """The compiled machine of a group."""
-        if group not in self.machines:
-            self.machines[group] = compile_machine(self.result.prototypes[offer.full_name], group, self.output)
-        return self.machines[group]
-
-    def arguments(self, claim: Claim) -> list[str] | None:
-        """The kubelet's arguments of a claim, or of a whole pool; None where they are wrong."""
-        asked, offer = claim.request.asked, claim.offer
-        kubelet = Kubelet(
-            arguments=asked.kubelet_arguments,
-            labels=asked.node_labels,
-            properties={**offer.properties, **asked.properties},
-            taints=(*self.result.prototypes[offer.full_name].taints, *asked.taints),
-            reserved=offer.node_type.overhead.kube_reserved if offer.node_type.overhead else {},
-        )
-        problems = list(kubelet.problems(asked.at))
-        self.problem(*problems)
-        return None if problems else kubelet.flags()
+    def machine(self, group: Group, node: Node) -> Machine:
+        """The compiled machine of a group and a prototype."""
+        key = (group, id(node.prototype))
+        if key not in self.machines:
+            self.machines[key] = compile_machine(node.prototype, group, self.output)
+        return self.machines[key]
 
 
 def asked_elsewhere(request: Request) -> bool:
@@ -300,8 +306,8 @@ def asked_elsewhere(request: Request) -> bool:
     return request.asked.virtual_cluster is not None and not request.asked.pool
 
 
-def _not_yet(provider: NodeProvider, at: Place) -> Iterator[Problem]:
-    """What the Platform renders and krmfn does not, refused by name."""
+def _provider_properties(provider: NodeProvider, at: Place) -> Iterator[Problem]:
+    """What is wrong with the properties of a provider and of its node types."""
     spec = at.field("spec")
     yield from nodetypes.property_problems(provider.spec.properties, spec.field("properties"))
     for index, node_type in enumerate(provider.spec.kube_virt.node_types if provider.spec.kube_virt else ()):
@@ -309,11 +315,7 @@ def _not_yet(provider: NodeProvider, at: Place) -> Iterator[Problem]:
         yield from nodetypes.property_problems(node_type.properties, where.field("properties"))
 
 
-def _unsupported(claim: NodeClaim, at: Place) -> Iterator[Problem]:
-    spec = claim.spec
-    if spec.control_plane:
+def _unsupported(claim: NodeClaim, at: Place, template_allowed: bool) -> Iterator[Problem]:
+    if claim.spec.control_plane:
         yield at.field("controlPlane").error("is true; krmfn renders worker nodes")
-    yield from nodetypes.property_problems(spec.properties, at.field("properties"))
-    for key, value in (("profileRef", spec.profile_ref), ("environmentRef", spec.environment_ref)):
-        if value:
-            yield at.field(key).error("is not rendered yet")
+    yield from nodetypes.property_problems(claim.spec.properties, at.field("properties"), template_allowed)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from krmfn import names, nodetypes
-from krmfn.kubevirt.advice import advice, dropped
-from krmfn.kubevirt.template import Prototype
+from krmfn.kubevirt.advice import advice
+from krmfn.nodes import Node
 from krmfn.nodetypes import Offer
 from krmfn.pools import Request
 from krmfn.problems import Problem
@@ -17,12 +17,16 @@ from krmfn.tenants import Tenant
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A node that is rendered, with everything that was decided about it; `namespace` is its machine's."""
+    """A node that is rendered, with everything that was decided about it; `namespace` is its machine's.
+
+    `node` is None where something is wrong with what it would be made of.
+    """
 
     request: Request
     tenant: Tenant
     offer: Offer
     namespace: str
+    node: Node | None
 
     @property
     def name(self) -> str:
@@ -36,19 +40,29 @@ class Claim:
         return kubevirt.cluster_ref.cluster if kubevirt else ""
 
 
-def by_type(claims: list[Claim], prototypes: dict[str, Prototype]) -> Iterator[Problem]:
-    """What is wrong or doubtful with all claims of a node type together."""
+def by_type(claims: list[Claim]) -> Iterator[Problem]:
+    """What is wrong or doubtful with all claims of a node type, or of a prototype, together."""
     used: dict[str, list[Claim]] = defaultdict(list)
+    made: dict[int, list[Claim]] = defaultdict(list)
     for claim in claims:
         used[claim.offer.full_name].append(claim)
+        made[id(claim.node and claim.node.prototype)].append(claim)
     for name, group in sorted(used.items()):
-        offer, vm = group[0].offer, prototypes[name].vm
-        if 0 < offer.node_type.max_capacity < len(group):
+        if 0 < group[0].offer.node_type.max_capacity < len(group):
             yield _over_capacity(name, group)
-        yield from advice(vm, offer.at, len(group), max(claim.tenant.claims for claim in group))
-        kubevirt = offer.provider.spec.kube_virt
-        if kubevirt and kubevirt.virtual_machine_template and offer.node_type.merge_virtual_machine_template is not None:
-            yield from dropped(kubevirt.virtual_machine_template, vm, offer.at.field("mergeVirtualMachineTemplate"))
+        yield from _unfit(group[0].offer)
+    for group in sorted(made.values(), key=lambda group: (group[0].offer.full_name, group[0].name)):
+        if node := group[0].node:
+            yield from node.prototype.advice
+            yield from advice(node.prototype.vm, group[0].offer.at, len(group), max(claim.tenant.claims for claim in group))
+
+
+def _unfit(offer: Offer) -> Iterator[Problem]:
+    """A node type whose kubelet would not start."""
+    for name, amount in (offer.node_type.overhead.kube_reserved if offer.node_type.overhead else {}).items():
+        if name in offer.resources and name in ("cpu", "memory") and amount >= offer.resources[name]:
+            text = f"is {amount} of {offer.resources[name]}: nothing is left, and kubelet refuses to start"
+            yield offer.at.field("overhead", "kubeReserved", name).warning("unfit-node-type", text)
 
 
 def _over_capacity(name: str, claims: list[Claim]) -> Problem:

@@ -29,6 +29,14 @@ CODES: dict[str, str] = {
         "provider's template is gone. Repeat the elements that shall stay."
     ),
     "no-cpu": "Neither `resources` nor the template tell a node type's CPU: the guest gets 1, and 1 is counted for cost and capacity.",
+    "no-pod-network": (
+        "A property adds a network to a template that declares none. Such a template gets the pod network from KubeVirt, but not beside "
+        "another one: declare it in the template, or set `multus-default` to say that it is not wanted."
+    ),
+    "no-root-disk": (
+        "A machine has no disk but cloud-init's, and nothing else to boot from. Give an image (`image-url`, `image-datasource`) or a disk "
+        "in the template."
+    ),
     "nothing-deployed": (
         "The Platform would install a chart (`spec.kubeVirt.deploy`); krmfn installs nothing. Install it with the cluster's own manifests."
     ),
@@ -40,4 +48,8 @@ CODES: dict[str, str] = {
         "which only a volume that many nodes may write stands. Use a `dataVolumeTemplates` entry, of which each machine gets "
         "its own."
     ),
+    "unfit-node-type": (
+        "A node type keeps all of its CPU or memory for itself (`overhead.kubeReserved`): kubelet refuses to start, and no node joins."
+    ),
+    "unused-property": "A property has no effect, because another that it belongs to is missing, or wins over it.",
 }

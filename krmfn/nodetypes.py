@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from krmfn import properties as rendering
 from krmfn.api.nodeprovider import NodeProvider, NodeType
 from krmfn.pools import Asked
 from krmfn.problems import Place, Problem, listed, nearest, show
@@ -77,6 +78,14 @@ def offers(provider: NodeProvider, at: Place) -> list[Offer]:
     for index, node_type in enumerate(types):
         found.append(Offer(provider, node_type, index, at.field("spec", "kubeVirt", "nodeTypes", index), siblings=found))
     return found
+
+
+def without_type(asked: Asked, provider: NodeProvider) -> tuple[Offer | None, list[Problem]]:
+    """What a claim with a template of its own gets: a node type without a name, of whatever size the template has."""
+    needless = {"typeRef": asked.type_ref, "requirements": asked.requirements, "desiredCapacity": asked.capacity}
+    wrong = "stands beside vm-template, which needs no node type"
+    problems = [asked.at.field(key).error(wrong) for key, value in needless.items() if value]
+    return (None if problems else Offer(provider, NodeType.model_construct(name=""), -1, asked.at)), problems
 
 
 def choose(asked: Asked, by_name: dict[str, Offer], fail_if_ambiguous: bool) -> tuple[Offer | None, list[Problem]]:
@@ -177,10 +186,9 @@ def clashes(offered: Iterable[Offer]) -> Iterable[Problem]:
             )
 
 
-def property_problems(properties: dict[str, str], at: Place) -> Iterator[Problem]:
-    """Properties that can't be given: built-in ones, and those under the Platform's prefixes, which are for rendering."""
+def property_problems(properties: dict[str, str], at: Place, template_allowed: bool | None = None) -> Iterator[Problem]:
+    """What is wrong with the properties at one place; `template_allowed` as in `krmfn.properties.problems`."""
+    yield from rendering.problems({key: value for key, value in properties.items() if key not in BUILT_IN}, at, template_allowed)
     for key in properties:
         if key in BUILT_IN:
             yield at.field(key).error("is built in: it is the node type's name")
-        elif key.startswith(("vcluster.com/", "kubevirt.vcluster.com/")):
-            yield at.field(key).error("is not rendered yet")

@@ -64,13 +64,16 @@ def totals(built: Build) -> list[dict[str, Any]]:
     """What the machines ask of each cluster and namespace; one that is switched off counts, since it can be switched on."""
     sums: dict[tuple[str, str], dict[str, Quantity]] = defaultdict(dict)
     count: Counter[tuple[str, str]] = Counter()
-    sizes: dict[str, dict[str, Quantity]] = {}
+    sizes: dict[tuple[str, int], dict[str, Quantity]] = {}
     for claim in built.claims:
         key = (_cluster(claim.offer), claim.namespace)
         count[key] += 1
-        if claim.offer.full_name not in sizes:
-            sizes[claim.offer.full_name] = _size(claim, built.prototypes[claim.offer.full_name])
-        for name, amount in sizes[claim.offer.full_name].items():
+        if claim.node is None:
+            continue
+        made = (claim.offer.full_name, id(claim.node.prototype))
+        if made not in sizes:
+            sizes[made] = _size(claim, claim.node.prototype)
+        for name, amount in sizes[made].items():
             sums[key][name] = sums[key][name] + amount if name in sums[key] else amount
     return [
         {

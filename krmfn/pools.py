@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from krmfn import names, yamlio
-from krmfn.api.common import Taint
+from krmfn import names
+from krmfn.api.common import Taint, embedded
 from krmfn.api.nodeclaim import NodeClaim
 from krmfn.api.vcluster import Declared, read_values
 from krmfn.krm import Item
@@ -35,6 +35,8 @@ class Asked:
     kubelet_arguments: dict[str, str] = field(default_factory=dict)
     off: bool = False
     pool: str = ""
+    environment: str | None = None
+    profile: tuple[str, Place] | None = None
 
     @property
     def provider_place(self) -> Place:
@@ -44,12 +46,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One node that is asked for: a name, the project namespace of its claim, and all else that it shares with its pool."""
+    """One node that is asked for: a name, the project namespace of its claim, and all else that it shares with its pool.
+
+    `ordinal` is its number in the pool, 0 for a claim of its own.
+    """
 
     name: str
     namespace: str | None
     asked: Asked
     at: Place
+    ordinal: int = 0
 
     def __str__(self) -> str:
         """The request as messages name it."""
@@ -78,6 +84,8 @@ def of_claim(model: NodeClaim, at: Place) -> tuple[Request, list[Problem]]:
         taints=(*spec.taints, *spec.startup_taints),
         kubelet_arguments=spec.kubelet_args,
         off=spec.power.state == "Off",
+        environment=spec.environment_ref,
+        profile=(spec.profile_ref, place.field("profileRef")) if spec.profile_ref else None,
     )
     return Request(model.metadata.name, model.metadata.namespace, asked, at), problems
 
@@ -94,16 +102,8 @@ def values_of(item: Item) -> tuple[Any, Place, list[Problem]]:
     at = item.place.field("data")
     if len(found) != 1 or not isinstance(data, dict):
         return None, at, [at.error(f"must have one of {' and '.join(_KEYS)}" + (", not both" if found else ""))]
-    at, text = at.field(found[0]), data[found[0]]
-    if not isinstance(text, str):
-        return None, at, [at.error(f"is {show(text)}; must be text")]
-    documents, faults = yamlio.read(text)
-    if faults:
-        return None, at, [at.error(f"line {fault.line}, column {fault.column}: {fault.message}", "yaml") for fault in faults]
-    documents = [document for document in documents if document.data is not None]
-    if len(documents) > 1:
-        return None, at, [at.error("must be one YAML document")]
-    return documents[0].data if documents else {}, at, []
+    values, problems = embedded(data[found[0]], at.field(found[0]))
+    return values, at.field(found[0]), problems
 
 
 def requests(values: Any, virtual_cluster: str, namespace: str | None, at: Place) -> tuple[list[Request], list[Problem]]:
@@ -118,7 +118,8 @@ def requests(values: Any, virtual_cluster: str, namespace: str | None, at: Place
         problems += wrong
         if not wrong:
             found += [
-                Request(f"{virtual_cluster}-{one.pool.name}-{ordinal}", namespace, asked, one.at) for ordinal in range(one.pool.quantity)
+                Request(f"{virtual_cluster}-{one.pool.name}-{ordinal}", namespace, asked, one.at, ordinal)
+                for ordinal in range(one.pool.quantity)
             ]
     return found, problems
 
@@ -156,6 +157,7 @@ def _asked(one: Declared, virtual_cluster: str) -> tuple[Asked, list[Problem]]:
         node_labels=pool.node_labels,
         taints=tuple(pool.taints),
         pool=pool.name,
+        profile=one.profile,
     )
     return asked, problems
 

@@ -10,14 +10,17 @@ from typing import Any
 from krmfn import names
 from krmfn.api.kubevirtnodes import Encoding, OutputAnnotations
 from krmfn.guest import userdata
+from krmfn.guest.cloudconfig import CloudConfig
 from krmfn.guest.credentials import Join
 from krmfn.krm import INDEX, PATH
-from krmfn.kubevirt.template import CLOUD_INIT, DATA_VOLUMES, DISKS, JOIN_DISK, MANAGED_BY, OURS, VOLUMES, Prototype, get
-from krmfn.problems import Place, Problem
+from krmfn.kubevirt.template import CLOUD_INIT, DATA_VOLUMES, DISKS, JOIN_DISK, MANAGED_BY, OURS, VOLUMES, Prototype, cloud_init_kind, get
+from krmfn.problems import Problem
 from krmfn.yamlio import Hole, Template
 
 OWNER = OURS + "owner"
 SECRET_SUFFIX = "-cloud-init"
+# KubeVirt's pod has volumes `<name>-udata` and `<name>-ndata`, names of at most 63 characters.
+_LONGEST_VOLUME = 57
 # What names a DataVolume or its claim from a volume; each is renamed with the DataVolume.
 _REFERENCES = (
     ("dataVolume", "name"),
@@ -39,6 +42,7 @@ class Group:
     pool: str
     off: bool
     join_secret: str = ""
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def compile_machine(prototype: Prototype, group: Group, output: Output) -> Machi
     marks = {
         "node-claim": Hole(Hole.NAME),
         "node-provider": group.provider,
-        "node-type": group.node_type,
+        **({"node-type": group.node_type} if group.node_type else {}),
         "virtual-cluster": group.virtual_cluster,
         **({"pool": group.pool} if group.pool else {}),
     }
@@ -88,7 +92,7 @@ def compile_machine(prototype: Prototype, group: Group, output: Output) -> Machi
     vm = prototype.vm
     volumes = [template["metadata"]["name"] for template in get(vm, DATA_VOLUMES) or ()]
     metadata = _metadata(vm.get("metadata", {}), labels, annotations | {OWNER: output.owner} | output.annotations.virtual_machine)
-    spec = {**vm["spec"], "template": _template(vm, labels, annotations, set(volumes), group.join_secret)}
+    spec = {**vm["spec"], "template": _template(vm, labels, annotations, set(volumes), group)}
     if group.off:
         spec.pop("running", None)
         spec["runStrategy"] = "Halted"
@@ -126,19 +130,25 @@ def _metadata(template: dict[str, Any], labels: dict[str, str], annotations: dic
     return result
 
 
-def _template(
-    vm: dict[str, Any], labels: dict[str, str], annotations: dict[str, str], volumes: set[str], join_secret: str
-) -> dict[str, Any]:
+def _template(vm: dict[str, Any], labels: dict[str, str], annotations: dict[str, str], volumes: set[str], group: Group) -> dict[str, Any]:
     template = vm["spec"]["template"]
     spec = template["spec"]
     devices = spec["domain"].get("devices", {})
-    disks = [*(get(vm, DISKS) or ()), {"name": CLOUD_INIT, "disk": {"bus": "virtio"}}]
+    disks = list(get(vm, DISKS) or ())
     secret = {"name": Hole(Hole.NAME + SECRET_SUFFIX)}
-    attached = [_renamed(volume, volumes) for volume in get(vm, VOLUMES) or ()]
-    attached.append({"name": CLOUD_INIT, "cloudInitNoCloud": {"secretRef": secret}})
-    if join_secret:
+    source = {"secretRef": secret, **({"networkDataSecretRef": secret} if group.network else {})}
+    attached = [
+        {"name": volume["name"], kind: source} if (kind := cloud_init_kind(volume)) else _renamed(volume, volumes)
+        for volume in get(vm, VOLUMES) or ()
+    ]
+    own = next((volume["name"] for volume in attached if cloud_init_kind(volume)), None)
+    if own is None:
+        attached.append({"name": CLOUD_INIT, "cloudInitNoCloud": source})
+    if not any(disk["name"] == (own or CLOUD_INIT) for disk in disks):
+        disks.append({"name": own or CLOUD_INIT, "disk": {"bus": "virtio"}})
+    if group.join_secret:
         disks.append({"name": JOIN_DISK, "disk": {"bus": "virtio"}})
-        attached.append({"name": JOIN_DISK, "secret": {"secretName": join_secret, "volumeLabel": JOIN_DISK}})
+        attached.append({"name": JOIN_DISK, "secret": {"secretName": group.join_secret, "volumeLabel": JOIN_DISK}})
     domain = {**spec["domain"], "devices": {**devices, "disks": disks}}
     metadata = _metadata(template.get("metadata", {}), labels, annotations)
     return {"metadata": metadata, **template, **{"metadata": metadata, "spec": {**spec, "domain": domain, "volumes": attached}}}
@@ -169,31 +179,46 @@ def _replaced(value: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     return {**value, key: _replaced(value[key], rest) if rest else Hole(f"{Hole.NAME}-{value[key]}")}
 
 
-def template_problems(prototype: Prototype, at: Place) -> Iterator[Problem]:
-    """What in a prototype would be in the way of krmfn's own disk and volume."""
+def template_problems(prototype: Prototype) -> Iterator[Problem]:
+    """What in a prototype would be in the way of krmfn's own disks and volumes."""
+    vm, place = prototype.vm, prototype.layers.place
+    volumes = get(vm, VOLUMES) or ()
+    own = {volume["name"] for volume in volumes if cloud_init_kind(volume)}
     for path, what in ((VOLUMES, "volume"), (DISKS, "disk")):
-        for index, value in enumerate(get(prototype.vm, path) or ()):
-            own = next((key for key in ("cloudInitNoCloud", "cloudInitConfigDrive") if key in value), None)
-            if own:
-                yield at.field(*path, index, own).error("is not rendered yet: krmfn makes the cloud-init volume of a machine itself")
-            elif value["name"] in (CLOUD_INIT, JOIN_DISK):
-                yield at.field(*path, index, "name").error(f'is "{value["name"]}", the name of the {what} that krmfn adds; rename it')
+        for index, value in enumerate(get(vm, path) or ()):
+            if value["name"] == JOIN_DISK or (value["name"] == CLOUD_INIT and CLOUD_INIT not in own):
+                yield place((*path, index, "name")).error(f'is "{value["name"]}", the name of the {what} that krmfn adds; rename it')
+    for index, volume in enumerate(volumes):
+        kind = cloud_init_kind(volume)
+        if kind and len(own) > 1:
+            yield place((*VOLUMES, index, kind)).error(
+                "is one of several cloud-init volumes, of which KubeVirt takes only the first; keep one"
+            )
+        if kind and len(volume["name"]) > _LONGEST_VOLUME:
+            text = f"is longer than {_LONGEST_VOLUME} characters: KubeVirt adds to a cloud-init volume's name"
+            yield place((*VOLUMES, index, "name")).error(text)
 
 
-def render(machine: Machine, group: Group, claim: str, join: Join, output: Output, arguments: list[str]) -> tuple[Rendered, Rendered]:
+def render(
+    machine: Machine, group: Group, claim: str, join: Join, output: Output, arguments: list[str], config: CloudConfig, network: str
+) -> tuple[Rendered, Rendered]:
     """The Secret and the VirtualMachine of one claim. Raises ValueError where its user data is too large for a Secret."""
-    text = userdata.user_data(claim, join, arguments)
-    if len(text.encode()) > userdata.LARGEST:
-        raise ValueError(f"has user data of {len(text.encode())} bytes; a Secret holds at most {userdata.LARGEST}")
-    secret = machine.secret.fill(claim) + _user_data(text, output.encoding)
+    data = {"userdata": userdata.user_data(claim, join, arguments, config)} | ({"networkdata": network} if network else {})
+    size = sum(len(text.encode()) for text in data.values())
+    if size > userdata.LARGEST:
+        raise ValueError(f"has user data of {size} bytes; a Secret holds at most {userdata.LARGEST}")
+    secret = machine.secret.fill(claim) + _data(data, output.encoding)
     return (
         Rendered("Secret", "v1", group.namespace, claim + SECRET_SUFFIX, claim, group, secret),
         Rendered("VirtualMachine", "kubevirt.io/v1", group.namespace, claim, claim, group, machine.vm.fill(claim)),
     )
 
 
-def _user_data(text: str, encoding: Encoding) -> str:
+def _data(data: dict[str, str], encoding: Encoding) -> str:
     if encoding == "data":
-        return f"data:\n  userdata: {base64.b64encode(text.encode()).decode()}\n"
-    lines = "".join(f"    {line}\n" if line else "\n" for line in text.removesuffix("\n").split("\n"))
-    return f"stringData:\n  userdata: |\n{lines}"
+        return "data:\n" + "".join(f"  {key}: {base64.b64encode(text.encode()).decode()}\n" for key, text in data.items())
+    return "stringData:\n" + "".join(f"  {key}: |\n{_block(text)}" for key, text in data.items())
+
+
+def _block(text: str) -> str:
+    return "".join(f"    {line}\n" if line else "\n" for line in text.removesuffix("\n").split("\n"))

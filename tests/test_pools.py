@@ -97,7 +97,7 @@ POOL_ROWS: list[tuple[str, Any, str]] = [
     ("nodeLabels", {"a b": "c"}, "nodeLabels[a b]: of pool \"workers\" is"),
     ("nodeLabels", {"a": None}, "nodeLabels.a: of pool \"workers\" is null; must be text in quotes"),
     ("nodeLabels", {"kubernetes.io/role": "c"}, "nodeLabels[kubernetes.io/role]: is a label under Kubernetes' own domains that kubelet may not set"),
-    ("profile", "x", "profile: of pool \"workers\" is not rendered yet"),
+    ("profile", "x", "profile: names NodeProfile \"x\", which is not among the items"),
     ("qantity", 1, "qantity"),
 ]  # fmt: skip
 
@@ -142,12 +142,12 @@ def test_what_is_wrong_with_a_pool(form: Any, key: str, value: Any, message: str
         ),
         ({"privateNodes": {"enabled": True, "autoNodes": "x"}}, 'privateNodes.autoNodes: is "x"; must be a list'),
         ({"privateNodes": {**list_form()["privateNodes"], "enabled": False}}, "privateNodes.enabled: is not true: vCluster makes no nodes"),
-        ({"privateNodes": {**list_form()["privateNodes"], "defaultProfile": "x"}}, "privateNodes.defaultProfile: is not rendered yet"),
+        ({"privateNodes": {**list_form()["privateNodes"], "defaultProfile": "x"}}, 'privateNodes.defaultProfile: names NodeProfile "x"'),
         ({"privateNodes": []}, "privateNodes: must be a mapping"),
         ("a: [", "data[vcluster.yaml]: line 2, column 1: is not YAML"),
         ("a: 1\na: 2\n", 'data[vcluster.yaml]: line 2, column 1: has the key "a" twice'),
         ("a: 1\n---\nb: 2\n", "data[vcluster.yaml]: must be one YAML document"),
-        (list_form(properties={"vcluster.com/os-image": "x"}), "is not rendered yet"),
+        (list_form(properties={"vcluster.com/os-image": "x"}), 'names OSImage "x", which is not among the items'),
     ],
 )
 def test_what_is_wrong_with_values(values: Any, message: str) -> None:

@@ -64,7 +64,7 @@ def domain(machine: dict[str, Any]) -> dict[str, Any]:
         (f"{DOMAIN}.devices.disks", [{"name": "a"}, {"name": "a"}], f'{DOMAIN}.devices.disks[1].name: is "a" a second time'),
         (f"{DOMAIN}.devices.disks", [{"name": "cloudinit"}], 'is "cloudinit", the name of the disk that krmfn adds; rename it'),
         (f"{SPEC}.volumes", [{"name": "cloudinit"}], 'is "cloudinit", the name of the volume that krmfn adds; rename it'),
-        (f"{SPEC}.volumes", [{"name": "a", "cloudInitNoCloud": {}}], "cloudInitNoCloud: is not rendered yet"),
+        (f"{SPEC}.volumes", [{"name": "a" * 58, "cloudInitNoCloud": {}}], "name: is longer than 57 characters"),
         (f"{TEMPLATE}.spec.dataVolumeTemplates", [{"spec": {}}], f"{TEMPLATE}.spec.dataVolumeTemplates[0].metadata.name: is required"),
         (f"{DOMAIN}.memory.guest", "lots", f'{DOMAIN}.memory.guest: is no quantity; write it as "4", "500m" or "16Gi": "lots"'),
         (

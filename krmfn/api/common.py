@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from krmfn import names
+from krmfn import names, yamlio
 from krmfn.problems import Path, Place, Problem, nearest, show
 from krmfn.quantity import Quantity
 from krmfn.yamlio import Timestamp
@@ -84,7 +84,24 @@ class Taint(Model):
         return f"{self.key}={self.value}:{self.effect}"
 
 
+def embedded(text: Any, at: Place, resolver: Callable[[str], Any] = yamlio.resolve) -> tuple[Raw, list[Problem]]:
+    """The mapping that stands as YAML in a field's text; nothing at all is an empty one."""
+    if not isinstance(text, str):
+        return {}, [at.error(f"is {show(text)}; must be text")]
+    documents, faults = yamlio.read(text, resolver=resolver)
+    if faults:
+        return {}, [at.error(f"line {fault.line}, column {fault.column}: {fault.message}", "yaml") for fault in faults]
+    filled = [document.data for document in documents if document.data is not None]
+    if len(filled) > 1:
+        return {}, [at.error("must be one YAML document")]
+    if filled and not isinstance(filled[0], dict):
+        return {}, [at.error(f"is {show(filled[0])}; must be a mapping")]
+    return (filled[0] if filled else {}), []
+
+
 M = TypeVar("M", bound=Model)
+# The Platform's own API groups; Karpenter, for one, has NodeClaims too.
+PLATFORM = ("management.loft.sh/v1", "storage.loft.sh/v1")
 _MOST = 100
 # Where a user may have put a token or a key in the wrong way: what is there is not repeated.
 _SENSITIVE = ("joinToken", "certificateAuthority", "tokenSecret", "endpoint")

@@ -145,8 +145,6 @@ def read_config(item: Item | None) -> tuple[Config | None, list[Problem]]:
 
 
 def _checked(spec: KubeVirtNodesSpec, at: Place) -> Iterator[Problem]:
-    if spec.allow_claim_templates:
-        yield at.field("allowClaimTemplates").error("is not rendered yet")
     for name, added in (("virtualMachine", spec.annotations.virtual_machine), ("secret", spec.annotations.secret)):
         for key in added:
             if key.startswith(_RESERVED):

@@ -102,6 +102,7 @@ class Declared(Model):
     properties: dict[Text, Text]
     selector: list[Selector]
     selector_key: str
+    profile: Any
     at: Any
 
 
@@ -125,13 +126,15 @@ def read_values(values: Any, at: Place) -> tuple[list[Declared], list[Problem]]:
         entries = [(Provider.model_construct(static=pools.auto_nodes.static, dynamic=pools.auto_nodes.dynamic), where)] if pools else []
     else:
         return [], [where.error(f"is {show(auto)}; must be a list")]
+    default, profile = at.field("defaultProfile"), private.get("defaultProfile")
+    if profile is not None and not isinstance(profile, str):
+        problems.append(default.error(f"is {show(profile)}; must be text in quotes"))
     declared = [one for entry, place in entries for one in _declared(entry, place, isinstance(auto, list))]
+    declared = [one.model_copy(update={"profile": one.profile or ((profile, default) if profile else None)}) for one in declared]
     if not problems:
         problems = [*_entry_rules(entries, isinstance(auto, list)), *_pool_rules(declared, entries, isinstance(auto, list))]
     if entries and private.get("enabled") is not True:
         problems.append(at.field("enabled").error("is not true: vCluster makes no nodes for autoNodes without it"))
-    if entries and private.get("defaultProfile"):
-        problems.append(at.field("defaultProfile").error("is not rendered yet"))
     return declared, problems
 
 
@@ -144,6 +147,7 @@ def _declared(entry: Provider, at: Place, listed: bool) -> Iterator[Declared]:
             properties={**entry.properties, **pool.properties},
             selector=(pool.node_type_selector if listed else pool.requirements) or [],
             selector_key=key,
+            profile=(pool.profile, at.field("static", index, "profile")) if pool.profile else None,
             at=at.field("static", index),
         )
 
@@ -187,8 +191,6 @@ def _static_rules(one: Declared, listed: bool) -> Iterator[Problem]:
         yield at.field("provider").error("is required: the NodeProvider of the pool")
     if not 0 <= pool.quantity <= LARGEST_POOL:
         yield at.field("quantity").error(f"is {show(pool.quantity)}; must be 0 to {LARGEST_POOL}")
-    if pool.profile:
-        yield at.field("profile").error("is not rendered yet")
     for index, selector in enumerate(one.selector):
         yield from _selector_rules(selector, at.field(one.selector_key, index))
 

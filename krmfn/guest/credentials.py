@@ -54,9 +54,9 @@ class Lookup:
     def __init__(self, items: list[Item]) -> None:
         self._items = [item for item in items if item.kind in ("Secret", "ConfigMap") and item.api_version == "v1"]
 
-    def find(self, kind: str, ref: KeyRef, at: Place) -> tuple[Item | None, list[Problem]]:
-        """The one object that a reference names; an error lists what is there."""
-        of_kind = [item for item in self._items if item.kind == kind]
+    def find(self, kind: str, ref: KeyRef, at: Place, home: str | None = None) -> tuple[Item | None, list[Problem]]:
+        """The one object that a reference names, if `home` is given there or without a namespace; an error lists what is there."""
+        of_kind = [item for item in self._items if item.kind == kind and (home is None or item.namespace in ("", home))]
         found = [item for item in of_kind if item.name == ref.name and ref.namespace in (None, item.namespace)]
         if len(found) == 1:
             return found[0], []

@@ -11,12 +11,14 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
+from krmfn.guest.cloudconfig import CloudConfig
 from krmfn.guest.credentials import Join
 from krmfn.yamlio import scalar
 
 # What a Secret may hold (KubeVirt reads the user data from one).
 LARGEST = 2**20
 _END = "KRMFN_END"
+_NONE = CloudConfig()
 
 
 @cache
@@ -25,8 +27,11 @@ def guest_file(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
-def user_data(node: str, join: Join, kubelet_arguments: Iterable[str] = ()) -> str:
-    """The user data of one node. Values stand in it literally, quoted for a shell, so that a diff can be read."""
+def user_data(node: str, join: Join, kubelet_arguments: Iterable[str] = (), config: CloudConfig = _NONE) -> str:
+    """The user data of one node. Values stand in it literally, quoted for a shell, so that a diff can be read.
+
+    The user's own `config` follows ours: its `bootcmd` in our list, all else of it behind that.
+    """
     settings = {
         "node": node,
         "endpoint": join.endpoint,
@@ -40,7 +45,8 @@ def user_data(node: str, join: Join, kubelet_arguments: Iterable[str] = ()) -> s
         files.append(_file("/run/krmfn/token", f"{join.token}\n"))
     if join.pem:
         files.append(_file("/run/krmfn/ca.crt", join.pem))
-    return f"#cloud-config\nhostname: {scalar(node)}\nbootcmd:\n- |\n{_head()}{_indented(''.join(files))}{_tail()}"
+    ours = f"#cloud-config\nhostname: {scalar(node)}\nbootcmd:\n- |\n{_head()}{_indented(''.join(files))}{_tail()}"
+    return ours + config.boot + config.rest
 
 
 def _file(path: str, content: str) -> str:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.template import DATA_VOLUMES, DISKS, DOMAIN, VOLUMES, get
-from krmfn.problems import Path, Place, Problem
-
-_NETWORKS = ("spec", "template", "spec", "networks")
-_INTERFACES = (*DOMAIN, "devices", "interfaces")
-_NAMED: tuple[Path, ...] = (DISKS, VOLUMES, _INTERFACES, _NETWORKS)
+from krmfn.kubevirt.template import DATA_VOLUMES, DISKS, DOMAIN, INTERFACES, NETWORKS, VOLUMES, cloud_init_kind, get, mappings
+from krmfn.problems import Place, Problem
 
 
 def advice(vm: Map, at: Place, machines: int, neighbours: int) -> Iterator[Problem]:
@@ -21,42 +16,38 @@ def advice(vm: Map, at: Place, machines: int, neighbours: int) -> Iterator[Probl
     if machines > 1:
         yield from _shared(vm, at)
     yield from _ephemeral_root(vm, at)
+    yield from _no_root(vm, at)
+
+
+def _no_root(vm: Map, at: Place) -> Iterator[Problem]:
+    own = {volume.get("name") for volume in mappings(get(vm, VOLUMES)) if cloud_init_kind(volume)}
+    firmware = get(vm, (*DOMAIN, "firmware", "kernelBoot"))
+    booting = any("bootOrder" in interface for interface in mappings(get(vm, INTERFACES)))
+    if not booting and not firmware and all(disk.get("name") in own for disk in mappings(get(vm, DISKS))):
+        yield at.warning("no-root-disk", "has no disk but cloud-init's: its machines have nothing to boot from")
 
 
 def _masquerade(vm: Map, at: Place) -> Iterator[Problem]:
-    pod = {network.get("name") for network in _mappings(get(vm, _NETWORKS)) if "pod" in network}
-    for interface in _mappings(get(vm, _INTERFACES)):
+    pod = {network.get("name") for network in mappings(get(vm, NETWORKS)) if "pod" in network}
+    for interface in mappings(get(vm, INTERFACES)):
         if "masquerade" in interface and interface.get("name") in pod:
             text = f"masquerades {interface.get('name')} on the pod network: nodes of a virtual cluster can't reach each other"
             yield at.warning("masquerade-pod-network", text)
 
 
 def _shared(vm: Map, at: Place) -> Iterator[Problem]:
-    own = {get(template, ("metadata", "name")) for template in _mappings(get(vm, DATA_VOLUMES))}
-    for volume in _mappings(get(vm, VOLUMES)):
+    own = {get(template, ("metadata", "name")) for template in mappings(get(vm, DATA_VOLUMES))}
+    for volume in mappings(get(vm, VOLUMES)):
         name = get(volume, ("dataVolume", "name")) or get(volume, ("persistentVolumeClaim", "claimName"))
         if name and name not in own:
             yield at.warning("shared-volume", f"has volume {volume.get('name')} from {name}, which all of its machines share")
 
 
 def _ephemeral_root(vm: Map, at: Place) -> Iterator[Problem]:
-    disks = _mappings(get(vm, DISKS))
+    disks = mappings(get(vm, DISKS))
     ordered = sorted((disk for disk in disks if isinstance(disk.get("bootOrder"), int)), key=lambda disk: disk["bootOrder"]) or disks
-    for volume in _mappings(get(vm, VOLUMES)):
+    for volume in mappings(get(vm, VOLUMES)):
         if ordered and volume.get("name") == ordered[0].get("name") and "containerDisk" in volume:
             yield at.warning(
                 "ephemeral-root", f"boots from container disk {volume.get('name')}: what is written to it is lost at every restart"
             )
-
-
-def dropped(base: Map, merged: Map, at: Place) -> Iterator[Problem]:
-    """What a merge patch took out of the base's named lists, without saying so."""
-    for path in _NAMED:
-        left = {value.get("name") for value in _mappings(get(merged, path))}
-        gone = [str(value.get("name")) for value in _mappings(get(base, path)) if value.get("name") not in left]
-        if gone:
-            yield at.field(*path).warning("merge-drops", f"replaces the list, and drops {', '.join(gone)} of the provider's template")
-
-
-def _mappings(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

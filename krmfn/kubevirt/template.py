@@ -6,13 +6,13 @@ The order is the design's: base template, then replaced or merged, then properti
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from krmfn import names
 from krmfn.api.common import Model, Taint, validate
-from krmfn.api.nodeprovider import KubeVirt, NodeType
+from krmfn.api.nodeprovider import KubeVirt
 from krmfn.krm import ORCHESTRATORS
 from krmfn.kubevirt import types
 from krmfn.kubevirt.merge import Map, MergeError, merge, without_nulls
@@ -27,67 +27,107 @@ CLOUD_INIT = "cloudinit"
 JOIN_DISK = "krmfn-join"
 DOMAIN = ("spec", "template", "spec", "domain")
 _RESOURCES = (*DOMAIN, "resources")
+VOLUMES: Path = ("spec", "template", "spec", "volumes")
+NETWORKS: Path = ("spec", "template", "spec", "networks")
+DISKS: Path = (*DOMAIN, "devices", "disks")
+INTERFACES: Path = (*DOMAIN, "devices", "interfaces")
+DATA_VOLUMES: Path = ("spec", "dataVolumeTemplates")
 
 
 @dataclass(slots=True)
 class Prototype:
-    """What all claims of a node type share: the VirtualMachine's metadata and spec, and the taints that are kubelet's business."""
+    """What all claims of a node type share: the VirtualMachine's metadata and spec, and the taints that are kubelet's business.
+
+    `layers` tell where a field was written, `advice` holds the warnings that came up in the making.
+    """
 
     vm: Map
     taints: list[Taint] = field(default_factory=list)
+    layers: Layers = field(default_factory=lambda: Layers(()))
+    advice: list[Problem] = field(default_factory=list)
 
 
 class _Taints(Model):
     taints: list[Taint]
 
 
-@dataclass(slots=True)
-class Layers:
-    """The layers of a node type's template and their places, so that a problem names the text that has to change."""
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One text that a template is made of: a whole template, or a patch that is merged into what stands before it."""
 
+    value: Map
     at: Place
-    kubevirt: KubeVirt
-    node_type: NodeType
-    index: int
+    patch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The layers of a template in order, so that a problem names the text that has to change."""
+
+    layers: tuple[Layer, ...]
 
     def place(self, path: Path) -> Place:
         """The place of a field of the prototype in the layer that wrote it last."""
-        of_type = self.at.field("nodeTypes", self.index)
-        for key, layer in (
-            ("mergeVirtualMachineTemplate", self.node_type.merge_virtual_machine_template),
-            ("virtualMachineTemplate", self.node_type.virtual_machine_template),
-        ):
-            if layer is not None and (key == "virtualMachineTemplate" or _has(layer, path)):
-                return of_type.field(key, *path)
-        return self.at.field("virtualMachineTemplate", *path)
+        for layer in reversed(self.layers):
+            if not layer.patch or _has(layer.value, path):
+                return layer.at.field(*path)
+        raise AssertionError("a template begins with a layer that is no patch")
 
 
-def prototype(kubevirt: KubeVirt, index: int, at: Place) -> tuple[Prototype, list[Problem]]:
-    """Compile node type `index` of a provider; `at` is the place of its `spec.kubeVirt`."""
-    node_type = kubevirt.node_types[index]
-    layers = Layers(at, kubevirt, node_type, index)
-    problems = list(_layer_problems(layers))
+def layers(kubevirt: KubeVirt, index: int, at: Place) -> tuple[Layer, ...]:
+    """The layers of node type `index` of a provider; `at` is the place of its `spec.kubeVirt`."""
+    node_type, of_type = kubevirt.node_types[index], at.field("nodeTypes", index)
+    if node_type.virtual_machine_template is not None:
+        return (Layer(node_type.virtual_machine_template, of_type.field("virtualMachineTemplate")),)
+    found = [Layer(kubevirt.virtual_machine_template or {}, at.field("virtualMachineTemplate"))]
+    if node_type.merge_virtual_machine_template is not None:
+        found.append(Layer(node_type.merge_virtual_machine_template, of_type.field("mergeVirtualMachineTemplate"), patch=True))
+    return tuple(found)
+
+
+def prototype(of: tuple[Layer, ...], resources: Mapping[str, Quantity], at: Place) -> tuple[Prototype, list[Problem]]:
+    """Compile a template from its layers; `resources` is the size that its node type gives it, `at` the place of that."""
+    stack = Layers(of)
+    problems = [problem for layer in of for problem in _template_problems(layer.value, layer.at, layer.patch)]
     if problems:
         return Prototype({}), problems
-    vm = node_type.virtual_machine_template if node_type.virtual_machine_template is not None else kubevirt.virtual_machine_template or {}
-    patch = node_type.merge_virtual_machine_template
-    try:
-        vm = merge(vm, patch) if patch is not None else vm
-    except MergeError as error:
-        return Prototype({}), [at.field("nodeTypes", index, "mergeVirtualMachineTemplate", *error.path).error(error.message)]
+    vm: Map = {}
+    found: list[Problem] = []
+    for layer in of:
+        try:
+            merged = merge(vm, layer.value) if layer.patch else layer.value
+        except MergeError as error:
+            return Prototype({}), [layer.at.field(*error.path).error(error.message)]
+        if layer.patch:
+            found += dropped(vm, merged, layer.at)
+        vm = merged
     vm = {key: without_nulls(vm[key]) for key in ("metadata", "spec") if vm.get(key) is not None}
-    problems += _shape_problems(vm, layers)
+    problems += _shape_problems(vm, stack)
     if problems:
         return Prototype({}), problems
-    taints, found = _taken_taints(vm, layers)
-    problems += found
-    vm = _canonical(vm, types.ROOT, (), layers, problems)
+    taints, wrong = _taken_taints(vm, stack)
+    problems += wrong
+    vm = canonical(vm, types.ROOT, stack.place, problems)
     if problems:
         return Prototype({}), problems
-    problems += _resize(vm, node_type, at.field("nodeTypes", index, "resources"))
+    problems += _resize(vm, resources, at)
     if "runStrategy" not in vm["spec"] and "running" not in vm["spec"]:
         vm["spec"] = {"runStrategy": "Always", **vm["spec"]}
-    return Prototype(vm, taints), problems
+    return Prototype(vm, taints, stack, found), problems
+
+
+def dropped(base: Map, merged: Map, at: Place) -> Iterator[Problem]:
+    """What a merge patch took out of the base's named lists, without saying so."""
+    for path in (DISKS, VOLUMES, INTERFACES, NETWORKS):
+        left = {value.get("name") for value in mappings(get(merged, path))}
+        gone = [str(value.get("name")) for value in mappings(get(base, path)) if value.get("name") not in left]
+        if gone:
+            yield at.field(*path).warning("merge-drops", f"replaces the list, and drops {', '.join(gone)} of the provider's template")
+
+
+def mappings(values: Any) -> list[Map]:
+    """The mappings in a list that is not checked yet."""
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
 def get(value: Any, path: Path) -> Any:
@@ -97,6 +137,11 @@ def get(value: Any, path: Path) -> Any:
     return value
 
 
+def cloud_init_kind(volume: Map) -> str | None:
+    """The key of a cloud-init volume's source, None of any other volume."""
+    return next((key for key in ("cloudInitNoCloud", "cloudInitConfigDrive") if key in volume), None)
+
+
 def _has(value: Any, path: Path) -> bool:
     for key in path:
         if not isinstance(value, dict) or key not in value:
@@ -104,18 +149,6 @@ def _has(value: Any, path: Path) -> bool:
             return isinstance(value, list)
         value = value[key]
     return True
-
-
-def _layer_problems(layers: Layers) -> Iterator[Problem]:
-    of_type = layers.at.field("nodeTypes", layers.index)
-    if layers.node_type.virtual_machine_template is None and layers.kubevirt.virtual_machine_template is not None:
-        yield from _template_problems(layers.kubevirt.virtual_machine_template, layers.at.field("virtualMachineTemplate"), patch=False)
-    if layers.node_type.virtual_machine_template is not None:
-        yield from _template_problems(layers.node_type.virtual_machine_template, of_type.field("virtualMachineTemplate"), patch=False)
-    if layers.node_type.merge_virtual_machine_template is not None:
-        yield from _template_problems(
-            layers.node_type.merge_virtual_machine_template, of_type.field("mergeVirtualMachineTemplate"), patch=True
-        )
 
 
 def _template_problems(template: Map, at: Place, patch: bool) -> Iterator[Problem]:
@@ -162,9 +195,6 @@ _MAPPINGS: tuple[Path, ...] = (
     _RESOURCES, (*_RESOURCES, "requests"), (*_RESOURCES, "limits"),
 )  # fmt: skip
 _REQUIRED: tuple[Path, ...] = (("spec",), ("spec", "template"), ("spec", "template", "spec"), DOMAIN)
-VOLUMES: Path = ("spec", "template", "spec", "volumes")
-DISKS: Path = (*DOMAIN, "devices", "disks")
-DATA_VOLUMES: Path = ("spec", "dataVolumeTemplates")
 
 
 def _shape_problems(vm: Map, layers: Layers) -> Iterator[Problem]:
@@ -224,13 +254,13 @@ def _taken_taints(vm: Map, layers: Layers) -> tuple[list[Taint], list[Problem]]:
     return (taken.taints if taken else []), problems
 
 
-def _canonical(value: Any, kind: types.Type, path: Path, layers: Layers, problems: list[Problem]) -> Any:
+def canonical(value: Any, kind: types.Type, place: Callable[[Path], Place], problems: list[Problem], path: Path = ()) -> Any:
     """The value with every quantity in the form in which the API server stores it: any other shows as drift for ever."""
     if kind.name == "Quantity":
         try:
             return str(Quantity.parse(value))
         except ValueError as error:
-            problems.append(layers.place(path).error(f"{error}: {show(value)}"))
+            problems.append(place(path).error(f"{error}: {show(value)}"))
             return value
     if not isinstance(value, dict) or kind.kind != "struct":
         return value
@@ -242,17 +272,17 @@ def _canonical(value: Any, kind: types.Type, path: Path, layers: Layers, problem
             result[key] = child
             continue
         if of.kind == "list" and isinstance(child, list):
-            result[key] = [_canonical(element, of.type, (*path, key, i), layers, problems) for i, element in enumerate(child)]
+            result[key] = [canonical(element, of.type, place, problems, (*path, key, i)) for i, element in enumerate(child)]
         elif of.kind == "map" and isinstance(child, dict):
-            result[key] = {name: _canonical(element, of.type, (*path, key, name), layers, problems) for name, element in child.items()}
+            result[key] = {name: canonical(element, of.type, place, problems, (*path, key, name)) for name, element in child.items()}
         else:
-            result[key] = _canonical(child, of.type, (*path, key), layers, problems)
+            result[key] = canonical(child, of.type, place, problems, (*path, key))
     return result
 
 
-def _resize(vm: Map, node_type: NodeType, at: Place) -> Iterator[Problem]:
+def _resize(vm: Map, sizes: Mapping[str, Quantity], at: Place) -> Iterator[Problem]:
     """Write a node type's `resources` to where KubeVirt takes the guest's size from (its `GetCPUTopology`, `GetVirtualMemory`)."""
-    wanted = {name: node_type.resources[name] for name in ("cpu", "memory") if name in node_type.resources}
+    wanted = {name: sizes[name] for name in ("cpu", "memory") if name in sizes}
     if not wanted:
         return
     if "instancetype" in vm["spec"]:

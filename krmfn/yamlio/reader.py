@@ -118,9 +118,10 @@ class _Frame:
     merged: dict[str, Any] | None = None
 
 
-def read(source: bytes | str, depth: int = 0) -> tuple[list[Document], list[Fault]]:
+def read(source: bytes | str, depth: int = 0, resolver: Callable[[str], Any] = resolve) -> tuple[list[Document], list[Fault]]:
     """Read every document of a stream; keep the spans of collections that stand at most `depth` levels deep.
 
+    `resolver` tells the values of plain scalars that are not empty, for text that is another reader's than kustomize's.
     Faults come all together, as far as the text can be read on after one. With faults the documents are not to be used.
     """
     try:
@@ -130,7 +131,7 @@ def read(source: bytes | str, depth: int = 0) -> tuple[list[Document], list[Faul
         return [], [Fault("is not valid UTF-8", before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))]
     if len(text) > LARGEST_INPUT:
         return [], [Fault(f"is larger than {LARGEST_INPUT // 2**20} MiB", 1, 1)]
-    composer = _Composer(text.removeprefix("\ufeff"), depth)
+    composer = _Composer(text.removeprefix("\ufeff"), depth, resolver)
     documents: list[Document] = []
     try:
         documents.extend(composer.documents())
@@ -145,9 +146,10 @@ def read(source: bytes | str, depth: int = 0) -> tuple[list[Document], list[Faul
 
 
 class _Composer:
-    def __init__(self, text: str, depth: int) -> None:
+    def __init__(self, text: str, depth: int, resolver: Callable[[str], Any]) -> None:
         self.get: Callable[[], Any] = yaml.CSafeLoader(text).get_event
         self.depth = depth
+        self.resolver = resolver
         self.plain: dict[str, Any] = {}
         self.faults: list[Fault] = []
         self.anchors: dict[str, tuple[Any, int, int]] = {}
@@ -185,7 +187,7 @@ class _Composer:
                 if event.tag is None and event.implicit[0]:
                     value = plain.get(event.value, plain)
                     if value is plain:
-                        value = plain[event.value] = resolve(event.value)
+                        value = plain[event.value] = self.resolver(event.value)
                     if event.value == "<<" and stack and stack[-1].key is _NO_KEY and type(stack[-1].value) is dict:
                         value = _MERGE
                 else:
@@ -258,7 +260,7 @@ class _Composer:
         tag, text = event.tag.removeprefix(_CORE), event.value
         if tag in ("!", "str"):
             return text
-        value = resolve(text)
+        value = self.resolver(text)
         if tag == "float" and type(value) is int:
             return float(value)
         if tag == "binary":
