@@ -71,6 +71,8 @@ class Nodes:
         before = len(self.problems)
         asked = request.asked
         effective = self.effective(request, offer, offer_at)
+        if not rendering.sound(effective):
+            return None
         shaped = self.shaped(offer, offer_at, effective, namespace)
         profile = self.profile(asked)
         addresses, problems = network.read_range(effective)
@@ -209,12 +211,14 @@ def address_problems(asked: list[tuple[Request, Node]]) -> Iterator[Problem]:
     """Ranges that are too small, that overlap, or an address that two claims would get; `asked` are all nodes of the run."""
     taken: list[tuple[int, int, int, Request]] = []
     seen: set[int] = set()
+    short: set[int] = set()
     for request, node in asked:
         if node.addresses is None:
             continue
         at, pool = request.asked.at, request.asked.pool
         version = int(node.addresses.network.version)
-        if node.addresses.address(request.ordinal) is None and id(request.asked) not in seen:
+        if node.addresses.address(request.ordinal) is None and id(request.asked) not in short:
+            short.add(id(request.asked))
             text = f"pool {pool} needs an address for its node {request.ordinal}, and its range has {node.addresses.size}"
             yield at.error(text)
         if not pool:

@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from krmfn import names
 from krmfn.api.common import embedded
@@ -207,6 +208,17 @@ def problems(properties: Mapping[str, str], at: Place, template_allowed: bool | 
             yield at.field(key).error(wrong)
         elif known.yaml:
             yield from embedded(value, at.field(key))[1]
+
+
+@lru_cache(maxsize=4096)
+def _sound(key: str, value: str) -> bool:
+    known = TABLE.get(key)
+    return known is None or not (known.check(value) or (known.yaml and embedded(value, Place())[1]))
+
+
+def sound(properties: Given) -> bool:
+    """Whether each property holds what it may hold; what is wrong is told where each was given."""
+    return all(_sound(key, value) for key, (value, _) in properties.items())
 
 
 def given(properties: Mapping[str, str], at: Place) -> Given:

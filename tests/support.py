@@ -159,6 +159,12 @@ def made(reply: Reply) -> list[dict[str, Any]]:
     return [item for item in yaml.safe_load(reply.stdout)["items"] if item["kind"] == "VirtualMachine"]
 
 
+def by_name(reply: Reply) -> dict[tuple[str, str], dict[str, Any]]:
+    """All that was handed back, by kind and name."""
+    assert reply.code == 0, reply.stderr
+    return {(item["kind"], item["metadata"]["name"]): item for item in yaml.safe_load(reply.stdout)["items"]}
+
+
 def user_data(reply: Reply) -> list[str]:
     """The user data in a function's reply, in the order of its Secrets."""
     secrets = [item for item in yaml.safe_load(reply.stdout)["items"] if item["kind"] == "Secret" and "userdata" in item.get("data", {})]

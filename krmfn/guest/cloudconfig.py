@@ -59,11 +59,12 @@ class CloudConfig:
 def read(text: str, at: Place, header: bool) -> tuple[dict[str, Any], list[Problem]]:
     """The mapping of a user's cloud-config; with `header`, its first line has to say that it is one."""
     text = text.removeprefix("\ufeff")
-    first = text.lstrip().partition("\n")[0].strip() if text.strip() else ""
+    text = text.lstrip(" \t\r\n")
+    first = text.partition("\n")[0].strip()
     for mark, what in _FORMATS:
-        if first.lower().startswith(mark) or text.lstrip().lower().startswith(mark):
+        if text.startswith(mark) or first.lower().startswith(mark):
             return {}, [at.error(f"is {what}; only a {_HEADER} can be merged with the join")]
-    if header and first != _HEADER and text.strip():
+    if header and text and first != _HEADER:
         return {}, [at.error(f"does not begin with {_HEADER}, so cloud-init would not read it")]
     data, problems = yaml_mapping(text, at)
     return data, [*problems, *_problems(data, at)]

@@ -11,7 +11,6 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from krmfn import yamlio
 from krmfn.guest import cloudconfig, gotemplate
@@ -69,7 +68,8 @@ class Guest:
 
     def of(self, request: Request, addresses: Range | None) -> tuple[CloudConfig, str, list[Problem]]:
         """The cloud-config and network data of one node."""
-        config, data, problems = self.config, self.network, []
+        config, data = self.config, self.network
+        problems: list[Problem] = []
         sources = self.sources
         if sources and self.user and sources.user_template:
             values = _values(request, sources)
@@ -179,29 +179,29 @@ def _parsed(template: GuestTemplate) -> tuple[gotemplate.GoTemplate | None, list
         return None, [template.at.error(str(error))]
 
 
-class _WrongError(Exception):
+class _WrongError(ValueError):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__()
         self.problems = problems
 
 
-def _filled(template: gotemplate.GoTemplate, values: Map, at: Place, read: Callable[[str, Place], tuple[Map, list[Problem]]]) -> Any:
-    found: Map = {}
+def _filled(
+    template: gotemplate.GoTemplate, values: Map, at: Place, read: Callable[[str, Place], tuple[Map, list[Problem]]]
+) -> tuple[Map, list[Problem]]:
+    """What `read` makes of a rendered template."""
 
     def parse(text: str) -> Map:
-        nonlocal found
-        found, problems = read(text, at)
+        data, problems = cloudconfig.yaml_mapping(text, at)
         if problems:
             raise _WrongError(problems)
-        return found
+        return data
 
     try:
-        gotemplate.filled(template, values, parse)
+        return read(gotemplate.filled(template, values, parse), at)
     except _WrongError as wrong:
         return {}, wrong.problems
     except ValueError as error:
         return {}, [at.error(str(error))]
-    return found, []
 
 
 def _cloud_config(text: str, at: Place) -> tuple[Map, list[Problem]]:

@@ -63,7 +63,7 @@ class Range:
 
 
 def read_range(given: Given) -> tuple[Range | None, list[Problem]]:
-    """The range that the properties tell, None where they tell none; the properties' own grammars hold already."""
+    """The range that the properties tell, None where they tell none; each of them is sound in itself."""
     if CIDR not in given:
         needless = [given[key][1].error(f"needs {CIDR} beside it") for key in (IP_RANGE,) if key in given]
         return None, needless

@@ -63,7 +63,7 @@ def _with_image(vm: Map, given: Given, namespace: str, problems: list[Problem], 
         return vm
     size = str(Quantity.parse(given[ROOT_DISK_SIZE][0]))
     disk = _merged(given, ROOT_DISK_TEMPLATE, {"name": ROOT_DISK, "disk": {"bus": "virtio"}}, _BUSES, (("name",),), problems)
-    claim = "pvc" if "pvc" in (_embedded(given, DATA_VOLUME_TEMPLATE).get("spec") or {}) else "storage"
+    claim = "pvc" if get(_embedded(given, DATA_VOLUME_TEMPLATE), ("spec", "pvc")) is not None else "storage"
     volume: Map = {"metadata": {"name": ROOT_DISK}, "spec": {claim: {"resources": {"requests": {"storage": size}}}}}
     own: tuple[Path, ...] = (
         ("metadata", "name"), ("spec", "source"), ("spec", "sourceRef"), ("spec", claim, "resources", "requests", "storage"),
@@ -144,7 +144,20 @@ def _merged(given: Given, key: str, default: Map, either: tuple[str, ...], own: 
             problems.append(given[key][1].field(name).error(f"is no part of a DataVolume template; known are {' and '.join(known)}"))
     if any(name in patch for name in either):
         default = {name: value for name, value in default.items() if name not in either or name in patch}
+    if wrong := list(_misshapen(default, patch)):
+        problems += (given[key][1].field(*path).error("must be a mapping") for path in wrong)
+        return default
     return _deep(default, patch)
+
+
+def _misshapen(base: Map, patch: Map, path: Path = ()) -> Iterator[Path]:
+    """Where a patch has something else than a mapping for one."""
+    for key, value in patch.items():
+        if isinstance(base.get(key), dict):
+            if isinstance(value, dict):
+                yield from _misshapen(base[key], value, (*path, key))
+            else:
+                yield (*path, key)
 
 
 def _deep(base: Map, patch: Map) -> Map:

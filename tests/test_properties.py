@@ -1,0 +1,437 @@
+"""Properties under the Platform's two prefixes: what each makes of a machine, and what it refuses."""
+
+import base64
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from krmfn.properties import PREFIXES, TABLE
+from tests.support import CLAIM, CONFIG, PROVIDER, ROOT, SECRET, by_name, changed, function, oracle, refusal, resource_list
+
+KV = "kubevirt.vcluster.com/"
+VC = "vcluster.com/"
+IMAGE = {KV + "image-url": "docker://quay.io/containerdisks/ubuntu:24.04", KV + "root-disk-size": "20Gi"}
+STATIC = {KV + "network-cidr": "10.0.0.0/24", KV + "network-nameservers": "10.0.0.2"}
+SPEC = "spec.kubeVirt.virtualMachineTemplate.spec.template.spec"
+PUBLIC = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
+
+
+def shared(kind: str, name: str, **spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "management.loft.sh/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def bare(**spec: Any) -> dict[str, Any]:
+    """A provider whose template has no disk and no network."""
+    sized = {"domain": {"resources": {"requests": {"cpu": "2", "memory": "4Gi"}}}, **spec}
+    return changed(PROVIDER, SPEC, sized)
+
+
+def run(properties: dict[str, str], *items: dict[str, Any], on: str = "claim", **spec: Any) -> Any:
+    provider, claim = bare(**spec), CLAIM
+    if on == "claim":
+        claim = changed(CLAIM, "spec.properties", properties)
+    else:
+        provider = changed(provider, {"provider": "spec.properties", "type": "spec.kubeVirt.nodeTypes.0.properties"}[on], properties)
+    return function(resource_list(provider, claim, SECRET, *items, config=changed(CONFIG, "spec.secretEncoding", "stringData")))
+
+
+def machine(properties: dict[str, str], *items: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    vm: dict[str, Any] = by_name(run(properties, *items, **spec))["VirtualMachine", "node-1"]
+    assert oracle("vm", [vm]) == [{"pruned": [], "schema": [], "admission": []}]
+    return vm
+
+
+def volume(properties: dict[str, str], *items: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = machine(properties, *items)["spec"]["dataVolumeTemplates"][0]["spec"]
+    return spec
+
+
+def network_data(properties: dict[str, str], *items: dict[str, Any]) -> Any:
+    text = by_name(run(properties, *items))["Secret", "node-1-cloud-init"]["stringData"]["networkdata"]
+    return yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("on", ["claim", "type", "provider"])
+def test_an_image_makes_the_first_disk(on: str) -> None:
+    vm = by_name(run(IMAGE, on=on))["VirtualMachine", "node-1"]
+    spec = vm["spec"]["template"]["spec"]
+    assert spec["domain"]["devices"]["disks"][0] == {"name": "rootdisk", "disk": {"bus": "virtio"}}
+    assert spec["volumes"][0] == {"name": "rootdisk", "dataVolume": {"name": "node-1-rootdisk"}}
+    assert vm["spec"]["dataVolumeTemplates"] == [
+        {
+            "metadata": {"name": "node-1-rootdisk"},
+            "spec": {
+                "source": {"registry": {"url": IMAGE[KV + "image-url"]}},
+                "storage": {"resources": {"requests": {"storage": "20Gi"}}},
+            },
+        }
+    ]
+    assert oracle("vm", [vm]) == [{"pruned": [], "schema": [], "admission": []}]
+
+
+@pytest.mark.parametrize(
+    ("properties", "source"),
+    [
+        ({KV + "image-url": "http://x/y.img"}, {"source": {"http": {"url": "http://x/y.img"}}}),
+        ({KV + "image-datasource": "noble"}, {"sourceRef": {"kind": "DataSource", "name": "noble", "namespace": "machines"}}),
+        ({KV + "image-datasource": "os/noble"}, {"sourceRef": {"kind": "DataSource", "name": "noble", "namespace": "os"}}),
+    ],
+)
+def test_sources_of_images(properties: dict[str, str], source: dict[str, Any]) -> None:
+    size = {"storage": {"resources": {"requests": {"storage": "1Gi"}}}}
+    assert volume({**properties, KV + "root-disk-size": "1024Mi"}) == source | size
+
+
+def test_partial_objects_are_merged_over_the_defaults() -> None:
+    extra = {
+        KV + "image-datavolume-template": "spec: {pvc: {accessModes: [ReadWriteOnce], resources: {requests: {}}}}",
+        KV + "root-disk-template": "{bootOrder: 2, serial: abc, lun: {bus: scsi}}",
+    }
+    vm = machine({**IMAGE, **extra})
+    assert vm["spec"]["dataVolumeTemplates"][0]["spec"]["pvc"] == {
+        "resources": {"requests": {"storage": "20Gi"}},
+        "accessModes": ["ReadWriteOnce"],
+    }
+    disk = vm["spec"]["template"]["spec"]["domain"]["devices"]["disks"][0]
+    assert disk == {"name": "rootdisk", "bootOrder": 2, "serial": "abc", "lun": {"bus": "scsi"}}
+
+
+def test_an_os_image_decides_the_source() -> None:
+    image = shared("OSImage", "debian", properties={KV + "image-url": "https://x/debian.qcow2", "other": "y"})
+    claimed = {**IMAGE, KV + "image-datasource": "noble", VC + "os-image": "debian"}
+    assert volume(claimed, image)["source"] == {"http": {"url": "https://x/debian.qcow2"}}
+    plain = shared("OSImage", "debian", properties={KV + "root-disk-size": "5Gi"})
+    assert volume({**IMAGE, VC + "os-image": "debian"}, plain)["storage"]["resources"]["requests"]["storage"] == "5Gi"
+
+
+POD = {"networks": [{"name": "default", "pod": {}}]}
+
+
+@pytest.mark.parametrize(
+    ("properties", "networks", "interfaces"),
+    [
+        ({}, ["default", "multus"], [{"name": "default", "bridge": {}}, {"name": "multus", "bridge": {}}]),
+        ({KV + "interface-binding": "sriov"}, ["default", "multus"], [{"name": "default", "bridge": {}}, {"name": "multus", "sriov": {}}]),
+        (
+            {KV + "interface-template": "{model: e1000, name: multus}"},
+            ["default", "multus"],
+            [{"name": "default", "bridge": {}}, {"name": "multus", "bridge": {}, "model": "e1000"}],
+        ),
+        ({KV + "multus-default": "true"}, ["multus"], [{"name": "multus", "bridge": {}}]),
+    ],
+)
+def test_networks_by_multus(properties: dict[str, str], networks: list[str], interfaces: list[Any]) -> None:
+    domain = {"resources": {"requests": {"cpu": "2", "memory": "4Gi"}}, "devices": {"interfaces": [{"name": "default", "bridge": {}}]}}
+    vm = machine({**IMAGE, KV + "network-attachment-definition": "a/b", **properties}, domain=domain, **POD)
+    spec = vm["spec"]["template"]["spec"]
+    assert [network["name"] for network in spec["networks"]] == networks
+    assert spec["domain"]["devices"]["interfaces"] == interfaces
+
+
+def test_a_network_of_that_name_is_overwritten() -> None:
+    domain = {
+        "resources": {"requests": {"cpu": "2", "memory": "4Gi"}},
+        "devices": {"interfaces": [{"name": "multus", "masquerade": {}}, {"name": "b", "bridge": {}}]},
+    }
+    networks = [{"name": "multus", "pod": {}}, {"name": "b", "multus": {"networkName": "b"}}]
+    spec = machine({**IMAGE, KV + "network-attachment-definition": "a"}, domain=domain, networks=networks)["spec"]["template"]["spec"]
+    assert spec["networks"] == [{"name": "multus", "multus": {"networkName": "a"}}, networks[1]]
+    assert spec["domain"]["devices"]["interfaces"][0] == {"name": "multus", "bridge": {}}
+
+
+def test_a_static_address() -> None:
+    vm = by_name(run({**IMAGE, **STATIC}))["VirtualMachine", "node-1"]
+    volumes = {volume["name"]: volume for volume in vm["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["cloudinit"]["cloudInitNoCloud"]["networkDataSecretRef"] == {"name": "node-1-cloud-init"}
+    assert network_data({**IMAGE, **STATIC}) == {
+        "version": 2,
+        "ethernets": {
+            "enp1s0": {
+                "addresses": ["10.0.0.2/24"],
+                "routes": [{"to": "0.0.0.0/0", "via": "10.0.0.1"}],
+                "nameservers": {"addresses": ["10.0.0.2"]},
+            }
+        },
+    }
+
+
+def test_network_data_overrides_a_static_address() -> None:
+    given = base64.b64encode(b"version: 1\nconfig: []\n").decode()
+    assert network_data({**IMAGE, **STATIC, KV + "network-data": given}) == {"version": 1, "config": []}
+
+
+def pools(*ranges: tuple[int, str]) -> Any:
+    static = [
+        {"name": f"pool-{index}", "quantity": quantity, "properties": {**STATIC, KV + "network-ip-range": text}}
+        for index, (quantity, text) in enumerate(ranges)
+    ]
+    values = {"privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": static}]}}
+    config = changed(CONFIG, "spec.virtualClusters.0.values", values)
+    return function(resource_list(PROVIDER, SECRET, config=changed(config, "spec.secretEncoding", "stringData")))
+
+
+def test_ordinal_n_gets_address_n() -> None:
+    objects = by_name(pools((3, "10.0.0.10-10.0.0.11,10.0.0.40-10.0.0.49"), (1, "10.0.0.12")))
+    found = {
+        name: yaml.safe_load(value["stringData"]["networkdata"])["ethernets"]["enp1s0"]["addresses"]
+        for (kind, name), value in objects.items()
+        if kind == "Secret" and name.endswith("-cloud-init")
+    }
+    assert found == {
+        "tenant-1-pool-0-0-cloud-init": ["10.0.0.10/24"],
+        "tenant-1-pool-0-1-cloud-init": ["10.0.0.11/24"],
+        "tenant-1-pool-0-2-cloud-init": ["10.0.0.40/24"],
+        "tenant-1-pool-1-0-cloud-init": ["10.0.0.12/24"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        ([(3, "10.0.0.10-10.0.0.11")], "pool pool-0 needs an address for its node 2, and its range has 2"),
+        ([(1, "10.0.0.10-10.0.0.20"), (1, "10.0.0.15-10.0.0.30")], "gets addresses that pool pool-0 also gets"),
+        ([(1, "10.0.0.10-10.0.0.90"), (1, "10.0.0.15"), (1, "10.0.0.30")], "static[2]: gets addresses that pool pool-0 also gets"),
+        ([(1, "10.0.0.1-10.0.0.9")], "holds the gateway 10.0.0.1"),
+        ([(1, "10.0.1.1-10.0.1.9")], "is not within the addresses of 10.0.0.0/24"),
+        ([(1, "10.0.0.250-10.0.0.255")], "is not within the addresses of 10.0.0.0/24"),
+        ([(1, "10.0.0.10-10.0.0.20,10.0.0.15")], "has ranges that overlap"),
+    ],
+)
+def test_ranges_that_can_not_be_given_out(ranges: list[tuple[int, str]], message: str) -> None:
+    assert message in refusal(pools(*ranges))
+
+
+def test_two_claims_can_not_have_one_address() -> None:
+    other = changed(CLAIM, "metadata.name", "node-2")
+    done = function(resource_list(changed(PROVIDER, "spec.properties", STATIC), CLAIM, other, SECRET))
+    assert "NodeClaim p-default/node-2: spec: gets addresses that NodeClaim p-default/node-1 also gets" in refusal(done)
+
+
+PATCH = "metadata: {labels: {a: b}}"
+WHOLE = "spec: {template: {spec: {domain: {memory: {guest: 3Gi}, cpu: {cores: 3}}}}}"
+
+
+def with_template(properties: dict[str, str], allowed: bool = True, **spec: Any) -> Any:
+    claim = changed(CLAIM, "spec", {"providerRef": "edge", "vClusterRef": "tenant-1", "properties": properties, **spec})
+    return function(resource_list(PROVIDER, claim, SECRET, config=changed(CONFIG, "spec.allowClaimTemplates", allowed)))
+
+
+def test_a_claims_own_template() -> None:
+    vm = by_name(with_template({KV + "vm-template": WHOLE, KV + "merge-virtual-machine-template": PATCH}))["VirtualMachine", "node-1"]
+    assert vm["spec"]["template"]["spec"]["domain"]["memory"] == {"guest": "3Gi"}
+    assert vm["metadata"]["labels"]["a"] == "b"
+    assert "krmfn.dev/node-type" not in vm["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("key", ["vm-template", "merge-virtual-machine-template"])
+def test_claims_bring_templates_only_where_that_is_allowed(key: str) -> None:
+    done = with_template({KV + key: WHOLE}, allowed=False)
+    assert f"spec.properties[{KV}{key}]: needs allowClaimTemplates in the config" in refusal(done)
+
+
+def test_a_patch_of_the_provider_needs_no_permission() -> None:
+    vm = by_name(run({**IMAGE, KV + "merge-virtual-machine-template": PATCH}, on="type"))["VirtualMachine", "node-1"]
+    assert vm["metadata"]["labels"]["a"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        ({KV + "vm-template": WHOLE + "\n  x: ["}, "vm-template]: line "),
+        ({KV + "vm-template": "spec: {}"}, "vm-template].spec.template: is required"),
+        ({KV + "vm-template": "[]"}, "vm-template]: is a list; must be a mapping"),
+        ({KV + "merge-virtual-machine-template": "kind: X"}, "merge-virtual-machine-template].kind: can't be set in a patch"),
+    ],
+)
+def test_templates_that_are_wrong(properties: dict[str, str], message: str) -> None:
+    assert message in refusal(with_template(properties))
+
+
+def test_a_template_needs_no_node_type() -> None:
+    assert "spec.typeRef: stands beside vm-template" in refusal(with_template({KV + "vm-template": WHOLE}, typeRef="small"))
+
+
+ENVIRONMENT = shared("NodeEnvironment", "lab", properties={KV + "root-disk-size": "7Gi", KV + "image-url": "docker://lab"})
+
+
+def test_an_environment_stands_between_type_and_claim() -> None:
+    provider = changed(bare(), "spec.kubeVirt.nodeTypes.0.properties", {**IMAGE, VC + "network-environment": "lab"})
+    claim = changed(CLAIM, "spec.properties", {KV + "image-url": "docker://claim"})
+    vm = by_name(function(resource_list(provider, claim, SECRET, ENVIRONMENT)))["VirtualMachine", "node-1"]
+    assert vm["spec"]["dataVolumeTemplates"][0]["spec"] == {
+        "source": {"registry": {"url": "docker://claim"}},
+        "storage": {"resources": {"requests": {"storage": "7Gi"}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"providerRef": "other"}, "names an environment whose providerRef is other, not edge"),
+        ({"vClusterRef": "other"}, "names an environment whose vClusterRef is other, not tenant-1"),
+        ({"controlPlane": True}, "names an environment of control planes"),
+        ({"properties": {VC + "network-environment": "x"}}, "properties[vcluster.com/network-environment]: can't be set here"),
+        ({"properties": {KV + "vm-template": WHOLE}}, "vm-template]: is for claims"),
+    ],
+)
+def test_environments_that_do_not_fit(spec: dict[str, Any], message: str) -> None:
+    environment = shared("NodeEnvironment", "lab", **{"properties": {}, **spec})
+    assert message in refusal(function(resource_list(PROVIDER, changed(CLAIM, "spec.environmentRef", "lab"), SECRET, environment)))
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        ({KV + "image-url": "ftp://x"}, 'image-url]: is "ftp://x"; must be a URL that begins with http://, https:// or docker://'),
+        ({KV + "image-url": "http://x y"}, "image-url]: is"),
+        ({KV + "image-url": "http://x"}, "needs kubevirt.vcluster.com/root-disk-size beside it"),
+        ({KV + "image-checksum": "abc"}, "image-checksum]: is"),
+        ({KV + "image-datasource": "a/b/c"}, "image-datasource]: is"),
+        ({KV + "root-disk-size": "0"}, "must be above 0"),
+        ({KV + "root-disk-size": "big"}, "is no quantity"),
+        (
+            {**IMAGE, KV + "image-datavolume-template": "spec: {source: {blank: {}}}"},
+            "image-datavolume-template].spec.source: can't be set",
+        ),
+        ({**IMAGE, KV + "image-datavolume-template": "storage: {}"}, "image-datavolume-template].storage: is no part of a DataVolume"),
+        ({**IMAGE, KV + "image-datavolume-template": "metadata: {name: x}"}, "metadata.name: can't be set here"),
+        ({**IMAGE, KV + "root-disk-template": "name: x"}, "root-disk-template].name: can't be set here"),
+        ({**IMAGE, KV + "root-disk-template": "- x"}, "root-disk-template]: is a list; must be a mapping"),
+        ({KV + "network-cidr": "10.0.0.0"}, "network-cidr]: is"),
+        ({KV + "network-cidr": "10.0.0.1/24"}, "no bits set behind its prefix"),
+        ({KV + "network-cidr": "10.0.0.0/24"}, "needs kubevirt.vcluster.com/network-nameservers beside it"),
+        ({**STATIC, KV + "network-cidr": "10.0.0.0/31"}, "has no address left"),
+        ({KV + "network-ip-range": "10.0.0.1"}, "needs kubevirt.vcluster.com/network-cidr beside it"),
+        ({**STATIC, KV + "network-ip-range": "10.0.0.9-10.0.0.8"}, "whose end is before its start"),
+        ({**STATIC, KV + "network-ip-range": "x"}, "must be ranges"),
+        ({**STATIC, KV + "network-nameservers": "dns.example.com"}, "must be addresses"),
+        ({**STATIC, KV + "network-interface": "eth0; rm"}, "must be the name of an interface"),
+        ({KV + "network-data": "%"}, "is no base64 of text"),
+        ({KV + "network-data": base64.b64encode(b"a: b").decode()}, "is no network config: it has no version 1 or 2"),
+        ({KV + "network-attachment-definition": "a b"}, "network-attachment-definition]: is"),
+        ({KV + "network-attachment-definition": "a", KV + "interface-binding": "slirp"}, "must be one of bridge, masquerade, sriov"),
+        ({KV + "network-attachment-definition": "a", KV + "interface-binding": "masquerade"}, "KubeVirt has for the pod network only"),
+        ({KV + "network-attachment-definition": "a", KV + "interface-template": "name: x"}, "interface-template].name: can't be set here"),
+        ({KV + "multus-default": "yes"}, "must be one of true, false"),
+        ({VC + "os-image": "ubuntu"}, 'names OSImage "ubuntu", which is not among the items; there is debian'),
+        ({VC + "ssh-keys": ","}, "names nothing"),
+        ({VC + "user-data-template-config": "x"}, 'names MachineConfigTemplate "x", which is not among the items'),
+        ({VC + "network-environment": "x"}, 'names NodeEnvironment "x"'),
+        ({VC + "user-data-template": "x"}, "is no longer documented; use user-data-template-config"),
+        ({VC + "vpc-cidr": "x"}, "belongs to another kind of provider"),
+        ({"netris.vcluster.com/server-cluster": "x"}, "needs a Netris server"),
+        ({KV + "root-disk-sise": "x"}, 'is no property that krmfn knows (did you mean "kubevirt.vcluster.com/root-disk-size"?); known are'),
+    ],
+)
+def test_properties_that_are_refused(properties: dict[str, str], message: str) -> None:
+    image = shared("OSImage", "debian", properties={})
+    assert message in refusal(run(properties, image))
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {KV + "root-disk-size": "1Gi"},
+        {**IMAGE, KV + "image-checksum": "sha256:aa"},
+        {**IMAGE, KV + "image-datasource": "noble"},
+        {KV + "interface-binding": "bridge"},
+    ],
+)
+def test_properties_without_effect_are_warned_of(properties: dict[str, str]) -> None:
+    done = run(properties)
+    assert done.code == 0
+    assert "(unused-property)" in done.stderr
+
+
+def test_a_network_takes_the_default_one_away() -> None:
+    assert "(no-pod-network)" in run({**IMAGE, KV + "network-attachment-definition": "a"}).stderr
+    assert "(no-pod-network)" not in run({**IMAGE, KV + "network-attachment-definition": "a", KV + "multus-default": "true"}).stderr
+
+
+def test_no_disk_at_all_is_warned_of() -> None:
+    assert "(no-root-disk)" in run({}).stderr
+    assert "(no-root-disk)" not in run(IMAGE).stderr
+
+
+def test_a_disk_of_the_templates_is_not_overwritten() -> None:
+    disks = {"resources": {"requests": {"cpu": "2", "memory": "4Gi"}}, "devices": {"disks": [{"name": "rootdisk", "disk": {}}]}}
+    done = run(IMAGE, domain=disks, volumes=[{"name": "rootdisk", "emptyDisk": {"capacity": "1Gi"}}])
+    assert 'makes "rootdisk", and disks of the template have one of that name' in refusal(done)
+
+
+def test_prefixed_properties_are_no_node_labels() -> None:
+    done = run({**IMAGE, KV + "multus-default": "true", KV + "network-attachment-definition": "a", "example.com/a": "b"})
+    text = by_name(done)["Secret", "node-1-cloud-init"]["stringData"]["userdata"]
+    assert "kubelet_arguments=--node-labels=example.com/a=b\n" in text
+
+
+PROFILE = {
+    "taints": [{"key": "a", "effect": "NoSchedule"}],
+    "startupTaints": [{"key": "b", "effect": "NoExecute"}],
+    "nodeLabels": {"c": "d"},
+}
+
+
+def test_a_node_profile() -> None:
+    done = function(
+        resource_list(
+            PROVIDER,
+            changed(CLAIM, "spec.profileRef", "hard"),
+            SECRET,
+            shared("NodeProfile", "hard", **PROFILE),
+            config=changed(CONFIG, "spec.secretEncoding", "stringData"),
+        )
+    )
+    text = by_name(done)["Secret", "node-1-cloud-init"]["stringData"]["userdata"]
+    assert "--node-labels=c=d,vcluster.com/node-profile=hard --register-with-taints=a=:NoSchedule,b=:NoExecute" in text
+
+
+def test_annotations_can_not_be_told_to_kubelet() -> None:
+    profile = shared("NodeProfile", "hard", nodeAnnotations={"a": "b"})
+    done = function(resource_list(PROVIDER, changed(CLAIM, "spec.profileRef", "hard"), SECRET, profile))
+    assert "NodeProfile hard: spec.nodeAnnotations: can't be rendered" in refusal(done)
+
+
+@pytest.mark.parametrize("level", ["pool", "default"])
+def test_profiles_of_pools(level: str) -> None:
+    pool = {"name": "a", "quantity": 1, **({"profile": "hard"} if level == "pool" else {})}
+    private = {"enabled": True, "autoNodes": [{"provider": "edge", "static": [pool]}]} | (
+        {"defaultProfile": "hard"} if level != "pool" else {}
+    )
+    config = changed(CONFIG, "spec.virtualClusters.0.values", {"privateNodes": private})
+    done = function(
+        resource_list(
+            PROVIDER, SECRET, shared("NodeProfile", "hard", **PROFILE), config=changed(config, "spec.secretEncoding", "stringData")
+        )
+    )
+    assert "vcluster.com/node-profile=hard" in by_name(done)["Secret", "tenant-1-a-0-cloud-init"]["stringData"]["userdata"]
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nabc", "spec.publicKey: holds a private key"),
+        ("ssh-dss AAAA", "is no public key on one line"),
+        (f"{PUBLIC}\n{PUBLIC}", "is no public key on one line"),
+        ("ssh-rsa " + PUBLIC.split()[1], "is no ssh-rsa key: its body is damaged or of another type"),
+        (f'command="x" {PUBLIC}', "is no public key on one line"),
+    ],
+)
+def test_keys_that_are_none(key: str, message: str) -> None:
+    assert message in refusal(run({VC + "ssh-keys": "me"}, shared("SSHKey", "me", publicKey=key)))
+
+
+def test_what_is_read_is_consumed() -> None:
+    done = run({}, ENVIRONMENT, shared("OSImage", "a", properties={}))
+    items = yaml.safe_load(done.stdout)["items"]
+    marked = [item["kind"] for item in items if item["metadata"].get("annotations", {}).get("config.kubernetes.io/local-config") == "true"]
+    assert {"NodeEnvironment", "OSImage"} <= set(marked)
+
+
+def test_the_documentation_lists_every_property() -> None:
+    page = (ROOT / "docs" / "properties.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \| ([0-9.]+) \| (.*) \|$", page, re.MULTILINE)
+    assert rows == [(key, one.since, one.text or f"Refused: {one.refused}.") for key, one in TABLE.items()]
+    assert all(key.startswith((*PREFIXES, "netris.")) for key in TABLE)
