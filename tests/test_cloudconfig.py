@@ -278,7 +278,10 @@ def test_a_value_arrives_as_itself_or_is_refused(value: str) -> None:
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.text(st.characters(codec="utf-8", max_codepoint=0xFFFD, exclude_categories=["Cs", "Cc"])),
+        st.none()
+        | st.booleans()
+        | st.integers(-(10**6), 10**6)
+        | st.text(st.characters(codec="utf-8", max_codepoint=0xFFFD, exclude_categories=["Cs", "Cc"])),
         lambda inner: st.lists(inner) | st.dictionaries(st.text("abz0:-# y"), inner),
         max_leaves=8,
     )

@@ -21,18 +21,17 @@ def judged(*command: str | Path) -> str:
     return done.stdout + done.stderr
 
 
-def user_data() -> dict[str, str]:
-    """The user data of every fixture, by fixture and Secret."""
+def user_data(key: str = "userdata") -> dict[str, str]:
+    """The user data, or the network data, of every fixture that has it, by fixture and Secret."""
     found = {}
     for case in cases():
         text = (FIXTURES / case / "expected.yaml").read_text()
         documents = objects(text)
         for secret in documents[0]["items"] if documents[0]["kind"] == "ResourceList" else documents:
             if secret["kind"] == "Secret" and secret["metadata"]["name"].endswith("-cloud-init"):
-                encoded = secret.get("data", {}).get("userdata", "")
-                found[f"{case}/{secret['metadata']['name']}"] = (
-                    secret.get("stringData", {}).get("userdata") or base64.b64decode(encoded).decode()
-                )
+                encoded = secret.get("data", {}).get(key, "")
+                if value := secret.get("stringData", {}).get(key) or base64.b64decode(encoded).decode():
+                    found[f"{case}/{secret['metadata']['name']}"] = value
     return found
 
 
@@ -45,6 +44,23 @@ def test_cloud_init_accepts_all_user_data(tmp_path: Path) -> None:
         said = judged("cloud-init", "schema", "--config-file", file)
         assert "Valid" in said
         assert "warning" not in said.lower()
+
+
+@pytest.mark.parametrize("kind", ["eni", "netplan", "networkd", "sysconfig", "network-manager"])
+def test_cloud_init_makes_every_distributions_network_of_the_network_data(tmp_path: Path, kind: str) -> None:
+    texts = user_data("networkdata")
+    assert len(texts) > 4
+    for number, (name, text) in enumerate(texts.items()):
+        file, out = tmp_path / f"network-{number}", tmp_path / f"out-{number}"
+        file.write_text(text)
+        distribution = "rhel" if kind in ("sysconfig", "network-manager") else "debian"
+        command = ["cloud-init", "devel", "net-convert", "-p", file, "-k", "yaml", "-d", out, "-D", distribution, "-O", kind]
+        judged(*command)
+        written = "".join(path.read_text() for path in out.rglob("*") if path.is_file())
+        for interface in yaml.safe_load(text)["ethernets"].values():
+            gateways = [route["via"] for route in interface.get("routes", [])] + [interface.get("gateway4", "")]
+            for wanted in (*(address.partition("/")[0] for address in interface.get("addresses", [])), *filter(None, gateways)):
+                assert wanted in written, (name, kind)
 
 
 def test_shellcheck_accepts_the_scripts(tmp_path: Path) -> None:
