@@ -24,11 +24,15 @@ demo: $(VENV)/.synced $(TOOLS)/bin/kustomize ## Render a shipped example with th
 
 .PHONY: test
 test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/oracle-light $(TOOLS)/bin/oracle-vcluster ## Run the test suite; needs no root
-	$(BIN)/pytest -n 2 -m "not system"
+	$(BIN)/pytest -n 2 -m "not system and not boot"
 
 .PHONY: test-system
 test-system: $(VENV)/.synced $(TOOLS)/.system-packages ## Run the judges that need root and Debian's or Ubuntu's packages
 	$(BIN)/pytest -m system
+
+.PHONY: test-boot
+test-boot: $(VENV)/.synced $(TOOLS)/.system-packages ## Boot whole machines; two of these tests are in test-system too
+	$(BIN)/pytest -m boot
 
 .PHONY: lint
 lint: $(VENV)/.synced ## Check style, types and the direction of imports

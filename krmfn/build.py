@@ -96,7 +96,7 @@ class _Run:
         self.read_providers()
         self.read_claims()
         shared = [item for kind in KINDS for item in self.of_kind(kind.__name__)]
-        self.nodes = Nodes(Referenced(shared), Lookup(self.items), self.prototypes)
+        self.nodes = Nodes(Referenced(shared), Lookup(self.items), self.prototypes, self.config.spec.unknown_fields)
         named = [request.asked.virtual_cluster for request in self.requests if self.is_ours(request)]
         maps = pools.labelled(self.items)
         labels = [item.labels[pools.LABEL] for item in maps if isinstance(item.labels[pools.LABEL], str)]

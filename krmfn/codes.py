@@ -16,6 +16,10 @@ CODES: dict[str, str] = {
         "The first disk of a machine is a container disk: what is written to it is lost at every restart, and the node joins "
         "anew. Boot from a DataVolume."
     ),
+    "feature-gate": (
+        "KubeVirt takes a field only where the cluster's configuration allows it, such as by a feature gate. krmfn can't see that; accept "
+        "the warning where it does."
+    ),
     "insecure-tls": (
         "The endpoint's certificate is not checked: anybody between node and endpoint can run commands as root on the node. "
         "Give a `certificateAuthority`."
@@ -50,6 +54,10 @@ CODES: dict[str, str] = {
     ),
     "unfit-node-type": (
         "A node type keeps all of its CPU or memory for itself (`overhead.kubeReserved`): kubelet refuses to start, and no node joins."
+    ),
+    "unknown-field": (
+        "The template has a field that the KubeVirt version whose schema krmfn carries does not know. With `unknownFields: Warn` it is "
+        "rendered: an older KubeVirt drops it, or refuses the machine."
     ),
     "unused-property": "A property has no effect, because another that it belongs to is missing, or wins over it.",
 }

@@ -17,6 +17,7 @@ from krmfn.guest import network
 from krmfn.guest.cloudinit import Guest, GuestTemplate, Sources, guest, public_key
 from krmfn.guest.credentials import Lookup
 from krmfn.guest.kubelet import Kubelet
+from krmfn.kubevirt.checks import UnknownFields, checked
 from krmfn.kubevirt.properties import dressed
 from krmfn.kubevirt.template import Layer, Prototype, layers, prototype
 from krmfn.nodetypes import Offer
@@ -62,6 +63,7 @@ class Nodes:
     referenced: Referenced
     secrets: Lookup
     prototypes: dict[str, Prototype]
+    unknown_fields: UnknownFields
     problems: list[Problem] = field(default_factory=list)
     _given: dict[tuple[int, int], Given] = field(default_factory=dict)
     _shaped: dict[Any, Prototype | None] = field(default_factory=dict)
@@ -157,7 +159,11 @@ class Nodes:
             return made, problems
         home = kubevirt.cluster_ref.namespace if kubevirt else namespace
         made, wrong = dressed(made, effective, home)
-        return made, [*problems, *wrong, *(template_problems(made) if not errors(wrong) else ())]
+        problems += wrong
+        if not errors(problems):
+            problems += template_problems(made)
+            problems += checked(made, self.unknown_fields)
+        return made, problems
 
     def profile(self, asked: Asked) -> NodeProfileSpec | None:
         """The node profile of a request."""

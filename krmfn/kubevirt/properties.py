@@ -13,7 +13,7 @@ from krmfn.api.common import embedded
 from krmfn.kubevirt import types
 from krmfn.kubevirt.merge import Map, without_nulls
 from krmfn.kubevirt.template import DATA_VOLUMES, DISKS, INTERFACES, NETWORKS, VOLUMES, Prototype, canonical, get
-from krmfn.problems import Path, Problem
+from krmfn.problems import Path, Place, Problem
 from krmfn.properties import (
     ATTACHMENT,
     BINDING,
@@ -42,7 +42,13 @@ def dressed(prototype: Prototype, given: Given, namespace: str) -> tuple[Prototy
     advice: list[Problem] = []
     vm = _with_image(vm, given, namespace, problems, advice)
     vm = _with_network(vm, given, problems, advice)
-    return replace(prototype, vm=vm, advice=[*prototype.advice, *advice]), problems
+    added: dict[str, dict[str, Place]] = {}
+    source = next((given[key][1] for key in (IMAGE_DATASOURCE, IMAGE_URL) if key in given), None)
+    if source:
+        added[ROOT_DISK] = {"": source} | ({"checksum": given[IMAGE_CHECKSUM][1]} if IMAGE_CHECKSUM in given else {})
+    if ATTACHMENT in given:
+        added[MULTUS] = {"": given[ATTACHMENT][1]}
+    return replace(prototype, vm=vm, advice=[*prototype.advice, *advice], added=added), problems
 
 
 def _unused(given: Given, keys: tuple[str, ...], why: str) -> Iterator[Problem]:

@@ -38,13 +38,15 @@ DATA_VOLUMES: Path = ("spec", "dataVolumeTemplates")
 class Prototype:
     """What all claims of a node type share: the VirtualMachine's metadata and spec, and the taints that are kubelet's business.
 
-    `layers` tell where a field was written, `advice` holds the warnings that came up in the making.
+    `layers` tell where a field was written, `advice` holds the warnings that came up in the making. `added` are the names of elements
+    that properties made, with the places of these: "" for the element, and for a field by its name.
     """
 
     vm: Map
     taints: list[Taint] = field(default_factory=list)
     layers: Layers = field(default_factory=lambda: Layers(()))
     advice: list[Problem] = field(default_factory=list)
+    added: dict[str, dict[str, Place]] = field(default_factory=dict)
 
 
 class _Taints(Model):

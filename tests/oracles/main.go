@@ -32,6 +32,12 @@ var lineCommands = map[string]func() (answerer, error){
 	"yaml":       func() (answerer, error) { return answerYAML, nil },
 }
 
+// documentCommands are the subcommands that read nothing and write one
+// document.
+var documentCommands = map[string]func() (any, error){
+	"types": func() (any, error) { return describeTypes() },
+}
+
 func main() {
 	if err := run(os.Args[1:], os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "oracle:", err)
@@ -43,8 +49,8 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	if len(args) != 1 {
 		return usage()
 	}
-	if args[0] == "types" {
-		doc, err := describeTypes()
+	if describe, ok := documentCommands[args[0]]; ok {
+		doc, err := describe()
 		if err != nil {
 			return err
 		}

@@ -150,13 +150,16 @@ class Guest:
 
 
 class Authority:
-    """A certificate authority and the certificate that it gives 127.0.0.1."""
+    """A certificate authority and the certificate that it gives this machine, by its loopback and by what QEMU calls it."""
 
     def __init__(self, folder: Path) -> None:
         new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
         own = ["-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=authority"]
         given = ["-CA", "ca.crt", "-CAkey", "ca.key", "-keyout", "key", "-out", "crt", "-subj", "/CN=endpoint"]
-        for arguments in (own, [*given, "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]):
+        for arguments in (
+            own,
+            [*given, "-addext", "subjectAltName=IP:127.0.0.1,IP:10.0.2.2", "-addext", "basicConstraints=critical,CA:FALSE"],
+        ):
             subprocess.run([*new, *arguments], cwd=folder, capture_output=True, check=True, timeout=60)
         self.pem = (folder / "ca.crt").read_text()
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -54,7 +54,21 @@ def test_cloud_init_makes_every_distributions_network_of_the_network_data(tmp_pa
         file, out = tmp_path / f"network-{number}", tmp_path / f"out-{number}"
         file.write_text(text)
         distribution = "rhel" if kind in ("sysconfig", "network-manager") else "debian"
-        command = ["cloud-init", "devel", "net-convert", "-p", file, "-k", "yaml", "-d", out, "-D", distribution, "-O", kind]
+        command: list[str | Path] = [
+            "cloud-init",
+            "devel",
+            "net-convert",
+            "-p",
+            file,
+            "-k",
+            "yaml",
+            "-d",
+            out,
+            "-D",
+            distribution,
+            "-O",
+            kind,
+        ]
         judged(*command)
         written = "".join(path.read_text() for path in out.rglob("*") if path.is_file())
         for interface in yaml.safe_load(text)["ethernets"].values():

@@ -1,0 +1,88 @@
+"""Would a cluster take the machine? The CRD's schema and KubeVirt's admission rules, with each finding at the text that has to change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+from krmfn.kubevirt import devices, rules, schema
+from krmfn.kubevirt.merge import Map
+from krmfn.kubevirt.template import (
+    CLOUD_INIT,
+    DATA_VOLUMES,
+    DISKS,
+    INTERFACES,
+    NETWORKS,
+    VOLUMES,
+    Prototype,
+    cloud_init_kind,
+    get,
+    mappings,
+)
+from krmfn.problems import Path, Place, Problem, path_text
+
+assert devices.DISKS  # its rules are in the table once it is imported
+UnknownFields = Literal["Error", "Warn"]
+_NAMED: tuple[Path, ...] = (DISKS, VOLUMES, INTERFACES, NETWORKS, DATA_VOLUMES)
+
+
+def checked(prototype: Prototype, unknown_fields: UnknownFields) -> Iterator[Problem]:
+    """What in a prototype an API server with KubeVirt would not take, or might not, depending on its configuration."""
+    spec = judged(prototype.vm["spec"])
+    violations = list(schema.violations(spec))
+    for violation in violations:
+        problem = _at(prototype, violation.path, violation.message)
+        known = violation.unknown and unknown_fields == "Warn"
+        yield replace(problem, severity="warning", code="unknown-field") if known else problem
+    if any(not violation.unknown for violation in violations):
+        return
+    for rule in rules.RULES:
+        for path, message in rule.check(spec):
+            problem = _at(prototype, ("spec", *path), message)
+            yield replace(problem, severity="warning", code="feature-gate") if rule.gated else replace(problem, code=rule.code)
+
+
+def judged(spec: Map) -> Map:
+    """The spec as KubeVirt will see it: with a cloud-init disk, and a Secret in its volume whatever a template's own brings."""
+    inner = get(spec, ("template", "spec"))
+    domain, volumes = get(inner, ("domain",)), get(inner, ("volumes",)) or []
+    disks = get(domain, ("devices", "disks")) or []
+    if not isinstance(domain, dict) or not isinstance(volumes, list) or not isinstance(disks, list):
+        return spec
+    source = {"secretRef": {"name": "cloud-init"}}
+    filled = [{"name": volume.get("name"), kind: source} if (kind := _kind(volume)) else volume for volume in volumes]
+    own = next((volume["name"] for volume in filled if _kind(volume)), None)
+    if own is None:
+        filled.append({"name": CLOUD_INIT, "cloudInitNoCloud": source})
+    if not any(disk.get("name") == (own or CLOUD_INIT) for disk in mappings(disks)):
+        disks = [*disks, {"name": own or CLOUD_INIT}]
+    domain = {**domain, "devices": {**(domain.get("devices") or {}), "disks": disks}}
+    return {**spec, "template": {**spec["template"], "spec": {**inner, "domain": domain, "volumes": filled}}}
+
+
+def _kind(volume: Any) -> str | None:
+    return cloud_init_kind(volume) if isinstance(volume, dict) else None
+
+
+def _at(prototype: Prototype, path: Path, message: str) -> Problem:
+    """The problem at the layer that wrote a field; at the property, where one made the element that holds it."""
+    for named in _NAMED:
+        if path[: len(named)] != named or len(path) <= len(named):
+            continue
+        values = get(prototype.vm, named)
+        index = path[len(named)]
+        if not isinstance(values, list) or not isinstance(index, int) or index >= len(values):
+            break
+        names = [get(value, ("metadata", "name")) if named == DATA_VOLUMES else get(value, ("name",)) for value in values]
+        if names[index] in prototype.added:
+            return _of_property(prototype.added[names[index]], path, message)
+        # What properties put before an element of the template moves it.
+        before = sum(name in prototype.added for name in names[:index])
+        path = (*named, index - before, *path[len(named) + 1 :])
+    return prototype.layers.place(path).error(message)
+
+
+def _of_property(places: dict[str, Place], path: Path, message: str) -> Problem:
+    place = places.get(str(path[-1]), places[""])
+    return place.error(f"makes {path_text(path)}, which {message}")
