@@ -25,6 +25,8 @@ def warnings(*claims: dict[str, Any], **changes: Any) -> set[str]:
 
 PATCH = "spec.kubeVirt.nodeTypes.0.mergeVirtualMachineTemplate"
 MASQUERADE = {"interfaces": [{"name": "a", "masquerade": {}}], "networks": [{"name": "a", "pod": {}}]}
+EMPTY = {"name": "b", "emptyDisk": {"capacity": "1Gi"}}
+BASE = {**EMPTY, "name": "root"}
 CONTAINER = {"volumes": [{"name": "root", "containerDisk": {"image": "x"}}]}
 
 
@@ -33,13 +35,22 @@ CONTAINER = {"volumes": [{"name": "root", "containerDisk": {"image": "x"}}]}
     [
         ({}, set()),
         (MASQUERADE, {"masquerade-pod-network"}),
-        ({**MASQUERADE, "networks": [{"name": "a", "multus": {"networkName": "x"}}]}, set()),
+        ({**MASQUERADE, "interfaces": [{"name": "a", "bridge": {}}]}, set()),
         (CONTAINER, {"ephemeral-root"}),
-        ({**CONTAINER, "disks": [DISK, {"name": "other", "bootOrder": 1, "disk": {}}]}, set()),
+        ({"volumes": [*CONTAINER["volumes"], EMPTY], "disks": [DISK, {"name": "b", "bootOrder": 1, "disk": {}}]}, set()),
         ({"volumes": [{"name": "root", "persistentVolumeClaim": {"claimName": "x"}}]}, {"shared-volume"}),
         ({"volumes": [{"name": "root", "dataVolume": {"name": "x"}}]}, {"shared-volume"}),
-        ({"patch": {"spec": {"template": {"spec": {"domain": {"devices": {"disks": [{**DISK, "name": "b"}]}}}}}}}, {"merge-drops"}),
-        ({"patch": {"spec": {"template": {"spec": {"domain": {"devices": {"disks": [DISK, {**DISK, "name": "b"}]}}}}}}}, set()),
+        (
+            {"patch": {"spec": {"template": {"spec": {"volumes": [EMPTY], "domain": {"devices": {"disks": [{**DISK, "name": "b"}]}}}}}}},
+            {"merge-drops"},
+        ),
+        (
+            {
+                "volumes": [BASE, EMPTY],
+                "patch": {"spec": {"template": {"spec": {"domain": {"devices": {"disks": [DISK, {**DISK, "name": "b"}]}}}}}},
+            },
+            set(),
+        ),
     ],
 )
 def test_what_is_warned_of(changes: dict[str, Any], codes: set[str]) -> None:

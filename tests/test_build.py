@@ -56,11 +56,15 @@ def test_what_does_not_fit_together(items: list[dict[str, Any]], message: str) -
     assert message in refusal(function(resource_list(*items)))
 
 
+VM_SPEC = "spec.kubeVirt.virtualMachineTemplate.spec.template.spec"
+
+
 def test_two_claims_that_make_one_data_volume() -> None:
     def with_volume(provider: str, volume: str) -> dict[str, Any]:
         result = changed(changed(PROVIDER, "metadata.name", provider), "spec.kubeVirt.virtualMachineTemplate.spec.dataVolumeTemplates", [])
-        result["spec"]["kubeVirt"]["virtualMachineTemplate"]["spec"]["dataVolumeTemplates"] = [{"metadata": {"name": volume}, "spec": {}}]
-        return result
+        spec = {"source": {"blank": {}}, "storage": {}}
+        result["spec"]["kubeVirt"]["virtualMachineTemplate"]["spec"]["dataVolumeTemplates"] = [{"metadata": {"name": volume}, "spec": spec}]
+        return changed(result, f"{VM_SPEC}.volumes", [{"name": "root", "dataVolume": {"name": volume}}])
 
     items = [with_volume("p", "b-c"), with_volume("q", "c"), claim("a", providerRef="p"), claim("a-b", providerRef="q"), SECRET]
     assert "makes DataVolume machines/a-b-c, as NodeClaim p-default/a does" in refusal(function(resource_list(*items)))
