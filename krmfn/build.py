@@ -14,6 +14,7 @@ from krmfn.api.shared import KINDS
 from krmfn.claims import Claim
 from krmfn.guest.credentials import Lookup
 from krmfn.krm import Item
+from krmfn.kubevirt.checks import checked
 from krmfn.kubevirt.sizes import Instancetypes
 from krmfn.kubevirt.template import Prototype, layers, prototype
 from krmfn.nodes import Node, Nodes, address_problems
@@ -22,7 +23,7 @@ from krmfn.pools import Asked, Request
 from krmfn.problems import Origin, Place, Problem, errors, listed, nearest, show
 from krmfn.properties import VM_TEMPLATE
 from krmfn.referenced import Referenced
-from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render
+from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render, template_problems
 from krmfn.tenants import Tenant, Tenants
 
 
@@ -155,7 +156,7 @@ class _Run:
             compiled, problems = prototype(of, offer.node_type.resources, offer.at.field("resources"))
             if not errors(problems):
                 offer.resources, wrong = self.instancetypes.size(compiled, offer.node_type, offer.at)
-                problems += wrong
+                problems += [*wrong, *template_problems(compiled), *checked(compiled, self.config.spec.unknown_fields)]
             self.prototypes[offer.full_name] = compiled
             found += problems
         self.problem(*found)

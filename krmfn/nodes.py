@@ -161,8 +161,9 @@ class Nodes:
         made, wrong = dressed(made, effective, home)
         problems += wrong
         if not errors(problems):
-            problems += template_problems(made)
-            problems += checked(made, self.unknown_fields)
+            # The node type's own prototype has been checked already.
+            if made.vm is not self.prototypes.get(offer.full_name, Prototype({})).vm:
+                problems += [*template_problems(made), *checked(made, self.unknown_fields)]
         return made, problems
 
     def profile(self, asked: Asked) -> NodeProfileSpec | None:

@@ -62,7 +62,7 @@ VM_SPEC = "spec.kubeVirt.virtualMachineTemplate.spec.template.spec"
 def test_two_claims_that_make_one_data_volume() -> None:
     def with_volume(provider: str, volume: str) -> dict[str, Any]:
         result = changed(changed(PROVIDER, "metadata.name", provider), "spec.kubeVirt.virtualMachineTemplate.spec.dataVolumeTemplates", [])
-        spec = {"source": {"blank": {}}, "storage": {}}
+        spec: dict[str, Any] = {"source": {"blank": {}}, "storage": {}}
         result["spec"]["kubeVirt"]["virtualMachineTemplate"]["spec"]["dataVolumeTemplates"] = [{"metadata": {"name": volume}, "spec": spec}]
         return changed(result, f"{VM_SPEC}.volumes", [{"name": "root", "dataVolume": {"name": volume}}])
 

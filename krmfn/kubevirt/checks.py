@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from krmfn.kubevirt import devices, rules, schema
+from krmfn.kubevirt import devices, networks, pods, rules, schema
 from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.template import (
     CLOUD_INIT,
@@ -22,8 +22,9 @@ from krmfn.kubevirt.template import (
 )
 from krmfn.problems import Path, Place, Problem, path_text
 
-assert devices.DISKS  # its rules are in the table once it is imported
 UnknownFields = Literal["Error", "Warn"]
+# Once they are imported, their rules are in the table.
+RULES = (devices, networks, pods) and rules.RULES
 _NAMED: tuple[Path, ...] = (DISKS, VOLUMES, INTERFACES, NETWORKS, DATA_VOLUMES)
 
 
@@ -37,7 +38,7 @@ def checked(prototype: Prototype, unknown_fields: UnknownFields) -> Iterator[Pro
         yield replace(problem, severity="warning", code="unknown-field") if known else problem
     if any(not violation.unknown for violation in violations):
         return
-    for rule in rules.RULES:
+    for rule in RULES:
         for path, message in rule.check(spec):
             problem = _at(prototype, ("spec", *path), message)
             yield replace(problem, severity="warning", code="feature-gate") if rule.gated else replace(problem, code=rule.code)
@@ -75,10 +76,11 @@ def _at(prototype: Prototype, path: Path, message: str) -> Problem:
         if not isinstance(values, list) or not isinstance(index, int) or index >= len(values):
             break
         names = [get(value, ("metadata", "name")) if named == DATA_VOLUMES else get(value, ("name",)) for value in values]
-        if names[index] in prototype.added:
+        made = [isinstance(name, str) and name in prototype.added for name in names]
+        if made[index]:
             return _of_property(prototype.added[names[index]], path, message)
         # What properties put before an element of the template moves it.
-        before = sum(name in prototype.added for name in names[:index])
+        before = sum(made[:index])
         path = (*named, index - before, *path[len(named) + 1 :])
     return prototype.layers.place(path).error(message)
 

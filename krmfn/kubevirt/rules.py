@@ -1,12 +1,12 @@
 """KubeVirt's admission rules (v1.8.2, `ValidateVirtualMachineSpec` and what it calls), one small function each, in the order of its fields.
 
 A rule sees a spec that the CRD's schema has passed, as it was written: what Go takes for unset (`""`, 0, false) counts as unset here too.
-It tells paths below `spec` and the rest of a sentence that begins with one. Rules about devices, volumes and networks are in `devices.py`.
+It tells paths below `spec` and the rest of a sentence that begins with one. Rules about devices, volumes and networks are in `devices.py`,
+those about what goes to the machine's pod in `pods.py`.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -166,6 +166,13 @@ def _guest_memory(spec: Map) -> Iterator[Finding]:
         yield (*DOMAIN, "memory", "guest"), f"is {guest}, above the memory limit of {limit}"
 
 
+@rule("zero-memory", "The guest's memory is above 0. (KubeVirt takes 0, and the machine fails to start.)")
+def _zero_memory(spec: Map) -> Iterator[Finding]:
+    guest = amount(spec, *DOMAIN, "memory", "guest")
+    if guest and guest.value <= 0:
+        yield (*DOMAIN, "memory", "guest"), f"is {guest}; must be above 0"
+
+
 _ONE_GI = 2**30
 _ALIGNED = 2 * 2**20
 
@@ -174,7 +181,16 @@ _ALIGNED = 2 * 2**20
 def _memory_hotplug(spec: Map) -> Iterator[Finding]:
     if at(spec, *DOMAIN, "memory", "maxGuest") is None:
         return
-    guest, most = amount(spec, *DOMAIN, "memory", "guest"), amount(spec, *DOMAIN, "memory", "maxGuest")
+    most = amount(spec, *DOMAIN, "memory", "maxGuest")
+    # KubeVirt's own default.
+    guest = next(
+        (
+            size
+            for size in (amount(spec, *DOMAIN, "memory", "guest"), *(_resource(spec, kind, "memory") for kind in ("requests", "limits")))
+            if size
+        ),
+        None,
+    )
     path = (*DOMAIN, "memory", "maxGuest")
     step = _ONE_GI if at(spec, *DOMAIN, "memory", "hugepages", "pageSize") == "1Gi" else _ALIGNED
     for key in (("cpu", "realtime"), ("cpu", "numa", "guestMappingPassthrough"), ("launchSecurity",)):
@@ -273,59 +289,6 @@ def _start_strategy(spec: Map) -> Iterator[Finding]:
         yield (*VMI, "startStrategy"), one_of(strategy, ("Paused",))
     elif strategy and at(spec, *VMI, "livenessProbe") is not None:
         yield (*VMI, "startStrategy"), "is Paused beside a livenessProbe"
-
-
-@rule("probes", "A probe has exactly one handler, and http and tcp need the pod network.")
-def _probes(spec: Map) -> Iterator[Finding]:
-    pod = any("pod" in network for _, network in listed(spec, *VMI, "networks"))
-    for key in ("readinessProbe", "livenessProbe"):
-        probe = at(spec, *VMI, key)
-        if probe is None:
-            continue
-        handlers = [name for name in ("httpGet", "tcpSocket", "exec", "guestAgentPing") if name in probe]
-        if len(handlers) != 1:
-            yield (*VMI, key), f"has {' and '.join(handlers) or 'no handler'}; must have one of httpGet, tcpSocket, exec, guestAgentPing"
-        for name in ("httpGet", "tcpSocket"):
-            if name in probe and not pod:
-                yield (*VMI, key, name), "needs the pod network among the networks"
-
-
-@rule("eviction-strategy", "`evictionStrategy` is LiveMigrate, LiveMigrateIfPossible, None or External.")
-def _eviction(spec: Map) -> Iterator[Finding]:
-    strategy = at(spec, *VMI, "evictionStrategy")
-    if strategy is not None and (wrong := one_of(strategy, ("LiveMigrate", "LiveMigrateIfPossible", "None", "External"))):
-        yield (*VMI, "evictionStrategy"), wrong
-
-
-@rule("dns", "`dnsPolicy` is one that pods have; None needs name servers; at most three of these, 32 searches of 2048 characters.")
-def _dns(spec: Map) -> Iterator[Finding]:
-    policy, config = at(spec, *VMI, "dnsPolicy"), at(spec, *VMI, "dnsConfig")
-    if policy and (wrong := one_of(policy, ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"))):
-        yield (*VMI, "dnsPolicy"), wrong
-    servers, searches = at(config, "nameservers") or [], at(config, "searches") or []
-    if policy == "None" and not servers:
-        yield (*VMI, "dnsConfig"), "needs nameservers with dnsPolicy None"
-        return
-    if len(servers) > 3:
-        yield (*VMI, "dnsConfig", "nameservers"), f"has {len(servers)}; at most 3"
-    for index, server in enumerate(servers):
-        if not _is_address(server):
-            yield (*VMI, "dnsConfig", "nameservers", index), f"is {show(server)}; must be an address"
-    if len(searches) > 32 or len(" ".join(searches)) > 2048:
-        yield (*VMI, "dnsConfig", "searches"), "has over 32 entries or 2048 characters"
-    for index, search in enumerate(searches):
-        if wrong := names.subdomain(search):
-            yield (*VMI, "dnsConfig", "searches", index), wrong
-    for index, option in listed(config, "options"):
-        if not option.get("name"):
-            yield (*VMI, "dnsConfig", "options", index, "name"), "is required"
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return bool(ipaddress.ip_address(text)) and "%" not in text
-    except ValueError:
-        return False
 
 
 _GATES: tuple[tuple[Path, str], ...] = (

@@ -45,16 +45,14 @@ def version() -> str:
 def violations(spec: Any, path: Path = ("spec",)) -> Iterator[Violation]:
     """What in a VirtualMachine's `spec` the schema forbids, with paths that begin with `path`."""
     yield from _check(spec, _document()["root"], path)
-    metadata = types.ROOT.field("metadata").type
+    known = types.names("ObjectMeta")
     templates = spec.get("dataVolumeTemplates") if isinstance(spec, dict) else None
     for where, value in (
         (("template", "metadata"), (spec.get("template") or {}).get("metadata") if isinstance(spec, dict) else None),
         *((("dataVolumeTemplates", index, "metadata"), value.get("metadata")) for index, value in enumerate(_mappings(templates))),
     ):
         for key in value if isinstance(value, dict) else ():
-            try:
-                metadata.field(key)
-            except LookupError:
+            if key not in known:
                 yield Violation((*path, *where, key), "is no field of an object's metadata", unknown=True)
 
 
@@ -86,6 +84,9 @@ def _type_problem(value: Any, node: dict[str, Any]) -> str:
     if node.get("intOrString"):
         if isinstance(value, str) and not re.search(node.get("pattern", ""), value):
             return f"is {show(value)}; must be a number or a quantity"
+        # Without a pattern it is no quantity but a port or the like, an int32 to Go.
+        if isinstance(value, int) and "pattern" not in node and not -(2**31) <= value < 2**31:
+            return f"is {show(value)}; must be {-(2**31)} to {2**31 - 1}"
         return "" if isinstance(value, str | int) and not isinstance(value, bool) else f"is {show(value)}; must be a whole number or text"
     wanted = node.get("type")
     found = _JSON[next(kind for kind in _JSON if isinstance(value, kind))] if not isinstance(value, bool) else "boolean"

@@ -55,4 +55,9 @@ class Field:
     may_list: bool
 
 
+def names(struct: str) -> frozenset[str]:
+    """The names of a struct's fields."""
+    return frozenset(_document()["types"][struct])
+
+
 ROOT = Type("struct", "VirtualMachine")
