@@ -53,6 +53,10 @@ fixtures: $(VENV)/.synced ## Write the expected output of every fixture anew; re
 kubevirt-types: $(TOOLS)/bin/oracle-light ## Write krmfn/kubevirt/types.json anew from KubeVirt's Go types
 	$(TOOLS)/bin/oracle-light types > krmfn/kubevirt/types.json
 
+.PHONY: kubevirt-schema
+kubevirt-schema: $(TOOLS)/bin/oracle ## Write krmfn/kubevirt/schema.json anew from KubeVirt's CRD
+	$(TOOLS)/bin/oracle schema > krmfn/kubevirt/schema.json
+
 .PHONY: clean
 clean: ## Remove all that was built
 	rm -rf $(VENV) .tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/.work

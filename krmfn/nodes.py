@@ -160,10 +160,9 @@ class Nodes:
         home = kubevirt.cluster_ref.namespace if kubevirt else namespace
         made, wrong = dressed(made, effective, home)
         problems += wrong
-        if not errors(problems):
-            # The node type's own prototype has been checked already.
-            if made.vm is not self.prototypes.get(offer.full_name, Prototype({})).vm:
-                problems += [*template_problems(made), *checked(made, self.unknown_fields)]
+        # The node type's own prototype has been checked already.
+        if not errors(problems) and made.vm is not self.prototypes.get(offer.full_name, Prototype({})).vm:
+            problems += [*template_problems(made), *checked(made, self.unknown_fields)]
         return made, problems
 
     def profile(self, asked: Asked) -> NodeProfileSpec | None:
