@@ -28,7 +28,7 @@ test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/or
 
 .PHONY: test-system
 test-system: $(VENV)/.synced $(TOOLS)/.system-packages ## Run the judges that need root and Debian's or Ubuntu's packages
-	$(BIN)/pytest -m system
+	$(BIN)/pytest -n 2 --dist worksteal -m system
 
 .PHONY: test-boot
 test-boot: $(VENV)/.synced $(TOOLS)/.system-packages ## Boot whole machines; two of these tests are in test-system too

@@ -5,6 +5,7 @@ Real are cloud-init's four stages, the shell, curl and TLS. Stand-ins come first
 the capabilities that change it dropped: boot known user data only.
 """
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -75,6 +76,15 @@ cd / && cp --parents {" ".join(KUBELET_FILES)} /var/log/joined 2>/dev/null || :
 
 
 @contextmanager
+def alone(tools: Path) -> Iterator[None]:
+    """What is built once for all is built by one process, while others wait."""
+    tools.mkdir(exist_ok=True)
+    with (tools / ".building").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def guests() -> Iterator[Path]:
     """A folder with an unpacked root, for guests to stand beside; the root is built once, of this machine's own release and sources."""
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
@@ -86,9 +96,10 @@ def guests() -> Iterator[Path]:
     tar = tools / f"guest-root-{hashlib.sha256(' '.join(command).encode()).hexdigest()[:12]}.tar"
     tools.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="guests-", dir=tools, ignore_cleanup_errors=True) as folder:
-        if not tar.exists():
-            subprocess.run([*command, f"{folder}/root.tar", *sources], check=True, timeout=900)
-            Path(folder, "root.tar").rename(tar)
+        with alone(tools):
+            if not tar.exists():
+                subprocess.run([*command, f"{folder}/root.tar", *sources], check=True, timeout=900)
+                Path(folder, "root.tar").rename(tar)
         root = Path(folder, "root")
         root.mkdir()
         subprocess.run(["tar", "-C", root, "-xf", tar], check=True, timeout=300)

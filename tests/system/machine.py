@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import ROOT
+from tests.system.guest_root import alone
 
 # Where a guest of QEMU's user network finds this machine's loopback.
 HOST = "10.0.2.2"
@@ -34,11 +35,11 @@ def disks() -> Iterator[Path]:
     command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *options, system["VERSION_CODENAME"]]
     tools = ROOT / ".tools"
     kept = tools / f"machine-{hashlib.sha256(' '.join(command).encode()).hexdigest()[:12]}"
-    if not kept.exists():
-        tools.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="machine-", dir=tools, ignore_cleanup_errors=True) as work:
-            _build(Path(work), [*command, f"{work}/root.tar", *map(str, sources)])
-            Path(work, "made").rename(kept)
+    with alone(tools):
+        if not kept.exists():
+            with tempfile.TemporaryDirectory(prefix="machine-", dir=tools, ignore_cleanup_errors=True) as work:
+                _build(Path(work), [*command, f"{work}/root.tar", *map(str, sources)])
+                Path(work, "made").rename(kept)
     with tempfile.TemporaryDirectory(prefix="machines-", dir=tools, ignore_cleanup_errors=True) as folder:
         for name in ("vmlinuz", "initrd", "disk"):
             Path(folder, name).symlink_to(kept / name)
