@@ -23,7 +23,7 @@ from krmfn.pools import Asked, Request
 from krmfn.problems import Origin, Place, Problem, errors, listed, nearest, show
 from krmfn.properties import VM_TEMPLATE
 from krmfn.referenced import Referenced
-from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render, template_problems
+from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render
 from krmfn.tenants import Tenant, Tenants
 
 
@@ -156,7 +156,7 @@ class _Run:
             compiled, problems = prototype(of, offer.node_type.resources, offer.at.field("resources"))
             if not errors(problems):
                 offer.resources, wrong = self.instancetypes.size(compiled, offer.node_type, offer.at)
-                problems += [*wrong, *template_problems(compiled), *checked(compiled, self.config.spec.unknown_fields)]
+                problems += [*wrong, *checked(compiled, self.config.spec.unknown_fields)]
             self.prototypes[offer.full_name] = compiled
             found += problems
         self.problem(*found)
@@ -202,7 +202,8 @@ class _Run:
                         offer.resources, problems = self.instancetypes.size(node.prototype, offer.node_type, offer.at)
                         self.problem(*problems)
                 self.result.claims.append(Claim(request, tenant, offer, namespace, nodes[id(request.asked)]))
-        self.problem(*self.nodes.problems)
+        # Claims that share a property, an environment or a template share its problems.
+        self.problem(*dict.fromkeys(self.nodes.problems))
         # A flat config serves one virtual cluster: the claims of others are not consumed, and stay as they are.
         self.result.consumed = [item for item in self.result.consumed if item.origin not in others]
 

@@ -40,7 +40,6 @@ from krmfn.properties import (
     given,
 )
 from krmfn.referenced import Referenced
-from krmfn.render import template_problems
 
 _PROFILE_LABEL = "vcluster.com/node-profile"
 _SHAPING = (VM_TEMPLATE, MERGE_TEMPLATE, *IMAGES, *ATTACHMENTS)
@@ -56,6 +55,16 @@ class Node:
     arguments: list[str]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    """What a request's properties make, without what is the kubelet's."""
+
+    effective: Given
+    prototype: Prototype
+    guest: Guest
+    addresses: network.Range | None
+
+
 @dataclass(slots=True)
 class Nodes:
     """The nodes of a run, as far as they are known; `prototypes` are the node types' own, by full name."""
@@ -65,25 +74,42 @@ class Nodes:
     prototypes: dict[str, Prototype]
     unknown_fields: UnknownFields
     problems: list[Problem] = field(default_factory=list)
-    _given: dict[tuple[int, int], Given] = field(default_factory=dict)
-    _shaped: dict[Any, Prototype | None] = field(default_factory=dict)
+    _shaped: dict[Any, Prototype] = field(default_factory=dict)
+    _shared: dict[Any, _Made] = field(default_factory=dict)
 
     def node(self, request: Request, offer: Offer, offer_at: Place, namespace: str) -> Node | None:
         """The node of a request, None where something is wrong with it; `offer_at` is the place of its provider's spec."""
         before = len(self.problems)
         asked = request.asked
-        effective = self.effective(request, offer, offer_at)
+        made = self.made(request, offer, offer_at, namespace)
+        profile = self.profile(asked)
+        arguments = self.arguments(asked, offer, made, profile) if made else []
+        if errors(self.problems[before:]) or made is None:
+            return None
+        return Node(made.prototype, made.guest, made.addresses, arguments)
+
+    def made(self, request: Request, offer: Offer, at: Place, namespace: str) -> _Made | None:
+        """What the properties of a request make: once for all requests that have none of their own."""
+        asked = request.asked
+        # An environment is the project's own, and is checked against the virtual cluster.
+        key = (id(offer), namespace, request.namespace, asked.virtual_cluster)
+        shares = offer.index >= 0 and not asked.properties and not asked.environment
+        if shares and key in self._shared:
+            return self._shared[key]
+        before = len(self.problems)
+        effective = self.effective(request, offer, at)
         if not rendering.sound(effective):
             return None
-        shaped = self.shaped(offer, offer_at, effective, namespace)
-        profile = self.profile(asked)
+        shaped = self.shaped(offer, at, effective, namespace)
         addresses, problems = network.read_range(effective)
         self.problems += problems
-        made = self.guest(effective, shaped, namespace, addresses is not None) if shaped else None
-        arguments = self.arguments(asked, offer, shaped, effective, profile) if shaped else []
-        if errors(self.problems[before:]) or shaped is None or made is None:
+        guest = self.guest(effective, shaped, namespace, addresses is not None) if shaped else None
+        if shaped is None or guest is None or errors(self.problems[before:]):
             return None
-        return Node(shaped, made, addresses, arguments)
+        made = _Made(effective, shaped, guest, addresses)
+        if shares:
+            self._shared[key] = made
+        return made
 
     def effective(self, request: Request, offer: Offer, at: Place) -> Given:
         """The properties of a request: the claim's over the environment's over the node type's over the provider's, then the image's."""
@@ -133,36 +159,37 @@ class Nodes:
         return found, where
 
     def shaped(self, offer: Offer, at: Place, effective: Given, namespace: str) -> Prototype | None:
-        """The prototype with what properties make of it."""
+        """The prototype with what properties make of it, made once for equal ones. What is wrong is told of each request."""
         shaping = tuple((key, effective[key][0]) for key in _SHAPING if key in effective)
         key = (offer.full_name, offer.provider.metadata.name, namespace, shaping)
         if key not in self._shaped:
             made, problems = self._shape(offer, at, effective, namespace)
             self.problems += problems
-            self._shaped[key] = None if errors(problems) else made
+            if errors(problems):
+                return None
+            self._shaped[key] = made
         return self._shaped[key]
 
     def _shape(self, offer: Offer, at: Place, effective: Given, namespace: str) -> tuple[Prototype, list[Problem]]:
         kubevirt = offer.provider.spec.kube_virt
-        made, problems = self.prototypes.get(offer.full_name, Prototype({})), []
+        own = self.prototypes.get(offer.full_name, Prototype({}))
+        made = own
+        problems: list[Problem] = []
         if kubevirt and (VM_TEMPLATE in effective or MERGE_TEMPLATE in effective):
             of = layers(kubevirt, offer.index, at.field("kubeVirt")) if VM_TEMPLATE not in effective else ()
             for name, patch in ((VM_TEMPLATE, False), (MERGE_TEMPLATE, True)):
                 if name in effective:
-                    value, wrong = embedded(*effective[name])
-                    problems += wrong
+                    value, _ = embedded(*effective[name])
                     of = (*of, Layer(value, effective[name][1], patch))
-            if not errors(problems):
-                made, wrong = prototype(of, offer.node_type.resources, offer.at.field("resources"))
-                problems += wrong
+            made, problems = prototype(of, offer.node_type.resources, offer.at.field("resources"))
         if errors(problems):
             return made, problems
         home = kubevirt.cluster_ref.namespace if kubevirt else namespace
         made, wrong = dressed(made, effective, home)
         problems += wrong
         # The node type's own prototype has been checked already.
-        if not errors(problems) and made.vm is not self.prototypes.get(offer.full_name, Prototype({})).vm:
-            problems += [*template_problems(made), *checked(made, self.unknown_fields)]
+        if not errors(problems) and made.vm is not own.vm:
+            problems += checked(made, self.unknown_fields)
         return made, problems
 
     def profile(self, asked: Asked) -> NodeProfileSpec | None:
@@ -199,14 +226,14 @@ class Nodes:
         self.problems += problems
         return made
 
-    def arguments(self, asked: Asked, offer: Offer, shaped: Prototype, effective: Given, profile: NodeProfileSpec | None) -> list[str]:
+    def arguments(self, asked: Asked, offer: Offer, made: _Made, profile: NodeProfileSpec | None) -> list[str]:
         """The kubelet's arguments."""
         labels = {**profile.node_labels, _PROFILE_LABEL: asked.profile[0]} if profile and asked.profile else {}
         kubelet = Kubelet(
             arguments=asked.kubelet_arguments,
             labels=labels | asked.node_labels,
-            properties={key: value for key, (value, _) in effective.items() if not key.startswith(rendering.PREFIXES)},
-            taints=(*shaped.taints, *((*profile.taints, *profile.startup_taints) if profile else ()), *asked.taints),
+            properties={key: value for key, (value, _) in made.effective.items() if not key.startswith(rendering.PREFIXES)},
+            taints=(*made.prototype.taints, *((*profile.taints, *profile.startup_taints) if profile else ()), *asked.taints),
             reserved=offer.node_type.overhead.kube_reserved if offer.node_type.overhead else {},
         )
         self.problems += kubelet.problems(asked.at)

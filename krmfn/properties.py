@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,13 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from krmfn import names
-from krmfn.api.common import embedded
+from krmfn.api.common import embedded, from_base64
 from krmfn.problems import Place, Problem, nearest, show
 from krmfn.quantity import Quantity
 
 PREFIXES = ("vcluster.com/", "kubevirt.vcluster.com/")
 # The effective properties of a claim: each with the place that gave it.
 Given = dict[str, tuple[str, Place]]
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,7 @@ class Property:
     yaml: bool = False
 
 
-def _name(value: str) -> str:
-    return names.subdomain(value)
+_name = names.subdomain
 
 
 def _names(value: str) -> str:
@@ -73,15 +71,14 @@ def _cidr(value: str) -> str:
 
 
 def _ranges(value: str) -> str:
-    for part in split(value):
-        first, dash, last = part.partition("-")
-        try:
-            low, high = ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip() if dash else first.strip())
-        except ValueError:
-            return f"is {show(value)}; must be ranges, such as 10.0.0.10-10.0.0.20,10.0.0.40-10.0.0.50"
+    try:
+        parts = ranges(value)
+    except ValueError:
+        return f"is {show(value)}; must be ranges, such as 10.0.0.10-10.0.0.20,10.0.0.40-10.0.0.50"
+    for part, low, high in parts:
         if low.version != high.version or int(low) > int(high):
             return f"has the range {show(part)}, whose end is before its start"
-    return "" if split(value) else "is empty"
+    return "" if parts else "is empty"
 
 
 def _addresses(value: str) -> str:
@@ -93,8 +90,8 @@ def _addresses(value: str) -> str:
 
 def _base64(value: str) -> str:
     try:
-        base64.b64decode("".join(value.split()), validate=True).decode()
-    except (binascii.Error, ValueError):
+        from_base64(value)
+    except ValueError:
         return "is no base64 of text"
     return ""
 
@@ -102,6 +99,15 @@ def _base64(value: str) -> str:
 def split(value: str) -> list[str]:
     """The parts of a property that lists them with commas."""
     return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def ranges(value: str) -> list[tuple[str, Address, Address]]:
+    """The ranges of addresses that a property lists, each with its own text. Raises ValueError where one is none."""
+    found = []
+    for part in split(value):
+        first, dash, last = (piece.strip() for piece in part.partition("-"))
+        found.append((part, ipaddress.ip_address(first), ipaddress.ip_address(last if dash else first)))
+    return found
 
 
 OS_IMAGE = "vcluster.com/os-image"
@@ -141,7 +147,9 @@ TABLE: dict[str, Property] = {
     OS_IMAGE: Property("4.8", "An OSImage among the items, whose properties are added.", check=_name),
     SSH_KEYS: Property("4.8", "SSHKeys among the items, with commas between; added to `ssh_authorized_keys`.", check=_names),
     USER_DATA: Property("4.9", "A cloud-config that is merged with the join."),
-    USER_DATA_TEMPLATE: Property("4.10", "A MachineConfigTemplate; its `cloudInitTemplate`, where there is no `user-data`.", check=_name),
+    USER_DATA_TEMPLATE: Property(
+        "4.10", "A MachineConfigTemplate; its `cloudInitTemplate`, where there is no `user-data`.", check=names.subdomain
+    ),
     NETWORK_DATA_TEMPLATE: Property("4.10", "A MachineConfigTemplate; its `networkDataTemplate`.", check=_name),
     ENVIRONMENT: Property("4.8", "A NodeEnvironment among the items, whose properties are added.", check=_name),
     VM_TEMPLATE: Property("4.9", "On a claim: a whole template, instead of any node type's; needs `allowClaimTemplates`.", yaml=True),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +13,10 @@ from krmfn.guest.cloudconfig import CloudConfig
 from krmfn.guest.credentials import Join
 from krmfn.krm import INDEX, PATH
 from krmfn.kubevirt.template import CLOUD_INIT, DATA_VOLUMES, DISKS, JOIN_DISK, MANAGED_BY, OURS, VOLUMES, Prototype, cloud_init_kind, get
-from krmfn.problems import Problem
 from krmfn.yamlio import Hole, Template
 
 OWNER = OURS + "owner"
 SECRET_SUFFIX = "-cloud-init"
-# KubeVirt's pod has volumes `<name>-udata` and `<name>-ndata`, names of at most 63 characters.
-_LONGEST_VOLUME = 57
 # What names a DataVolume or its claim from a volume; each is renamed with the DataVolume.
 _REFERENCES = (
     ("dataVolume", "name"),
@@ -177,26 +173,6 @@ def _renamed(volume: dict[str, Any], data_volumes: set[str]) -> dict[str, Any]:
 def _replaced(value: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     key, rest = path[0], path[1:]
     return {**value, key: _replaced(value[key], rest) if rest else Hole(f"{Hole.NAME}-{value[key]}")}
-
-
-def template_problems(prototype: Prototype) -> Iterator[Problem]:
-    """What in a prototype would be in the way of krmfn's own disks and volumes."""
-    vm, place = prototype.vm, prototype.layers.place
-    volumes = get(vm, VOLUMES) or ()
-    own = {volume["name"] for volume in volumes if cloud_init_kind(volume)}
-    for path, what in ((VOLUMES, "volume"), (DISKS, "disk")):
-        for index, value in enumerate(get(vm, path) or ()):
-            if value["name"] == JOIN_DISK or (value["name"] == CLOUD_INIT and CLOUD_INIT not in own):
-                yield place((*path, index, "name")).error(f'is "{value["name"]}", the name of the {what} that krmfn adds; rename it')
-    for index, volume in enumerate(volumes):
-        kind = cloud_init_kind(volume)
-        if kind and len(own) > 1:
-            yield place((*VOLUMES, index, kind)).error(
-                "is one of several cloud-init volumes, of which KubeVirt takes only the first; keep one"
-            )
-        if kind and len(volume["name"]) > _LONGEST_VOLUME:
-            text = f"is longer than {_LONGEST_VOLUME} characters: KubeVirt adds to a cloud-init volume's name"
-            yield place((*VOLUMES, index, "name")).error(text)
 
 
 def render(

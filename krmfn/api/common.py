@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -82,6 +83,11 @@ class Taint(Model):
     def register(self) -> str:
         """The taint as kubelet's `--register-with-taints` takes it."""
         return f"{self.key}={self.value}:{self.effect}"
+
+
+def from_base64(value: str) -> str:
+    """The text that base64 stands for, white space in it ignored. Raises ValueError where it is none."""
+    return base64.b64decode("".join(value.split()), validate=True).decode()
 
 
 def embedded(text: Any, at: Place, resolver: Callable[[str], Any] = yamlio.resolve) -> tuple[Raw, list[Problem]]:

@@ -78,7 +78,6 @@ def yaml_mapping(text: str, at: Place) -> tuple[dict[str, Any], list[Problem]]:
 
 _YES = frozenset(["yes", "Yes", "YES", "on", "On", "ON"])
 _NO = frozenset(["no", "No", "NO", "off", "Off", "OFF"])
-_OCTAL = re.compile(r"[-+]?0[0-7_]+")
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 _LONGEST_NUMBER = 70
 _resolver = yaml.resolver.Resolver()

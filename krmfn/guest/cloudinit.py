@@ -10,9 +10,10 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from krmfn import yamlio
+from krmfn.api.common import from_base64
 from krmfn.guest import cloudconfig, gotemplate
 from krmfn.guest.cloudconfig import CloudConfig
 from krmfn.guest.credentials import secret_value
@@ -50,47 +51,52 @@ class Sources:
     addressed: bool
 
 
-@dataclass(slots=True)
-class Guest:
-    """A guest's data, as far as all of its nodes share it; what a template makes of a claim comes with the claim."""
+@dataclass(frozen=True, slots=True)
+class _Template:
+    parsed: gotemplate.GoTemplate
+    at: Place
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guest:
+    """A guest's data, as far as all of its nodes share it; what a template makes of a claim comes with the claim.
+
+    `base` is the user's cloud-config that a template's is merged over, `config` the same, written.
+    """
+
+    sources: Sources
+    base: Map
     config: CloudConfig
-    network: str = ""
-    base: Map = field(default_factory=dict)
-    sources: Sources | None = None
-    user: gotemplate.GoTemplate | None = None
-    network_template: gotemplate.GoTemplate | None = None
+    network: str
+    user_template: _Template | None
+    network_template: _Template | None
 
     @property
     def networked(self) -> bool:
         """Whether its nodes get network data."""
-        return bool(self.network or self.network_template or (self.sources and self.sources.addressed))
+        return bool(self.network or self.network_template or self.sources.addressed)
 
     def of(self, request: Request, addresses: Range | None) -> tuple[CloudConfig, str, list[Problem]]:
         """The cloud-config and network data of one node."""
         config, data = self.config, self.network
         problems: list[Problem] = []
-        sources = self.sources
-        if sources and self.user and sources.user_template:
-            values = _values(request, sources)
-            parsed, problems = _filled(self.user, values, sources.user_template.at, _cloud_config)
-            config = cloudconfig.written(cloudconfig.merged(self.base, parsed), sources.ssh_keys)
-        if addresses and not data:
-            address = addresses.address(request.ordinal)
-            if address and not self.network_template:
-                data = addresses.network_data(address)
-        if sources and self.network_template and sources.network_template:
-            values = _values(request, sources)
-            address = addresses.address(request.ordinal) if addresses else None
+        if self.user_template:
+            parsed, problems = _filled(self.user_template, _values(request, self.sources), _cloud_config)
+            config = cloudconfig.written(cloudconfig.merged(self.base, parsed), self.sources.ssh_keys)
+        address = addresses.address(request.ordinal) if addresses else None
+        if self.network_template:
+            values = _values(request, self.sources)
             if addresses and address:
                 prefix, gateway = str(addresses.network.prefixlen), str(addresses.gateway)
                 values |= {"AllocatedIP": str(address), "PrefixLength": prefix, "Gateway": gateway}
-            parsed, wrong = _filled(self.network_template, values, sources.network_template.at, _network_config)
+            parsed, wrong = _filled(self.network_template, values, _network_config)
             problems += wrong
             data = yamlio.dump(parsed) if parsed else ""
-        if (config.hostname or config.fqdn) and (wrong_host := config.host_problem(request.name)):
-            at = sources.given[USER_DATA][1] if sources and USER_DATA in sources.given else request.asked.at
-            problems.append((sources.user_template.at if sources and sources.user_template else at).error(wrong_host))
+        elif addresses and address and not data:
+            data = addresses.network_data(address)
+        if wrong_host := config.host_problem(request.name):
+            given = self.sources.given.get(USER_DATA)
+            problems.append((self.user_template.at if self.user_template else given[1] if given else request.asked.at).error(wrong_host))
         return config, data, problems
 
 
@@ -118,9 +124,10 @@ def guest(sources: Sources, prototype: Prototype, find: Find) -> tuple[Guest | N
             problems.append(at.field(kind).error("takes OpenStack's network data, and a static address is NoCloud's; use cloudInitNoCloud"))
     if NETWORK_DATA in sources.given:
         value, where = sources.given[NETWORK_DATA]
-        network, wrong = _constant(base64.b64decode("".join(value.split())).decode(), where)
+        network, wrong = _constant(from_base64(value), where)
         problems += wrong
-    user_template, network_template = None, None
+    user_template: _Template | None = None
+    network_template: _Template | None = None
     if USER_DATA in sources.given:
         parsed, wrong = cloudconfig.read(sources.given[USER_DATA][0], sources.given[USER_DATA][1], header=False)
         problems += wrong
@@ -133,7 +140,7 @@ def guest(sources: Sources, prototype: Prototype, find: Find) -> tuple[Guest | N
         problems += wrong
     if errors(problems):
         return None, problems
-    return Guest(cloudconfig.written(base, sources.ssh_keys), network, base, sources, user_template, network_template), problems
+    return Guest(sources, base, cloudconfig.written(base, sources.ssh_keys), network, user_template, network_template), problems
 
 
 def _own_volume(prototype: Prototype) -> tuple[Map | None, int]:
@@ -166,15 +173,15 @@ def _source(source: Map, keys: tuple[str, str, str], name: str, at: Place, find:
         return "", where, [where.error(f"is {show(value)}; must be text")]
     if there[0] == keys[1]:
         try:
-            return base64.b64decode("".join(value.split()), validate=True).decode(), where, []
-        except (binascii.Error, ValueError):
+            return from_base64(value), where, []
+        except ValueError:
             return "", where, [where.error("is no base64 of text")]
     return value, where, []
 
 
-def _parsed(template: GuestTemplate) -> tuple[gotemplate.GoTemplate | None, list[Problem]]:
+def _parsed(template: GuestTemplate) -> tuple[_Template | None, list[Problem]]:
     try:
-        return gotemplate.parse(template.text), []
+        return _Template(gotemplate.parse(template.text), template.at), []
     except ValueError as error:
         return None, [template.at.error(str(error))]
 
@@ -185,23 +192,21 @@ class _WrongError(ValueError):
         self.problems = problems
 
 
-def _filled(
-    template: gotemplate.GoTemplate, values: Map, at: Place, read: Callable[[str, Place], tuple[Map, list[Problem]]]
-) -> tuple[Map, list[Problem]]:
+def _filled(template: _Template, values: Map, read: Callable[[str, Place], tuple[Map, list[Problem]]]) -> tuple[Map, list[Problem]]:
     """What `read` makes of a rendered template."""
 
     def parse(text: str) -> Map:
-        data, problems = cloudconfig.yaml_mapping(text, at)
+        data, problems = cloudconfig.yaml_mapping(text, template.at)
         if problems:
             raise _WrongError(problems)
         return data
 
     try:
-        return read(gotemplate.filled(template, values, parse), at)
+        return read(gotemplate.filled(template.parsed, values, parse), template.at)
     except _WrongError as wrong:
         return {}, wrong.problems
     except ValueError as error:
-        return {}, [at.error(str(error))]
+        return {}, [template.at.error(str(error))]
 
 
 def _cloud_config(text: str, at: Place) -> tuple[Map, list[Problem]]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from krmfn import names
+from krmfn.api.common import from_base64
 from krmfn.api.kubevirtnodes import CertificateAuthority, KeyRef, VirtualCluster
 from krmfn.krm import Item
 from krmfn.problems import Place, Problem, nearest, show
@@ -139,8 +140,8 @@ def secret_value(item: Item, key: str) -> tuple[str | None, list[Problem]]:
         if item.kind == "ConfigMap" or holder == "stringData" or _unresolved(item, value):
             return value, []
         try:
-            return base64.b64decode("".join(value.split()), validate=True).decode(), []
-        except (binascii.Error, ValueError):
+            return from_base64(value), []
+        except ValueError:
             return None, [at.error("is no base64 of text")]
     return None, []
 

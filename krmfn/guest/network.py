@@ -12,9 +12,8 @@ from itertools import pairwise
 
 from krmfn import yamlio
 from krmfn.problems import Problem
-from krmfn.properties import CIDR, INTERFACE, IP_RANGE, NAMESERVERS, Given, split
+from krmfn.properties import CIDR, INTERFACE, IP_RANGE, NAMESERVERS, Address, Given, ranges, split
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 DEFAULT_INTERFACE = "enp1s0"
 
 
@@ -65,8 +64,7 @@ class Range:
 def read_range(given: Given) -> tuple[Range | None, list[Problem]]:
     """The range that the properties tell, None where they tell none; each of them is sound in itself."""
     if CIDR not in given:
-        needless = [given[key][1].error(f"needs {CIDR} beside it") for key in (IP_RANGE,) if key in given]
-        return None, needless
+        return None, [given[IP_RANGE][1].error(f"needs {CIDR} beside it")] if IP_RANGE in given else []
     text, at = given[CIDR]
     network = ipaddress.ip_network(text)
     problems: list[Problem] = []
@@ -81,9 +79,7 @@ def read_range(given: Given) -> tuple[Range | None, list[Problem]]:
     if IP_RANGE in given:
         where = given[IP_RANGE][1]
         parts = []
-        for part in split(given[IP_RANGE][0]):
-            first, dash, last = (piece.strip() for piece in part.partition("-"))
-            start, stop = (ipaddress.ip_address(piece) for piece in (first, last if dash else first))
+        for part, start, stop in ranges(given[IP_RANGE][0]):
             parts.append((int(start), int(stop)))
             if start.version != network.version or not low < int(start) <= int(stop) <= high:
                 problems.append(where.error(f"has {part}, which is not within the addresses of {text}"))

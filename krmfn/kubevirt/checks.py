@@ -13,6 +13,7 @@ from krmfn.kubevirt.template import (
     DATA_VOLUMES,
     DISKS,
     INTERFACES,
+    JOIN_DISK,
     NETWORKS,
     VOLUMES,
     Prototype,
@@ -25,11 +26,14 @@ from krmfn.problems import Path, Place, Problem, path_text
 UnknownFields = Literal["Error", "Warn"]
 # Once they are imported, their rules are in the table.
 RULES = (devices, networks, pods) and rules.RULES
+# KubeVirt's pod has volumes `<name>-udata` and `<name>-ndata`, names of at most 63 characters.
+_LONGEST_VOLUME = 57
 _NAMED: tuple[Path, ...] = (DISKS, VOLUMES, INTERFACES, NETWORKS, DATA_VOLUMES)
 
 
 def checked(prototype: Prototype, unknown_fields: UnknownFields) -> Iterator[Problem]:
     """What in a prototype an API server with KubeVirt would not take, or might not, depending on its configuration."""
+    yield from _in_the_way(prototype)
     spec = judged(prototype.vm["spec"])
     violations = list(schema.violations(spec))
     for violation in violations:
@@ -42,6 +46,25 @@ def checked(prototype: Prototype, unknown_fields: UnknownFields) -> Iterator[Pro
         for path, message in rule.check(spec):
             problem = _at(prototype, ("spec", *path), message)
             yield replace(problem, severity="warning", code="feature-gate") if rule.gated else replace(problem, code=rule.code)
+
+
+def _in_the_way(prototype: Prototype) -> Iterator[Problem]:
+    """What in a prototype would be in the way of krmfn's own disks and volumes."""
+    volumes = get(prototype.vm, VOLUMES) or ()
+    own = {volume["name"] for volume in volumes if cloud_init_kind(volume)}
+    for path, what in ((VOLUMES, "volume"), (DISKS, "disk")):
+        for index, value in enumerate(get(prototype.vm, path) or ()):
+            if value["name"] == JOIN_DISK or (value["name"] == CLOUD_INIT and CLOUD_INIT not in own):
+                text = f'is "{value["name"]}", the name of the {what} that krmfn adds; rename it'
+                yield _at(prototype, (*path, index, "name"), text)
+    for index, volume in enumerate(volumes):
+        kind = cloud_init_kind(volume)
+        if kind and len(own) > 1:
+            text = "is one of several cloud-init volumes, of which KubeVirt takes only the first; keep one"
+            yield _at(prototype, (*VOLUMES, index, kind), text)
+        if kind and len(volume["name"]) > _LONGEST_VOLUME:
+            text = f"is longer than {_LONGEST_VOLUME} characters: KubeVirt adds to a cloud-init volume's name"
+            yield _at(prototype, (*VOLUMES, index, "name"), text)
 
 
 def judged(spec: Map) -> Map:

@@ -43,12 +43,16 @@ def dressed(prototype: Prototype, given: Given, namespace: str) -> tuple[Prototy
     vm = _with_image(vm, given, namespace, problems, advice)
     vm = _with_network(vm, given, problems, advice)
     added: dict[str, dict[str, Place]] = {}
-    source = next((given[key][1] for key in (IMAGE_DATASOURCE, IMAGE_URL) if key in given), None)
-    if source:
-        added[ROOT_DISK] = {"": source} | ({"checksum": given[IMAGE_CHECKSUM][1]} if IMAGE_CHECKSUM in given else {})
+    if image := _image_place(given):
+        added[ROOT_DISK] = {"": image} | ({"checksum": given[IMAGE_CHECKSUM][1]} if IMAGE_CHECKSUM in given else {})
     if ATTACHMENT in given:
         added[MULTUS] = {"": given[ATTACHMENT][1]}
     return replace(prototype, vm=vm, advice=[*prototype.advice, *advice], added=added), problems
+
+
+def _image_place(given: Given) -> Place | None:
+    """Where the image was asked for, None where none was."""
+    return next((given[key][1] for key in (IMAGE_DATASOURCE, IMAGE_URL) if key in given), None)
 
 
 def _unused(given: Given, keys: tuple[str, ...], why: str) -> Iterator[Problem]:
@@ -58,12 +62,12 @@ def _unused(given: Given, keys: tuple[str, ...], why: str) -> Iterator[Problem]:
 
 
 def _with_image(vm: Map, given: Given, namespace: str, problems: list[Problem], advice: list[Problem]) -> Map:
-    if IMAGE_URL not in given and IMAGE_DATASOURCE not in given:
+    at = _image_place(given)
+    if at is None:
         others = (IMAGE_CHECKSUM, DATA_VOLUME_TEMPLATE, ROOT_DISK_TEMPLATE, ROOT_DISK_SIZE)
         advice += _unused(given, others, "there is neither image-url nor image-datasource")
         return vm
     source = _source(given, namespace, advice)
-    at = given[IMAGE_DATASOURCE if IMAGE_DATASOURCE in given else IMAGE_URL][1]
     if ROOT_DISK_SIZE not in given:
         problems.append(at.error(f"needs {ROOT_DISK_SIZE} beside it"))
         return vm

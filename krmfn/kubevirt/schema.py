@@ -15,8 +15,10 @@ from importlib import resources
 from typing import Any
 
 from krmfn.kubevirt import types
+from krmfn.kubevirt.template import get
 from krmfn.problems import Path, listed, nearest, show
 
+# A bool is an int to Python: it comes first.
 _JSON = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array", type(None): "null"}
 _NAMES = {"string": "text in quotes", "boolean": "true or false", "integer": "a whole number", "object": "a mapping", "array": "a list"}
 _PATTERN = re.compile(r"(u?int)(\d*)")
@@ -46,18 +48,18 @@ def violations(spec: Any, path: Path = ("spec",)) -> Iterator[Violation]:
     """What in a VirtualMachine's `spec` the schema forbids, with paths that begin with `path`."""
     yield from _check(spec, _document()["root"], path)
     known = types.names("ObjectMeta")
-    templates = spec.get("dataVolumeTemplates") if isinstance(spec, dict) else None
-    for where, value in (
-        (("template", "metadata"), (spec.get("template") or {}).get("metadata") if isinstance(spec, dict) else None),
-        *((("dataVolumeTemplates", index, "metadata"), value.get("metadata")) for index, value in enumerate(_mappings(templates))),
-    ):
-        for key in value if isinstance(value, dict) else ():
+    for where, metadata in _metadata(spec):
+        for key in metadata if isinstance(metadata, dict) else ():
             if key not in known:
                 yield Violation((*path, *where, key), "is no field of an object's metadata", unknown=True)
 
 
-def _mappings(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+def _metadata(spec: Any) -> Iterator[tuple[Path, Any]]:
+    """The metadata that the CRD leaves open and KubeVirt's webhook does not."""
+    yield ("template", "metadata"), get(spec, ("template", "metadata"))
+    templates = get(spec, ("dataVolumeTemplates",))
+    for index, template in enumerate(templates if isinstance(templates, list) else ()):
+        yield ("dataVolumeTemplates", index, "metadata"), get(template, ("metadata",))
 
 
 def _check(value: Any, number: int, path: Path) -> Iterator[Violation]:
@@ -89,7 +91,7 @@ def _type_problem(value: Any, node: dict[str, Any]) -> str:
             return f"is {show(value)}; must be {-(2**31)} to {2**31 - 1}"
         return "" if isinstance(value, str | int) and not isinstance(value, bool) else f"is {show(value)}; must be a whole number or text"
     wanted = node.get("type")
-    found = _JSON[next(kind for kind in _JSON if isinstance(value, kind))] if not isinstance(value, bool) else "boolean"
+    found = next(name for kind, name in _JSON.items() if isinstance(value, kind))
     # A float without a fraction is a whole number to JSON.
     if wanted == "integer" and isinstance(value, float) and value.is_integer():
         return ""
