@@ -16,7 +16,7 @@ from krmfn.api.shared import MachineConfigTemplate, NodeEnvironment, NodeProfile
 from krmfn.guest import network
 from krmfn.guest.cloudinit import Guest, GuestTemplate, Sources, guest, public_key
 from krmfn.guest.credentials import Lookup
-from krmfn.guest.kubelet import Kubelet
+from krmfn.guest.kubelet import Kubelet, label_problem
 from krmfn.kubevirt.checks import UnknownFields, checked
 from krmfn.kubevirt.properties import dressed
 from krmfn.kubevirt.template import Layer, Prototype, layers, prototype
@@ -198,9 +198,13 @@ class Nodes:
             return None
         name, at = asked.profile
         found, where = self.find(NodeProfile, name, at)
-        if found and found.spec.node_annotations:
+        if found is None:
+            return None
+        if found.spec.node_annotations:
             self.problems.append(where.field("nodeAnnotations").error("can't be rendered: kubelet has no flag for annotations"))
-        return found.spec if found else None
+        wrong = {key: text for key, value in found.spec.node_labels.items() if (text := label_problem(key, value))}
+        self.problems += (where.field("nodeLabels", key).error(text) for key, text in wrong.items())
+        return None if wrong else found.spec
 
     def guest(self, effective: Given, shaped: Prototype, namespace: str, addressed: bool) -> Guest | None:
         """The guest of a prototype with these properties."""

@@ -394,6 +394,29 @@ def test_annotations_can_not_be_told_to_kubelet() -> None:
     assert "NodeProfile hard: spec.nodeAnnotations: can't be rendered" in refusal(done)
 
 
+def test_a_label_that_kubelet_may_not_set_is_told_of_the_profile() -> None:
+    profile = shared("NodeProfile", "hard", nodeLabels={"kubernetes.io/x": "y"})
+    said = refusal(function(resource_list(PROVIDER, changed(CLAIM, "spec.profileRef", "hard"), SECRET, profile)))
+    assert "NodeProfile hard: spec.nodeLabels[kubernetes.io/x]: is a label under Kubernetes' own domains" in said
+    assert "NodeClaim" not in said
+
+
+def test_what_claims_share_is_told_once() -> None:
+    others = [changed(CLAIM, "metadata.name", f"node-{number}") for number in range(2, 5)]
+    provider = changed(PROVIDER, "spec.properties", {VC + "ssh-keys": "me"})
+    done = function(resource_list(provider, CLAIM, *others, SECRET, shared("SSHKey", "me", publicKey="none")))
+    assert refusal(done).count("SSHKey me: spec.publicKey") == 1
+    # What each wrote itself is told of each.
+    own = [changed(claim, "spec.properties", {KV + "image-url": "http://x"}) for claim in (CLAIM, *others)]
+    assert refusal(function(resource_list(PROVIDER, *own, SECRET))).count("needs kubevirt.vcluster.com/root-disk-size") == 4
+
+
+def test_a_disk_of_the_templates_keeps_its_number_behind_an_image() -> None:
+    disks = {"resources": {"requests": {"cpu": "2", "memory": "4Gi"}}, "devices": {"disks": [{"name": "krmfn-join"}]}}
+    said = refusal(run(IMAGE, domain=disks, volumes=[{"name": "krmfn-join", "emptyDisk": {"capacity": "1Gi"}}]))
+    assert "template.spec.volumes[0].name: is" in said
+
+
 @pytest.mark.parametrize("level", ["pool", "default"])
 def test_profiles_of_pools(level: str) -> None:
     pool = {"name": "a", "quantity": 1, **({"profile": "hard"} if level == "pool" else {})}
