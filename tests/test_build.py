@@ -163,7 +163,7 @@ def test_namesakes_in_two_projects() -> None:
 NAMES = st.lists(st.from_regex(r"\A[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?\Z"), min_size=2, max_size=6, unique=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(NAMES, st.randoms(use_true_random=False))
 def test_a_claims_output_depends_on_no_other_claim_and_on_no_order(names: list[str], random: Random) -> None:
     items = [PROVIDER, SECRET, *(claim(name) for name in names)]
@@ -186,7 +186,7 @@ def generated(stdout: str) -> list[str]:
     return [text for text in texts if "krmfn.dev/owner: nodes" in text]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(["a", "b.c", "x/y"]), st.text("yesnoYSNO01exX._-tTrRuUfFaAlL~", max_size=6), max_size=3))
 def test_a_label_comes_out_as_the_string_that_it_was(labels: dict[str, str]) -> None:
     provider = changed(PROVIDER, "spec.kubeVirt.virtualMachineTemplate.metadata.labels", labels)

@@ -62,6 +62,7 @@ JOINS = [
     # Values as cloud-init's own YAML reader takes them, not as kustomize's.
     ("package_update: yes\npackage_upgrade: off", {"package_update": True, "package_upgrade": False}),
     ("write_files: [{path: /x, permissions: 0644}]", {"write_files": [{"path": "/x", "permissions": 0o644}]}),
+    ("mac: 02:00:00:00:00:01\nratio: 0:0", {"mac": "02:00:00:00:00:01", "ratio": "0:0"}),
     ("ssh_pwauth: y\nswap: {size: 1_000, maxsize: 0x10}", {"ssh_pwauth": "y", "swap": {"size": 1000, "maxsize": 16}}),
     ("a: &x {b: [1, 1.5, null, ~]}\nc: *x\nd: {<<: *x}", {key: {"b": [1, 1.5, None, None]} for key in "acd"}),
     ("runcmd: ['echo ${HOME} $(id) {{ x }} %s `y` \"z\"']", {"runcmd": ['echo ${HOME} $(id) {{ x }} %s `y` "z"']}),

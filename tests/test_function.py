@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -58,6 +59,12 @@ def test_the_config_is_missing() -> None:
     )
 
 
+def _processor_time() -> float:
+    """The seconds of processor time that ended child processes have taken."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -75,9 +82,10 @@ def test_the_config_is_missing() -> None:
 )
 def test_hostile_values_are_an_error_in_under_two_seconds(value: str) -> None:
     text = json.dumps(resource_list(changed(PROVIDER, "spec.displayName", "VALUE"), changed(CLAIM, "spec.typeRef", "VALUE"), SECRET))
-    start = time.monotonic()
+    # Processor time: how busy the machine is with other things says nothing.
+    before = _processor_time()
     done = krmfn(stdin=text.replace('"VALUE"', value))
-    assert time.monotonic() - start < 2
+    assert _processor_time() - before < 2
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr

@@ -6,7 +6,6 @@ What cloud-init would drop, or would drop ours for, is refused: measured with cl
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +77,6 @@ def yaml_mapping(text: str, at: Place) -> tuple[dict[str, Any], list[Problem]]:
 
 _YES = frozenset(["yes", "Yes", "YES", "on", "On", "ON"])
 _NO = frozenset(["no", "No", "NO", "off", "Off", "OFF"])
-_SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 _LONGEST_NUMBER = 70
 _resolver = yaml.resolver.Resolver()
 
@@ -87,10 +85,8 @@ def _resolved(text: str) -> Any:
     """The value of a plain scalar as PyYAML, and so cloud-init, resolves it; a date or a base-60 number is left to be refused."""
     if text in _YES or text in _NO:
         return text in _YES
-    if _SEXAGESIMAL.fullmatch(text):
-        return yamlio.Timestamp(text)
     tag = str(_resolver.resolve(yaml.ScalarNode, text, (True, False))).rpartition(":")[2]  # type: ignore[no-untyped-call]
-    if tag == "timestamp":
+    if tag == "timestamp" or (tag in ("int", "float") and ":" in text):
         return yamlio.Timestamp(text)
     if tag in ("int", "float") and len(text) < _LONGEST_NUMBER:
         return yaml.safe_load(text)
