@@ -45,9 +45,22 @@ lint: $(VENV)/.synced ## Check style, types and the direction of imports
 bench: $(VENV)/.synced ## Measure, and print the table of bench/README.md
 	$(BIN)/python bench/run.py
 
+.PHONY: bench-limits
+bench-limits: $(VENV)/.synced ## Measure inputs of up to 10 MB that are made to be slow or large
+	$(BIN)/python bench/limits.py
+
+.PHONY: fuzz
+fuzz: $(VENV)/.synced ## Look for input that breaks a target (TARGET=reader or function) for some time (FUZZ_SECONDS=600)
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --inexact --group fuzz
+	$(BIN)/python -m tests.fuzz $(or $(TARGET),function) -max_total_time=$(or $(FUZZ_SECONDS),600)
+
 .PHONY: fixtures
 fixtures: $(VENV)/.synced ## Write the expected output of every fixture anew; read the diff before you commit it
 	$(BIN)/python -m tests.fixtures
+
+.PHONY: docs
+docs: $(VENV)/.synced ## Write the tables of docs/ that are the program's own anew
+	$(BIN)/python -m tests.documents
 
 .PHONY: kubevirt-types
 kubevirt-types: $(TOOLS)/bin/oracle-light ## Write krmfn/kubevirt/types.json anew from KubeVirt's Go types

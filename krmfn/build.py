@@ -14,9 +14,9 @@ from krmfn.api.shared import KINDS
 from krmfn.claims import Claim
 from krmfn.guest.credentials import Lookup
 from krmfn.krm import Item
-from krmfn.kubevirt.checks import checked
+from krmfn.kubevirt.prototypes import Prototypes
 from krmfn.kubevirt.sizes import Instancetypes
-from krmfn.kubevirt.template import Prototype, layers, prototype
+from krmfn.kubevirt.template import Prototype, layers
 from krmfn.nodes import Node, Nodes, address_problems
 from krmfn.nodetypes import Offer
 from krmfn.pools import Asked, Request
@@ -25,6 +25,7 @@ from krmfn.properties import VM_TEMPLATE
 from krmfn.referenced import Referenced
 from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render
 from krmfn.tenants import Tenant, Tenants
+from krmfn.yamlio import LARGEST_INPUT
 
 
 @dataclass(slots=True)
@@ -83,7 +84,8 @@ class _Run:
         self.requests: list[Request] = []
         self.tenants = Tenants(config, at)
         self.machines: dict[tuple[Group, int], Machine] = {}
-        self.prototypes: dict[str, Prototype] = {}
+        self.prototypes = Prototypes(config.spec.unknown_fields)
+        self.own: dict[str, Prototype] = {}
         self.instancetypes = Instancetypes(items)
         self.complete = True
         self.broken: set[str] = set()
@@ -97,7 +99,7 @@ class _Run:
         self.read_providers()
         self.read_claims()
         shared = [item for kind in KINDS for item in self.of_kind(kind.__name__)]
-        self.nodes = Nodes(Referenced(shared), Lookup(self.items), self.prototypes, self.config.spec.unknown_fields)
+        self.nodes = Nodes(Referenced(shared), Lookup(self.items), self.own, self.prototypes)
         named = [request.asked.virtual_cluster for request in self.requests if self.is_ours(request)]
         maps = pools.labelled(self.items)
         labels = [item.labels[pools.LABEL] for item in maps if isinstance(item.labels[pools.LABEL], str)]
@@ -151,16 +153,21 @@ class _Run:
     def compile(self, provider: _Provider, kubevirt: KubeVirt) -> bool:
         """Compile all node types of a provider; whether all of them can be used."""
         found: list[Problem] = []
+        usable = True
         for offer in provider.offers:
             of = layers(kubevirt, offer.index, provider.at.field("spec", "kubeVirt"))
-            compiled, problems = prototype(of, offer.node_type.resources, offer.at.field("resources"))
-            if not errors(problems):
-                offer.resources, wrong = self.instancetypes.size(compiled, offer.node_type, offer.at)
-                problems += [*wrong, *checked(compiled, self.config.spec.unknown_fields)]
-            self.prototypes[offer.full_name] = compiled
+            made, problems = self.prototypes.made(of, offer.node_type.resources, offer.at.field("resources"))
             found += problems
+            if made is None:
+                usable = False
+                continue
+            offer.resources, wrong = self.instancetypes.size(made, offer.node_type, offer.at)
+            sound, problems = self.prototypes.check(made)
+            found += [*wrong, *problems]
+            usable = usable and sound
+            self.own[offer.full_name] = made
         self.problem(*found)
-        return not errors(found)
+        return usable and not errors(found)
 
     def read_claims(self) -> None:
         """Read the NodeClaims."""
@@ -260,6 +267,7 @@ class _Run:
         """Render every claim, and see that no two make the same object."""
         made: dict[tuple[str, str, str], Claim] = {}
         rendered: list[Rendered] = []
+        size = 0
         for claim in self.result.claims:
             node = claim.node
             if claim.tenant.join is None or node is None:
@@ -274,6 +282,12 @@ class _Run:
                 self.problem(claim.request.at.error(str(error)))
                 continue
             rendered.extend(pair)
+            size += sum(len(thing.text) for thing in pair)
+            if size > LARGEST_INPUT:
+                most = LARGEST_INPUT // 2**20
+                text = f"brings the output to over {most} MiB, more than krmfn reads again; render fewer virtual clusters at a time"
+                self.problem(claim.request.at.error(text))
+                return
             volumes = [("DataVolume", claim.namespace, f"{claim.name}-{name}") for name in machine.data_volumes]
             if self.output.folder is not None:
                 volumes.append(("file", group.cluster, f"{claim.name}.yaml"))

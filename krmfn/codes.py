@@ -32,6 +32,10 @@ CODES: dict[str, str] = {
         "A merge patch replaces a list, as Kubernetes' strategic merge does with all but a few, and an element of the "
         "provider's template is gone. Repeat the elements that shall stay."
     ),
+    "network-order": (
+        "A template lists `networks` in another order than `interfaces`. KubeVirt's controller would rewrite such a machine for ever, and "
+        "GitOps rewrite it back: krmfn renders them in the interfaces' order. Write them so."
+    ),
     "no-cpu": "Neither `resources` nor the template tell a node type's CPU: the guest gets 1, and 1 is counted for cost and capacity.",
     "no-pod-network": (
         "A property adds a network to a template that declares none. Such a template gets the pod network from KubeVirt, but not beside "

@@ -9,7 +9,7 @@ from krmfn import ownership
 from krmfn.api.kubevirtnodes import Config, read_config
 from krmfn.build import Build, build
 from krmfn.krm import Item, ResourceList, Result, item_of, read_resource_list
-from krmfn.problems import Place, Problem, errors, show
+from krmfn.problems import Place, Problem, errors, limited, ranked, show
 
 _READ = ("NodeProvider", "NodeClaim", "Secret", "ConfigMap")
 NOTHING_TO_RENDER = "there is nothing to render: no claim of this config's KubeVirt cluster"
@@ -49,7 +49,7 @@ def run(source: bytes) -> Reply:
         for item, text in zip(original, texts, strict=True):
             item.text = text
         return _refused(resources, problems)
-    resources.results = [Result.of(problem) for problem in problems]
+    resources.results = [Result.of(problem) for problem in limited(problems)]
     return Reply(resources.to_yaml(made.text for made in built.objects), report(problems), DONE)
 
 
@@ -74,11 +74,10 @@ def _inline_problems(items: list[Item]) -> Iterator[Problem]:
 
 
 def _refused(resources: ResourceList, problems: list[Problem], code: int = PROBLEMS) -> Reply:
-    resources.results = [Result.of(problem) for problem in problems]
+    resources.results = [Result.of(problem) for problem in limited(problems)]
     return Reply(resources.to_yaml(), report(problems), code)
 
 
 def report(problems: list[Problem]) -> str:
-    """The problems as lines: errors first, since clients show the first line best."""
-    ranked = sorted(problems, key=lambda problem: ("error", "warning", "info").index(problem.severity))
-    return "".join(f"{problem}\n" for problem in ranked)
+    """The problems as lines, errors first."""
+    return "".join(f"{problem}\n" for problem in ranked(limited(problems)))

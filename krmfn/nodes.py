@@ -17,9 +17,9 @@ from krmfn.guest import network
 from krmfn.guest.cloudinit import Guest, GuestTemplate, Sources, guest, public_key
 from krmfn.guest.credentials import Lookup
 from krmfn.guest.kubelet import Kubelet, label_problem
-from krmfn.kubevirt.checks import UnknownFields, checked
 from krmfn.kubevirt.properties import dressed
-from krmfn.kubevirt.template import Layer, Prototype, layers, prototype
+from krmfn.kubevirt.prototypes import Prototypes
+from krmfn.kubevirt.template import Layer, Prototype, layers
 from krmfn.nodetypes import Offer
 from krmfn.pools import Asked, Request
 from krmfn.problems import Place, Problem, errors
@@ -67,12 +67,12 @@ class _Made:
 
 @dataclass(slots=True)
 class Nodes:
-    """The nodes of a run, as far as they are known; `prototypes` are the node types' own, by full name."""
+    """The nodes of a run, as far as they are known; `own` are the node types' prototypes, by full name."""
 
     referenced: Referenced
     secrets: Lookup
-    prototypes: dict[str, Prototype]
-    unknown_fields: UnknownFields
+    own: dict[str, Prototype]
+    prototypes: Prototypes
     problems: list[Problem] = field(default_factory=list)
     _shaped: dict[Any, Prototype] = field(default_factory=dict)
     _shared: dict[Any, _Made] = field(default_factory=dict)
@@ -165,15 +165,14 @@ class Nodes:
         if key not in self._shaped:
             made, problems = self._shape(offer, at, effective, namespace)
             self.problems += problems
-            if errors(problems):
+            if made is None or errors(problems):
                 return None
             self._shaped[key] = made
         return self._shaped[key]
 
-    def _shape(self, offer: Offer, at: Place, effective: Given, namespace: str) -> tuple[Prototype, list[Problem]]:
+    def _shape(self, offer: Offer, at: Place, effective: Given, namespace: str) -> tuple[Prototype | None, list[Problem]]:
         kubevirt = offer.provider.spec.kube_virt
-        own = self.prototypes.get(offer.full_name, Prototype({}))
-        made = own
+        own = made = self.own.get(offer.full_name)
         problems: list[Problem] = []
         if kubevirt and (VM_TEMPLATE in effective or MERGE_TEMPLATE in effective):
             of = layers(kubevirt, offer.index, at.field("kubeVirt")) if VM_TEMPLATE not in effective else ()
@@ -181,15 +180,15 @@ class Nodes:
                 if name in effective:
                     value, _ = embedded(*effective[name])
                     of = (*of, Layer(value, effective[name][1], patch))
-            made, problems = prototype(of, offer.node_type.resources, offer.at.field("resources"))
-        if errors(problems):
-            return made, problems
+            made, problems = self.prototypes.made(of, offer.node_type.resources, offer.at.field("resources"))
+        if made is None:
+            return None, problems
         home = kubevirt.cluster_ref.namespace if kubevirt else namespace
         made, wrong = dressed(made, effective, home)
         problems += wrong
         # The node type's own prototype has been checked already.
-        if not errors(problems) and made.vm is not own.vm:
-            problems += checked(made, self.unknown_fields)
+        if not errors(problems) and not (own and made.vm is own.vm):
+            problems += self.prototypes.check(made)[1]
         return made, problems
 
     def profile(self, asked: Asked) -> NodeProfileSpec | None:

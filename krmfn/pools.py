@@ -9,7 +9,7 @@ from typing import Any
 from krmfn import names
 from krmfn.api.common import Taint, embedded
 from krmfn.api.nodeclaim import NodeClaim
-from krmfn.api.vcluster import Declared, read_values
+from krmfn.api.vcluster import MOST_NODES, Declared, read_values
 from krmfn.krm import Item
 from krmfn.problems import Place, Problem, show
 from krmfn.quantity import Quantity
@@ -106,12 +106,14 @@ def values_of(item: Item) -> tuple[Any, Place, list[Problem]]:
     return values, at.field(found[0]), problems
 
 
-def requests(values: Any, virtual_cluster: str, namespace: str | None, at: Place) -> tuple[list[Request], list[Problem]]:
-    """The claims that a vcluster.yaml's static pools ask for."""
+def requests(values: Any, virtual_cluster: str, namespace: str | None, at: Place, room: int) -> tuple[list[Request], list[Problem]]:
+    """The claims that a vcluster.yaml's static pools ask for; there is `room` for so many in the run."""
     declared, problems = read_values(values, at)
     problems = [_naming_pool(problem, values, at) for problem in problems]
     if any(problem.severity == "error" for problem in problems):
         return [], problems
+    if sum(one.pool.quantity for one in declared) > room:
+        return [], [*problems, at.error(f"brings the run to over {MOST_NODES} nodes; render fewer virtual clusters at a time")]
     found: list[Request] = []
     for one in declared:
         asked, wrong = _asked(one, virtual_cluster)

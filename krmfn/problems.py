@@ -19,6 +19,7 @@ _SECRET = re.compile(r"-----BEGIN[\s\S]*|[a-z0-9]{6}(?:\.|%2[eE])[a-z0-9]{16}")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SHOWN = 80
 _COMPARED = 200
+_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,23 @@ def nearest(word: str, known: Iterable[str]) -> str:
     by_fold = {name.lower(): name for name in sorted(known)}
     close = difflib.get_close_matches(word[:100].lower(), by_fold, n=1, cutoff=0.6)
     return f' (did you mean "{by_fold[close[0]]}"?)' if close else ""
+
+
+def limited(problems: list[Problem]) -> list[Problem]:
+    """The problems that are told: all, but of many thousands the first errors, and how many more there are."""
+    if len(problems) <= _MOST:
+        return problems
+    shown = ranked(problems)[:_MOST]
+    return [*shown, Problem(shown[0].severity, "more", f"and {len(problems) - _MOST} problems more")]
+
+
+def ranked(problems: list[Problem]) -> list[Problem]:
+    """Errors first, since clients show the first line best."""
+    return sorted(problems, key=_rank)
+
+
+def _rank(problem: Problem) -> int:
+    return ("error", "warning", "info").index(problem.severity)
 
 
 def errors(problems: Iterable[Problem]) -> list[Problem]:

@@ -12,7 +12,19 @@ from krmfn.guest import userdata
 from krmfn.guest.cloudconfig import CloudConfig
 from krmfn.guest.credentials import Join
 from krmfn.krm import INDEX, PATH
-from krmfn.kubevirt.template import CLOUD_INIT, DATA_VOLUMES, DISKS, JOIN_DISK, MANAGED_BY, OURS, VOLUMES, Prototype, cloud_init_kind, get
+from krmfn.kubevirt.template import (
+    CLOUD_INIT,
+    DATA_VOLUMES,
+    DISKS,
+    JOIN_DISK,
+    MANAGED_BY,
+    OURS,
+    VOLUMES,
+    Prototype,
+    cloud_init_kind,
+    get,
+    ordered_networks,
+)
 from krmfn.yamlio import Hole, Template
 
 OWNER = OURS + "owner"
@@ -147,7 +159,8 @@ def _template(vm: dict[str, Any], labels: dict[str, str], annotations: dict[str,
         attached.append({"name": JOIN_DISK, "secret": {"secretName": group.join_secret, "volumeLabel": JOIN_DISK}})
     domain = {**spec["domain"], "devices": {**devices, "disks": disks}}
     metadata = _metadata(template.get("metadata", {}), labels, annotations)
-    return {"metadata": metadata, **template, **{"metadata": metadata, "spec": {**spec, "domain": domain, "volumes": attached}}}
+    made = {**spec, "domain": domain, "volumes": attached} | ({"networks": ordered_networks(vm)} if "networks" in spec else {})
+    return {"metadata": metadata, **template, **{"metadata": metadata, "spec": made}}
 
 
 def _named(template: dict[str, Any], volumes: list[str], namespace: str) -> dict[str, Any]:

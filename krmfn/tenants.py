@@ -8,6 +8,7 @@ from typing import Any
 
 from krmfn import pools
 from krmfn.api.kubevirtnodes import KPT_INLINE, Config, VirtualCluster, flat_problem
+from krmfn.api.vcluster import MOST_NODES
 from krmfn.guest.credentials import Join, Lookup, read_join
 from krmfn.krm import Item
 from krmfn.pools import Request
@@ -35,6 +36,7 @@ class Tenants:
     all: list[Tenant] = field(default_factory=list)
     consumed: list[Item] = field(default_factory=list)
     by_name: dict[str, list[Tenant]] = field(default_factory=dict)
+    room: int = MOST_NODES
 
     @property
     def owner(self) -> str:
@@ -139,7 +141,8 @@ class Tenants:
 
     def pools(self, values: Any, tenant: Tenant, namespace: str | None, at: Place, problem: Callable[..., None]) -> list[Request]:
         """The requests of one vcluster.yaml."""
-        found, problems = pools.requests(values, tenant.spec.name, namespace, at)
+        found, problems = pools.requests(values, tenant.spec.name, namespace, at, self.room)
+        self.room -= len(found)
         problem(*problems)
         return found
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from krmfn.codes import CODES
-from tests.support import CLAIM, CONFIG, PROVIDER, ROOT, SECRET, changed, function, refusal, resource_list
+from tests.support import CLAIM, CONFIG, PROVIDER, ROOT, SECRET, changed, function, made, refusal, resource_list
 
 SPEC = "spec.kubeVirt.virtualMachineTemplate.spec.template.spec"
 DEVICES = f"{SPEC}.domain.devices"
@@ -25,6 +25,10 @@ def warnings(*claims: dict[str, Any], **changes: Any) -> set[str]:
 
 PATCH = "spec.kubeVirt.nodeTypes.0.mergeVirtualMachineTemplate"
 MASQUERADE = {"interfaces": [{"name": "a", "masquerade": {}}], "networks": [{"name": "a", "pod": {}}]}
+TWO = {
+    "interfaces": [{"name": "a", "bridge": {}}, {"name": "b", "bridge": {}}],
+    "networks": [{"name": "b", "multus": {"networkName": "b"}}, {"name": "a", "pod": {}}],
+}
 EMPTY = {"name": "b", "emptyDisk": {"capacity": "1Gi"}}
 BASE = {**EMPTY, "name": "root"}
 CONTAINER = {"volumes": [{"name": "root", "containerDisk": {"image": "x"}}]}
@@ -36,6 +40,8 @@ CONTAINER = {"volumes": [{"name": "root", "containerDisk": {"image": "x"}}]}
         ({}, set()),
         (MASQUERADE, {"masquerade-pod-network"}),
         ({**MASQUERADE, "interfaces": [{"name": "a", "bridge": {}}]}, set()),
+        (TWO, {"network-order"}),
+        ({**TWO, "networks": TWO["networks"][::-1]}, set()),
         (CONTAINER, {"ephemeral-root"}),
         ({"volumes": [*CONTAINER["volumes"], EMPTY], "disks": [DISK, {"name": "b", "bootOrder": 1, "disk": {}}]}, set()),
         ({"volumes": [{"name": "root", "persistentVolumeClaim": {"claimName": "x"}}]}, {"shared-volume"}),
@@ -55,6 +61,12 @@ CONTAINER = {"volumes": [{"name": "root", "containerDisk": {"image": "x"}}]}
 )
 def test_what_is_warned_of(changes: dict[str, Any], codes: set[str]) -> None:
     assert warnings(**changes) == codes
+
+
+def test_networks_are_rendered_in_the_order_of_their_interfaces() -> None:
+    provider = changed(changed(PROVIDER, f"{DEVICES}.interfaces", TWO["interfaces"]), f"{SPEC}.networks", TWO["networks"])
+    [machine] = made(function(resource_list(provider, CLAIM, SECRET)))
+    assert machine["spec"]["template"]["spec"]["networks"] == TWO["networks"][::-1]
 
 
 def test_one_machine_has_no_neighbours() -> None:

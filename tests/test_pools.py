@@ -76,11 +76,11 @@ def test_the_rest_of_the_values_may_hold_anything() -> None:
 
 
 POOL_ROWS: list[tuple[str, Any, str]] = [
-    ("quantity", -1, 'static[0].quantity: of pool "workers" is -1; must be 0 to 100000'),
+    ("quantity", -1, 'static[0].quantity: of pool "workers" is -1; must be 0 to 50000'),
     ("quantity", 1.5, 'static[0].quantity: of pool "workers" is 1.5; must be a whole number'),
     ("quantity", "2", 'static[0].quantity: of pool "workers" is "2"; must be a whole number'),
     ("quantity", True, "static[0].quantity: of pool \"workers\" is true; must be a whole number"),
-    ("quantity", 10**9, 'static[0].quantity: of pool "workers" is 1000000000; must be 0 to 100000'),
+    ("quantity", 10**9, 'static[0].quantity: of pool "workers" is 1000000000; must be 0 to 50000'),
     ("name", REMOVED, "static[0].name: is required"),
     ("name", "", "static[0].name: of pool \"\" is required"),
     ("name", "Workers", 'is "Workers"; must be a DNS label'),

@@ -134,8 +134,5 @@ def test_the_schema_is_of_the_version_that_judges() -> None:
     assert schema.version() in (ROOT / "tests" / "oracles" / "go.mod").read_text()
 
 
-def test_the_documentation_lists_every_rule() -> None:
-    page = (ROOT / "docs" / "rules.md").read_text()
-    rows = re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", page, re.MULTILINE)
-    assert rows == [(rule.code, rule.text + (" A warning." if rule.gated else "")) for rule in RULES]
+def test_every_rule_has_a_code_of_its_own() -> None:
     assert len({rule.code for rule in RULES}) == len(RULES)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krmfn import yamlio
-from krmfn.yamlio import Hole, Template, Timestamp, dump, read, resolve, scalar
+from krmfn.yamlio import Hole, Template, Timestamp, dump, find_line, read, resolve, scalar
 from tests.support import oracle
 
 
@@ -147,3 +147,8 @@ def test_holes_are_quoted_for_what_fills_them() -> None:
 @pytest.mark.parametrize(("path", "line"), [((), 2), (("b",), 3), (("b", 1, "c"), 5), (("b", 7), 3), (("nothing",), 2)])
 def test_lines_of_fields(path: tuple[str | int, ...], line: int) -> None:
     assert yamlio.find_line("---\na: 1\nb:\n- x\n- c: d\n", 0, path) == line
+
+
+def test_a_line_is_found_below_an_anchor_that_is_set_twice() -> None:
+    text = "a: &x 1\nb: &x\n  c: *x\n  d: 2\n"
+    assert find_line(text, 0, ("b", "d")) == 4

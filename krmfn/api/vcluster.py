@@ -14,7 +14,8 @@ from pydantic import BeforeValidator, Field
 from krmfn.api.common import LabelKey, LabelValue, Model, Taint, Text, validate
 from krmfn.problems import Place, Problem, show
 
-LARGEST_POOL = 100_000
+# Of a run, too: what more nodes come to is larger than what krmfn or kustomize read.
+MOST_NODES = 50_000
 
 
 def _as_text(value: Any) -> Any:
@@ -189,8 +190,8 @@ def _static_rules(one: Declared, listed: bool) -> Iterator[Problem]:
         yield at.field("provider").error("is not of this form of autoNodes; it stands beside static")
     if not listed and not pool.provider:
         yield at.field("provider").error("is required: the NodeProvider of the pool")
-    if not 0 <= pool.quantity <= LARGEST_POOL:
-        yield at.field("quantity").error(f"is {show(pool.quantity)}; must be 0 to {LARGEST_POOL}")
+    if not 0 <= pool.quantity <= MOST_NODES:
+        yield at.field("quantity").error(f"is {show(pool.quantity)}; must be 0 to {MOST_NODES}")
     for index, selector in enumerate(one.selector):
         yield from _selector_rules(selector, at.field(one.selector_key, index))
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.template import DATA_VOLUMES, DISKS, DOMAIN, INTERFACES, NETWORKS, VOLUMES, cloud_init_kind, get, mappings
+from krmfn.kubevirt.template import (
+    DATA_VOLUMES,
+    DISKS,
+    DOMAIN,
+    INTERFACES,
+    NETWORKS,
+    VOLUMES,
+    cloud_init_kind,
+    get,
+    mappings,
+    ordered_networks,
+)
 from krmfn.problems import Place, Problem
 
 
@@ -17,6 +28,16 @@ def advice(vm: Map, at: Place, machines: int, neighbours: int) -> Iterator[Probl
         yield from _shared(vm, at)
     yield from _ephemeral_root(vm, at)
     yield from _no_root(vm, at)
+    yield from _order(vm, at)
+
+
+def _order(vm: Map, at: Place) -> Iterator[Problem]:
+    written = mappings(get(vm, NETWORKS))
+    rendered = ordered_networks(vm)
+    if rendered != written:
+        names = ", ".join(str(network.get("name")) for network in rendered)
+        text = f"has networks in another order than interfaces, for which KubeVirt would rewrite its machines for ever: rendered as {names}"
+        yield at.warning("network-order", text)
 
 
 def _no_root(vm: Map, at: Place) -> Iterator[Problem]:

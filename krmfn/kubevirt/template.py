@@ -5,9 +5,10 @@ The order is the design's: base template, then replaced or merged, then properti
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from krmfn import names
@@ -87,8 +88,8 @@ def layers(kubevirt: KubeVirt, index: int, at: Place) -> tuple[Layer, ...]:
     return tuple(found)
 
 
-def prototype(of: tuple[Layer, ...], resources: Mapping[str, Quantity], at: Place) -> tuple[Prototype, list[Problem]]:
-    """Compile a template from its layers; `resources` is the size that its node type gives it, `at` the place of that."""
+def prototype(of: tuple[Layer, ...]) -> tuple[Prototype, list[Problem]]:
+    """Compile a template from its layers."""
     stack = Layers(of)
     problems = [problem for layer in of for problem in _template_problems(layer.value, layer.at, layer.patch)]
     if problems:
@@ -112,10 +113,24 @@ def prototype(of: tuple[Layer, ...], resources: Mapping[str, Quantity], at: Plac
     vm = canonical(vm, types.ROOT, stack.place, problems)
     if problems:
         return Prototype({}), problems
-    problems += _resize(vm, resources, at)
     if "runStrategy" not in vm["spec"] and "running" not in vm["spec"]:
         vm["spec"] = {"runStrategy": "Always", **vm["spec"]}
     return Prototype(vm, taints, stack, found), problems
+
+
+def resized(prototype: Prototype, resources: Mapping[str, Quantity], at: Place) -> tuple[Prototype, list[Problem]]:
+    """The prototype with the size that a node type gives it in its `resources`, which stand at `at`."""
+    wanted = {name: resources[name] for name in ("cpu", "memory") if name in resources}
+    if not wanted:
+        return prototype, []
+    vm = prototype.vm
+    if "instancetype" in vm["spec"]:
+        return prototype, [at.error("stands beside spec.instancetype of the template, which sets CPU and memory; keep one of them")]
+    domain = copy.deepcopy(vm["spec"]["template"]["spec"]["domain"])
+    problems = list(_resize(domain, wanted, at))
+    spec = {**vm["spec"]["template"]["spec"], "domain": domain}
+    vm = {**vm, "spec": {**vm["spec"], "template": {**vm["spec"]["template"], "spec": spec}}}
+    return replace(prototype, vm=vm), problems
 
 
 def dropped(base: Map, merged: Map, at: Place) -> Iterator[Problem]:
@@ -137,6 +152,12 @@ def get(value: Any, path: Path) -> Any:
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
+
+
+def ordered_networks(vm: Map) -> list[Map]:
+    """The networks in the order of their interfaces: KubeVirt's controller rewrites a machine for ever that has them in another."""
+    order = {interface.get("name"): index for index, interface in enumerate(mappings(get(vm, INTERFACES)))}
+    return sorted(mappings(get(vm, NETWORKS)), key=lambda network: order.get(network.get("name"), len(order)))
 
 
 def cloud_init_kind(volume: Map) -> str | None:
@@ -282,15 +303,8 @@ def canonical(value: Any, kind: types.Type, place: Callable[[Path], Place], prob
     return result
 
 
-def _resize(vm: Map, sizes: Mapping[str, Quantity], at: Place) -> Iterator[Problem]:
-    """Write a node type's `resources` to where KubeVirt takes the guest's size from (its `GetCPUTopology`, `GetVirtualMemory`)."""
-    wanted = {name: sizes[name] for name in ("cpu", "memory") if name in sizes}
-    if not wanted:
-        return
-    if "instancetype" in vm["spec"]:
-        yield at.error("stands beside spec.instancetype of the template, which sets CPU and memory; keep one of them")
-        return
-    domain = vm["spec"]["template"]["spec"]["domain"]
+def _resize(domain: Map, wanted: Mapping[str, Quantity], at: Place) -> Iterator[Problem]:
+    """Write the size to where KubeVirt takes the guest's from (its `GetCPUTopology`, `GetVirtualMemory`)."""
     resources = domain.setdefault("resources", {})
     requests, limits = resources.setdefault("requests", {}), resources.get("limits", {})
     for name, amount in wanted.items():

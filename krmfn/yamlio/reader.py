@@ -10,7 +10,6 @@ import base64
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -18,8 +17,13 @@ import yaml
 LARGEST_INPUT = 256 * 2**20
 DEEPEST = 100
 MOST_ALIASED = 100_000
+# Manifests have a value in ten bytes or more. Far denser text is there to keep a reader busy.
+_FREE_VALUES = 1_000_000
+_BYTES_A_VALUE = 4
 _MOST_FAULTS = 20
 _LONG = 100
+# What a document weighs, in values.
+_DOCUMENT = 4
 
 
 class Timestamp(str):
@@ -154,6 +158,7 @@ class _Composer:
         self.faults: list[Fault] = []
         self.anchors: dict[str, tuple[Any, int, int]] = {}
         self.count = self.aliased = 0
+        self.most = _FREE_VALUES + len(text) // _BYTES_A_VALUE
 
     def documents(self) -> Iterator[Document]:
         while True:
@@ -161,6 +166,7 @@ class _Composer:
             if isinstance(event, yaml.DocumentStartEvent):
                 if event.tags:
                     self.fault("has a %TAG directive; write tags in full", event)
+                self.count += _DOCUMENT
                 yield self.document()
             elif isinstance(event, yaml.StreamEndEvent):
                 return
@@ -216,6 +222,8 @@ class _Composer:
             else:
                 return Document(value, line or 1, spans)
             line = line or event.start_mark.line + 1
+            if self.count > self.most:
+                raise Fault(f"has over {self.most} values, more than manifests of its size have", line, 1)
             if stack:
                 self.attach(stack[-1], value, event)
 
@@ -227,7 +235,7 @@ class _Composer:
             raise Fault(f"is nested over {DEEPEST} levels deep", event.start_mark.line + 1, event.start_mark.column + 1)
         if stack and stack[-1].first < 0:
             stack[-1].first = start
-        self.count += 1
+        self.count += 2
         stack.append(_Frame(value, start, bool(event.flow_style), event.anchor, self.count))
 
     def attach(self, parent: _Frame, value: Any, event: Any) -> None:
@@ -289,28 +297,3 @@ class _Composer:
             raise Fault(f"has aliases that stand for over {MOST_ALIASED} values", event.start_mark.line + 1, event.start_mark.column + 1)
         self.count += size
         return value
-
-
-@lru_cache(maxsize=16)
-def _nodes(text: str) -> list[Any]:
-    """The nodes of a text that has problems, composed once for all of them."""
-    return list(yaml.compose_all(text.removeprefix("\ufeff"), Loader=yaml.CSafeLoader))
-
-
-def find_line(text: str, index: int, path: tuple[str | int, ...]) -> int | None:
-    """The line, from 1, of the field at `path` in a document of `text` (which was read without faults), or of its nearest parent."""
-    nodes = _nodes(text)
-    node = nodes[index] if index < len(nodes) else None
-    line = node.start_mark.line + 1 if node else None
-    for step in path:
-        if isinstance(node, yaml.MappingNode):
-            pairs: list[tuple[Any, Any]] = [pair for pair in node.value if pair[0].value == step]
-            if not pairs:
-                break
-            line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
