@@ -36,7 +36,8 @@ def answer(paths: list[str], config_file: str | None, printed: Callable[[list[It
     """Build what the files declare, and answer with what `printed` makes of it, or with what is wrong."""
     items, problems = read_paths(paths)
     config, at, wrong = _config(items, config_file)
-    problems += wrong
+    # A file that can't be read may hold the config.
+    problems += [] if errors(problems) and config is None else wrong
     if config is None or errors(problems):
         return Reply("", report(problems), PROBLEMS)
     built, found = build_all(items, config, at, several_clusters=several_clusters)
@@ -108,7 +109,7 @@ def _files(path: str, problems: list[Problem]) -> Iterator[str]:
         return
 
     def unreadable(error: OSError) -> None:
-        problems.append(Place(Origin(file=error.filename)).error(f"can't be read: {error.strerror}"))
+        problems.append(Place(Origin(file=os.path.normpath(error.filename))).error(f"can't be read: {error.strerror}"))
 
     seen = set()
     for folder, folders, files in os.walk(path, onerror=unreadable, followlinks=True):
@@ -117,8 +118,14 @@ def _files(path: str, problems: list[Problem]) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if real not in seen else []
         seen.add(real)
         for name in sorted(files):
-            if name.lower().endswith(_ENDINGS) and not name.startswith("."):
-                yield os.path.normpath(os.path.join(folder, name))
+            file = os.path.normpath(os.path.join(folder, name))
+            if not name.lower().endswith(_ENDINGS) or name.startswith("."):
+                continue
+            # A pipe would be waited for.
+            if os.path.exists(file) and not os.path.isfile(file):
+                problems.append(Place(Origin(file=file)).error("is no regular file"))
+            else:
+                yield file
 
 
 def _read(file: str) -> tuple[list[Item], list[Problem]]:

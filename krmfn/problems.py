@@ -15,8 +15,6 @@ Path = tuple[str | int, ...]
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 # Bootstrap tokens and PEM blocks, wherever a user may have pasted them: no message may repeat one.
 _SECRET = re.compile(r"-----BEGIN[\s\S]*|[a-z0-9]{6}(?:\.|%2[eE])[a-z0-9]{16}")
-# Controls and what reorders a line (bidirectional marks), so that a value can't forge a second message.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SHOWN = 80
 _COMPARED = 200
 _MOST = 1000
@@ -121,8 +119,10 @@ def redacted(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with everything that moves a cursor or hides characters written as an escape."""
-    return _UNPRINTABLE.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 256 else f"\\u{ord(m[0]):04x}", text)
+    """The text with all that moves a cursor, reorders a line or can't be seen as an escape: no value can forge a second message."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def show(value: Any) -> str:

@@ -30,7 +30,7 @@ def krmfn(*arguments: str, stdin: str | bytes = "", cwd: Path = ROOT) -> "subpro
 
 def function(resource_list: Any) -> Reply:
     """Run the KRM function on a ResourceList, given as text or as data."""
-    text = resource_list if isinstance(resource_list, str) else json.dumps(resource_list)
+    text = resource_list if isinstance(resource_list, str) else json.dumps(resource_list, ensure_ascii=False)
     return run(text.encode())
 
 

@@ -1,11 +1,13 @@
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from krmfn import __version__
+from krmfn import __version__, files
 from tests.support import FIXTURES, ROOT, krmfn, objects
 
 MINIMAL = FIXTURES / "minimal"
@@ -132,6 +134,54 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     (tmp_path / "b").symlink_to(tmp_path / "a")
     assert krmfn("render", str(tmp_path)).stdout == (MINIMAL / "expected.yaml").read_text()
+
+
+def unreadable(folder: Path) -> None:
+    (folder / "private").mkdir(mode=0)
+
+
+def looping(folder: Path) -> None:
+    (folder / "loop.yaml").symlink_to("loop.yaml")
+
+
+def vanished(folder: Path) -> None:
+    (folder / "gone.yaml").symlink_to("nothing.yaml")
+
+
+def pipe(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.yaml")
+
+
+def binary(folder: Path) -> None:
+    (folder / "binary.yaml").write_bytes(b"a: \xff\n")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (unreadable, "private: can't be read: Permission denied"),
+        (looping, "loop.yaml: can't be read: Too many levels of symbolic links"),
+        (vanished, "gone.yaml: can't be read: No such file or directory"),
+        (pipe, "pipe.yaml: is no regular file"),
+        (binary, "binary.yaml: line 1, column 4: is not valid UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], message: str) -> None:
+    copy(tmp_path)
+    make(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    # Root may read everything: the user of this test is another one.
+    root = os.geteuid() == 0
+    if root:
+        tmp_path.chmod(0o755)
+        os.seteuid(65534)
+    try:
+        done = files.render(["."])
+    finally:
+        if root:
+            os.seteuid(0)
+    assert (done.code, done.stdout) == (1, "")
+    assert f"error: {message}" in done.stderr
 
 
 def test_a_manifest_without_kind_is_no_manifest(tmp_path: Path) -> None:

@@ -159,3 +159,22 @@ def test_results_are_as_discreet_as_stderr() -> None:
     assert done.code == 1
     assert TOKEN not in done.stderr
     assert TOKEN not in done.stdout.partition("\nresults:\n")[2]
+
+
+def test_of_very_many_problems_the_first_are_told() -> None:
+    claims = [{**CLAIM, "metadata": {"name": f"n{number}"}, "spec": {}} for number in range(1200)]
+    done = function(resource_list(PROVIDER, SECRET, *claims))
+    assert done.code == 1
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(yaml.safe_load(done.stdout)["results"]) == 1001
+    assert lines[-1] == "error: and 200 problems more"
+
+
+def test_an_output_that_nothing_could_read_again() -> None:
+    data = "#cloud-config\nruncmd: [" + "x" * 900_000 + "]\n"
+    provider = changed(PROVIDER, "spec.properties", {"vcluster.com/user-data": data})
+    claims = [changed(CLAIM, "metadata.name", f"n{number}") for number in range(300)]
+    done = function(resource_list(provider, SECRET, *claims))
+    assert done.code == 1
+    assert "brings the output to over 256 MiB" in done.stderr
+    assert len(done.stdout) < 2_000_000

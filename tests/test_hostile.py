@@ -17,7 +17,7 @@ TABLE = Path(__file__).parent / "hostile"
 LEAST = 170
 # An unknown property is answered with all known ones.
 LONGEST_LINE = 1200
-MOST_SECONDS = 3
+MOST_SECONDS = 2
 # A good vcluster.yaml, in the ConfigMap of a tenant that has no other claim.
 VCLUSTER: dict[str, Any] = {
     "privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": [{"name": "workers", "quantity": 1}]}]}
@@ -73,16 +73,16 @@ def in_config_map(values: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"vcluster.yaml": yaml.safe_dump(values)}}
 
 
-class Loader(yaml.SafeLoader):
+class Loader(yaml.CSafeLoader):
     """YAML with a few tags, for values that are tedious to write."""
 
 
-def _repeated(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> str:
+def _repeated(loader: yaml.CSafeLoader, node: yaml.SequenceNode) -> str:
     text, times, before, after = [*loader.construct_sequence(node), "", ""][:4]
     return f"{before}{str(text) * int(times)}{after}"
 
 
-def _with_certificate(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+def _with_certificate(loader: yaml.CSafeLoader, node: yaml.ScalarNode) -> str:
     return str(loader.construct_scalar(node)).replace("CERTIFICATE", CERTIFICATE.strip())
 
 
@@ -177,6 +177,6 @@ def test_the_table_is_whole() -> None:
     for row in rows:
         assert bool(row.error) != bool(row.arrives), row.name
         # A short fragment would be met by some other error.
-        assert not row.error or len(row.error) >= 15, row.name
+        assert not row.error or len(row.error) >= 10, row.name
     used = {path.name for path in TABLE.iterdir()}
     assert used == {f"{theme}.yaml" for theme in FILES} | {"README.md"}

@@ -175,3 +175,19 @@ def test_properties_become_labels_where_kubelet_takes_them() -> None:
     )
     labels = "example.com/a=b,kubernetes.io/os=linux,node.kubernetes.io/x=y,p=q,tier=gold,topology.kubernetes.io/zone=z"
     assert f"--node-labels={labels}" in user_data(done)[0].replace("'", "")
+
+
+def test_what_is_wrong_with_a_shared_template_is_told_once() -> None:
+    types = [{"name": f"t{number}", "resources": {"cpu": number + 1}} for number in range(3)]
+    wrong = changed(provider(*types), "spec.kubeVirt.virtualMachineTemplate.spec.template.spec.domain.memory.guest", "2Gb")
+    said = refusal(function(resource_list(wrong, claim(), SECRET)))
+    assert said.count("2Gb") == 1
+
+
+def test_templates_without_end_are_refused() -> None:
+    patch = {"metadata": {"labels": {"a": "b"}}}
+    many = provider(*(sized(f"t{number}", 1, "2Gi", mergeVirtualMachineTemplate=patch) for number in range(700)))
+    annotations = {f"a{number}": "" for number in range(1000)}
+    wide = changed(many, "spec.kubeVirt.virtualMachineTemplate.metadata", {"annotations": annotations})
+    said = refusal(function(resource_list(wide, claim(), SECRET)))
+    assert said.count("makes the templates of this run come to over 600000 values") == 1

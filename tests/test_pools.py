@@ -237,3 +237,8 @@ def test_growing_a_pool_changes_no_other_object(pools: dict[str, int], grown: st
     generated = {text for text in before if "krmfn.dev/owner" in text}
     assert {text.rstrip() for text in generated} <= {text.rstrip() for text in after}
     assert len(after) == len(before) + 2 * by
+
+
+def test_a_run_has_so_many_nodes_at_most() -> None:
+    said = refusal(run(list_form({"name": "a", "quantity": 40_000}, {"name": "b", "quantity": 40_000})))
+    assert "brings the run to over 50000 nodes; render fewer virtual clusters at a time" in said

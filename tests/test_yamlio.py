@@ -152,3 +152,10 @@ def test_lines_of_fields(path: tuple[str | int, ...], line: int) -> None:
 def test_a_line_is_found_below_an_anchor_that_is_set_twice() -> None:
     text = "a: &x 1\nb: &x\n  c: *x\n  d: 2\n"
     assert find_line(text, 0, ("b", "d")) == 4
+
+
+@pytest.mark.parametrize("text", ["[" + "[]," * 1_000_000 + "[]]", "---\n" * 400_000, "{" + "a:," * 10 + "}", "- " + ",".join(["a"] * 9)])
+def test_text_denser_than_manifests_are_is_not_read(text: str) -> None:
+    _, faults = read(text)
+    dense = any("more than manifests of its size have" in fault.message for fault in faults)
+    assert dense == (len(text) > 1000)

@@ -136,8 +136,8 @@ def resized(prototype: Prototype, resources: Mapping[str, Quantity], at: Place) 
 def dropped(base: Map, merged: Map, at: Place) -> Iterator[Problem]:
     """What a merge patch took out of the base's named lists, without saying so."""
     for path in (DISKS, VOLUMES, INTERFACES, NETWORKS):
-        left = {value.get("name") for value in mappings(get(merged, path))}
-        gone = [str(value.get("name")) for value in mappings(get(base, path)) if value.get("name") not in left]
+        left = {str(value.get("name")) for value in mappings(get(merged, path))}
+        gone = [name for value in mappings(get(base, path)) if (name := str(value.get("name"))) not in left]
         if gone:
             yield at.field(*path).warning("merge-drops", f"replaces the list, and drops {', '.join(gone)} of the provider's template")
 

@@ -20,7 +20,7 @@ def reader(data: bytes) -> None:
     for index, document in enumerate(documents):
         assert document.line >= 1
         yamlio.find_line(text, index, ("a", 0))
-        if isinstance(document.data, dict) and _is_plain(document.data):
+        if isinstance(document.data, dict) and document.data and _is_plain(document.data):
             again, wrong = yamlio.read(yamlio.dump(document.data))
             assert not wrong, wrong
             assert again[0].data == document.data
@@ -39,7 +39,8 @@ def function(data: bytes) -> None:
     """Any input gives valid output, or clear errors; what came out goes through a second time unchanged."""
     reply = run(data)
     assert reply.code in (0, 1, 3), reply.code
-    output = yaml.load(reply.stdout, Loader=yaml.CSafeLoader)
+    # All scalars as text: what YAML 1.1 makes of a foreign item is not looked at.
+    output = yaml.load(reply.stdout, Loader=yaml.CBaseLoader)
     results = output.get("results") or []
     failed = [result for result in results if result["severity"] == "error"]
     assert bool(failed) == bool(reply.code)
