@@ -99,7 +99,7 @@ class _Run:
         self.read_providers()
         self.read_claims()
         shared = [item for kind in KINDS for item in self.of_kind(kind.__name__)]
-        self.nodes = Nodes(Referenced(shared), Lookup(self.items), self.own, self.prototypes)
+        self.nodes = Nodes(Referenced(shared), Lookup(self.items), self.own, self.prototypes, self.config.spec.allow_claim_templates)
         named = [request.asked.virtual_cluster for request in self.requests if self.is_ours(request)]
         maps = pools.labelled(self.items)
         labels = [item.labels[pools.LABEL] for item in maps if isinstance(item.labels[pools.LABEL], str)]
@@ -232,7 +232,8 @@ class _Run:
             if provider.usable:
                 if asked.pool:
                     allowed = self.config.spec.allow_claim_templates
-                    self.problem(*nodetypes.property_problems(asked.properties, asked.at.field("properties"), allowed))
+                    for properties, at in asked.written:
+                        self.problem(*nodetypes.property_problems(properties, at, allowed))
                 if VM_TEMPLATE in asked.properties:
                     offer, problems = nodetypes.without_type(asked, provider.model)
                     self.problem(*problems)

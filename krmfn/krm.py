@@ -28,7 +28,7 @@ ORCHESTRATORS = (
     "kustomize.config.k8s.io/",
     "internal.kpt.dev/",
 )
-_INTERNAL_PATH = "internal.config.kubernetes.io/path"
+OLD_PATH = "internal.config.kubernetes.io/path"
 _INTERNAL_INDEX = "internal.config.kubernetes.io/index"
 _DASH = re.compile(r" *-(?=[ \t\r\n])")
 # To libyaml these end a line, to others they do not: what stands on which line would be a matter of taste.
@@ -148,7 +148,7 @@ class Item:
     @property
     def path(self) -> str | None:
         """The file that an orchestrator names in the item's annotations."""
-        path = self.annotations.get(PATH, self.annotations.get(_INTERNAL_PATH))
+        path = self.annotations.get(PATH, self.annotations.get(OLD_PATH))
         return path if isinstance(path, str) else None
 
 
@@ -183,7 +183,7 @@ def item_of(data: dict[str, Any], file: str | None = None, index: int | None = N
     """An item without text, with the identity that its data gives it."""
     metadata = _mapping(data, "metadata")
     annotations = _mapping(metadata, "annotations")
-    file = file or _text(annotations, PATH) or _text(annotations, _INTERNAL_PATH) or None
+    file = file or _text(annotations, PATH) or _text(annotations, OLD_PATH) or None
     if index is None:
         number = _text(annotations, INDEX) or _text(annotations, _INTERNAL_INDEX)
         index = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None

@@ -17,9 +17,10 @@ from krmfn.guest import network
 from krmfn.guest.cloudinit import Guest, GuestTemplate, Sources, guest, public_key
 from krmfn.guest.credentials import Lookup
 from krmfn.guest.kubelet import Kubelet, label_problem
+from krmfn.kubevirt.parts import Layer
 from krmfn.kubevirt.properties import dressed
 from krmfn.kubevirt.prototypes import Prototypes
-from krmfn.kubevirt.template import Layer, Prototype, layers
+from krmfn.kubevirt.template import Prototype, layers
 from krmfn.nodetypes import Offer
 from krmfn.pools import Asked, Request
 from krmfn.problems import Place, Problem, errors
@@ -73,6 +74,7 @@ class Nodes:
     secrets: Lookup
     own: dict[str, Prototype]
     prototypes: Prototypes
+    claim_templates: bool
     problems: list[Problem] = field(default_factory=list)
     _shaped: dict[Any, Prototype] = field(default_factory=dict)
     _shared: dict[Any, _Made] = field(default_factory=dict)
@@ -114,7 +116,7 @@ class Nodes:
     def effective(self, request: Request, offer: Offer, at: Place) -> Given:
         """The properties of a request: the claim's over the environment's over the node type's over the provider's, then the image's."""
         asked = request.asked
-        own = given(asked.properties, asked.at.field("properties"))
+        own = {key: value for written in asked.written for key, value in given(*written).items()}
         base = given(offer.provider.spec.properties, at.field("properties"))
         if offer.index >= 0:
             base |= given(offer.node_type.properties, offer.at.field("properties"))
@@ -144,6 +146,9 @@ class Nodes:
         if found.spec.control_plane:
             self.problems.append(at.error("names an environment of control planes; krmfn renders worker nodes"))
         self.check(found.spec.properties, where, (ENVIRONMENT,))
+        if MERGE_TEMPLATE in found.spec.properties and not self.claim_templates:
+            # An environment is the project's own, as claims are.
+            self.problems.append(where.field("properties", MERGE_TEMPLATE).error(rendering.NEEDS_LEAVE))
         return given(found.spec.properties, where.field("properties"))
 
     def check(self, properties: dict[str, str], where: Place, nested: tuple[str, ...] = (OS_IMAGE, ENVIRONMENT)) -> None:

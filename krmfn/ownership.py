@@ -7,10 +7,10 @@ from posixpath import dirname, isabs, normpath
 
 from krmfn.api.kubevirtnodes import KIND
 from krmfn.build import Build
-from krmfn.krm import LOCAL_CONFIG, Item, ResourceList
-from krmfn.kubevirt.template import MANAGED_BY, OURS
+from krmfn.krm import LOCAL_CONFIG, OLD_PATH, PATH, Item, ResourceList
+from krmfn.kubevirt.parts import MANAGED_BY, OURS
 from krmfn.marks import annotated
-from krmfn.problems import Problem
+from krmfn.problems import Problem, show
 from krmfn.render import OWNER
 
 _KINDS = {("Secret", "v1"), ("VirtualMachine", "kubevirt.io/v1")}
@@ -58,9 +58,13 @@ def conflicts(items: list[Item], built: Build) -> Iterator[Problem]:
 
 def path_problems(item: Item) -> Iterator[Problem]:
     """A file outside of the package, on an item that krmfn reads."""
-    path = item.path
-    if path is not None and (isabs(path) or normpath(path).split("/")[0] == ".." or "\\" in path):
-        yield item.place.field("metadata", "annotations").error("names a file outside of the package")
+    for key in (PATH, OLD_PATH):
+        path = item.annotations.get(key, "")
+        at = item.place.field("metadata", "annotations")
+        if not isinstance(path, str):
+            yield at.field(key).error(f"is {show(path)}; must be text in quotes")
+        elif isabs(path) or normpath(path).split("/")[0] == ".." or "\\" in path:
+            yield at.error("names a file outside of the package")
 
 
 def apply(resources: ResourceList, built: Build) -> list[Problem]:

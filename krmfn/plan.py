@@ -15,7 +15,8 @@ from typing import Any
 
 from krmfn.build import Build
 from krmfn.claims import Claim
-from krmfn.kubevirt.template import DATA_VOLUMES, Prototype, get
+from krmfn.kubevirt.parts import DATA_VOLUMES, get
+from krmfn.kubevirt.template import Prototype
 from krmfn.nodetypes import Offer
 from krmfn.quantity import Quantity
 

@@ -29,7 +29,7 @@ class Asked:
     type_ref: str | None = None
     requirements: tuple[tuple[str, Allowed, Place], ...] = ()
     capacity: dict[str, Quantity] = field(default_factory=dict)
-    properties: dict[str, str] = field(default_factory=dict)
+    written: tuple[tuple[dict[str, str], Place], ...] = ()
     node_labels: dict[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     kubelet_arguments: dict[str, str] = field(default_factory=dict)
@@ -37,6 +37,11 @@ class Asked:
     pool: str = ""
     environment: str | None = None
     profile: tuple[str, Place] | None = None
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """The properties, as `written` in one or several places, of which the last wins."""
+        return {key: value for properties, _ in self.written for key, value in properties.items()}
 
     @property
     def provider_place(self) -> Place:
@@ -80,7 +85,7 @@ def of_claim(model: NodeClaim, at: Place) -> tuple[Request, list[Problem]]:
         type_ref=spec.type_ref,
         requirements=tuple(requirements),
         capacity=spec.desired_capacity,
-        properties=spec.properties,
+        written=((spec.properties, place.field("properties")),),
         taints=(*spec.taints, *spec.startup_taints),
         kubelet_arguments=spec.kubelet_args,
         off=spec.power.state == "Off",
@@ -155,7 +160,7 @@ def _asked(one: Declared, virtual_cluster: str) -> tuple[Asked, list[Problem]]:
         provider=one.provider,
         virtual_cluster=virtual_cluster,
         requirements=tuple(requirements),
-        properties=one.properties,
+        written=one.properties,
         node_labels=pool.node_labels,
         taints=tuple(pool.taints),
         pool=pool.name,

@@ -15,6 +15,8 @@ Path = tuple[str | int, ...]
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 # Bootstrap tokens and PEM blocks, wherever a user may have pasted them: no message may repeat one.
 _SECRET = re.compile(r"-----BEGIN[\s\S]*|[a-z0-9]{6}(?:\.|%2[eE])[a-z0-9]{16}")
+# What names a file or a list of things may be long; what is longer is no name.
+_LONG_WORD = re.compile(r"(\S{300})\S+")
 _SHOWN = 80
 _COMPARED = 200
 _MOST = 1000
@@ -76,8 +78,8 @@ class Problem:
 
     @property
     def text(self) -> str:
-        """The message without control characters, tokens or keys."""
-        return _SECRET.sub("******", printable(self.message))
+        """The message without control characters, tokens or keys, and with long words cut."""
+        return redacted(self.message)
 
     @property
     def line(self) -> int | None:
@@ -91,13 +93,13 @@ class Problem:
         where: list[str] = [self.severity]
         if origin.file:
             line = self.line
-            where.append(f"{printable(origin.file)}:{line}" if line else printable(origin.file))
+            where.append(f"{redacted(origin.file)}:{line}" if line else redacted(origin.file))
         if origin.resource:
-            where.append(printable(str(origin.resource)))
+            where.append(redacted(str(origin.resource)))
         if self.place.path:
-            where.append(printable(path_text(self.place.path)))
+            where.append(redacted(path_text(self.place.path)))
         code = "" if self.severity == "error" else f" ({self.code})"
-        return _SECRET.sub("******", ": ".join(where)) + f": {self.text}{code}"
+        return ": ".join(where) + f": {self.text}{code}"
 
 
 def path_text(path: Path) -> str:
@@ -114,8 +116,8 @@ def path_text(path: Path) -> str:
 
 
 def redacted(text: str) -> str:
-    """The text without tokens, keys and control characters."""
-    return _SECRET.sub("******", printable(text))
+    """The text without tokens, keys and control characters, and with long words cut."""
+    return _LONG_WORD.sub(r"\1…", _SECRET.sub("******", printable(text)))
 
 
 def printable(text: str) -> str:

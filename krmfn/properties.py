@@ -34,6 +34,7 @@ class Property:
 
 
 _name = names.subdomain
+_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 
 
 def _names(value: str) -> str:
@@ -52,6 +53,13 @@ def _one_of(*values: str) -> Callable[[str], str]:
 def _matches(pattern: str, text: str) -> Callable[[str], str]:
     compiled = re.compile(pattern)
     return lambda value: "" if compiled.fullmatch(value) else f"is {show(value)}; must be {text}"
+
+
+def _checksum(value: str) -> str:
+    kind, _, digits = value.partition(":")
+    if len(digits) == _DIGITS.get(kind) and re.fullmatch(r"[0-9a-fA-F]+", digits):
+        return ""
+    return f"is {show(value)}; must be {', '.join(_DIGITS)}, a colon and as many hexadecimal digits as such a sum has"
 
 
 def _size(value: str) -> str:
@@ -140,8 +148,9 @@ ATTACHMENTS = (ATTACHMENT, BINDING, INTERFACE_TEMPLATE, MULTUS_DEFAULT)
 SOURCES = (IMAGE_URL, IMAGE_CHECKSUM, IMAGE_DATASOURCE)
 # Who may write these in a claim may mount any Secret of the machines' namespace.
 GATED = (VM_TEMPLATE, MERGE_TEMPLATE)
+NEEDS_LEAVE = "needs allowClaimTemplates in the config: whoever writes a template can mount any Secret of the machines' namespace"
 
-_IMAGE = r"(https?|docker)://[^\s\x00-\x1f\x7f]+"
+_IMAGE = r"(https?|docker)://[^/\s\x00-\x1f\x7f][^\s\x00-\x1f\x7f]*"
 _OTHER = "belongs to another kind of provider"
 TABLE: dict[str, Property] = {
     OS_IMAGE: Property("4.8", "An OSImage among the items, whose properties are added.", check=_name),
@@ -162,7 +171,7 @@ TABLE: dict[str, Property] = {
     IMAGE_CHECKSUM: Property(
         "4.9",
         "The checksum of an http or https image.",
-        check=_matches(r"(md5|sha1|sha256|sha512):[0-9a-fA-F]+", "md5, sha1, sha256 or sha512, a colon and hexadecimal digits"),
+        check=_checksum,
     ),
     IMAGE_DATASOURCE: Property("4.9", "A CDI DataSource, `[namespace/]name`; it wins over `image-url`.", check=_namespaced),
     ROOT_DISK_SIZE: Property("4.9", "The size of the root disk; required with an image.", check=_size),
@@ -203,15 +212,17 @@ def problems(properties: Mapping[str, str], at: Place, template_allowed: bool | 
         known = TABLE.get(key)
         if known is None:
             if key.startswith(PREFIXES):
-                listed = ", ".join(name for name, one in TABLE.items() if not one.refused)
-                yield at.field(key).error(f"is no property that krmfn knows{nearest(key, TABLE)}; known are {listed}")
+                prefix = next(prefix for prefix in PREFIXES if key.startswith(prefix))
+                listed = ", ".join(name.removeprefix(prefix) for name, one in TABLE.items() if name.startswith(prefix) and not one.refused)
+                yield at.field(key).error(f"is no property that krmfn knows{nearest(key, TABLE)}; under {prefix} there are {listed}")
+            elif key.lower().startswith(PREFIXES):
+                yield at.field(key).error("is no property: its prefix is written in small letters")
         elif known.refused:
             yield at.field(key).error(known.refused)
         elif key == VM_TEMPLATE and template_allowed is None:
             yield at.field(key).error("is for claims; a provider and its node types have virtualMachineTemplate")
         elif key in GATED and template_allowed is False:
-            text = "needs allowClaimTemplates in the config: whoever writes a template can mount any Secret of the machines' namespace"
-            yield at.field(key).error(text)
+            yield at.field(key).error(NEEDS_LEAVE)
         elif wrong := known.check(value):
             yield at.field(key).error(wrong)
         elif known.yaml:

@@ -12,19 +12,8 @@ from krmfn.guest import userdata
 from krmfn.guest.cloudconfig import CloudConfig
 from krmfn.guest.credentials import Join
 from krmfn.krm import INDEX, PATH
-from krmfn.kubevirt.template import (
-    CLOUD_INIT,
-    DATA_VOLUMES,
-    DISKS,
-    JOIN_DISK,
-    MANAGED_BY,
-    OURS,
-    VOLUMES,
-    Prototype,
-    cloud_init_kind,
-    get,
-    ordered_networks,
-)
+from krmfn.kubevirt.parts import CLOUD_INIT, DATA_VOLUMES, DISKS, JOIN_DISK, MANAGED_BY, OURS, VOLUMES, cloud_init_kind, get
+from krmfn.kubevirt.template import Prototype, ordered_networks
 from krmfn.yamlio import Hole, Template
 
 OWNER = OURS + "owner"

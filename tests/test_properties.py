@@ -321,7 +321,10 @@ def test_environments_that_do_not_fit(spec: dict[str, Any], message: str) -> Non
         ({VC + "user-data-template": "x"}, "is no longer documented; use user-data-template-config"),
         ({VC + "vpc-cidr": "x"}, "belongs to another kind of provider"),
         ({"netris.vcluster.com/server-cluster": "x"}, "needs a Netris server"),
-        ({KV + "root-disk-sise": "x"}, 'is no property that krmfn knows (did you mean "kubevirt.vcluster.com/root-disk-size"?); known are'),
+        (
+            {KV + "root-disk-sise": "x"},
+            'is no property that krmfn knows (did you mean "kubevirt.vcluster.com/root-disk-size"?); under kubevirt.vcluster.com/ there are',
+        ),
     ],
 )
 def test_properties_that_are_refused(properties: dict[str, str], message: str) -> None:
@@ -333,7 +336,7 @@ def test_properties_that_are_refused(properties: dict[str, str], message: str) -
     "properties",
     [
         {KV + "root-disk-size": "1Gi"},
-        {**IMAGE, KV + "image-checksum": "sha256:aa"},
+        {**IMAGE, KV + "image-checksum": f"sha256:{'a' * 64}"},
         {**IMAGE, KV + "image-datasource": "noble"},
         {KV + "interface-binding": "bridge"},
     ],

@@ -22,6 +22,7 @@ STRICTER = (
     r"annotations\.\w+: is ",
     r"is longer than 57 characters",
     r"resources\.memory: is required",
+    r"emptyDisk\.capacity: is \S+; must be above 0",
 )
 
 
@@ -102,7 +103,7 @@ def test_the_layer_that_wrote_it_is_named() -> None:
 
 def test_the_property_that_made_it_is_named() -> None:
     key = "kubevirt.vcluster.com/"
-    properties = {key + "image-url": "http://x", key + "root-disk-size": "1Gi", key + "image-checksum": "sha256:ab"}
+    properties = {key + "image-url": "http://x", key + "root-disk-size": "1Gi", key + "image-checksum": f"sha256:{'a' * 64}"}
     said = refusal(function(resource_list(PROVIDER, changed(CLAIM, "spec.properties", properties), SECRET)))
     assert f"spec.properties[{key}image-checksum]: makes spec.dataVolumeTemplates[0].spec.source.http.checksum, which is no field" in said
     # The template's own disk keeps its number, whatever stands before it.

@@ -55,6 +55,12 @@ def grammar(check: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(validate)
 
 
+def _not_negative(value: Quantity) -> Quantity:
+    if value.value < 0:
+        raise ValueError(f"is {value}; must not be negative")
+    return value
+
+
 def _filled(value: str) -> str:
     return "" if value else "is empty"
 
@@ -66,6 +72,7 @@ Subdomain = Annotated[Text, grammar(names.subdomain)]
 LabelKey = Annotated[Text, grammar(names.label_key)]
 LabelValue = Annotated[Text, grammar(names.label_value)]
 Amount = Annotated[Quantity, PlainValidator(Quantity.parse)]
+NotNegative = Annotated[Amount, AfterValidator(_not_negative)]
 Labels = dict[LabelKey, LabelValue]
 Annotations = dict[LabelKey, Text]
 # A part of a Kubernetes object that is somebody else's type: looked into where it is rendered.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -82,12 +82,18 @@ class KubeVirtNodesSpec(Model):
     resources: list[Raw] = Field(default_factory=list)
 
 
+class OwnerMetadata(Metadata):
+    """The metadata of a config, whose name is the owner of what the run makes."""
+
+    name: Subdomain
+
+
 class KubeVirtNodes(Model):
     """The config of one run; its name is the owner of what the run makes."""
 
     api_version: Literal["krmfn.dev/v1alpha1"]
     kind: Literal["KubeVirtNodes"]
-    metadata: Metadata
+    metadata: OwnerMetadata
     spec: KubeVirtNodesSpec
 
 
@@ -109,9 +115,8 @@ class ConfigMapForm(Model):
 
     api_version: Literal["v1"]
     kind: Literal["ConfigMap"]
-    metadata: Metadata
+    metadata: OwnerMetadata
     data: ConfigMapData
-    binary_data: Any = None
     immutable: bool | None = None
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from krmfn import names
-from krmfn.api.common import Amount, DnsLabel, Filled, Model, Taint, Text, grammar
+from krmfn.api.common import DnsLabel, Filled, Model, NotNegative, Subdomain, Taint, Text, grammar
 
 KubeletArguments = dict[Annotated[Text, grammar(names.kubelet_argument)], Annotated[Text, grammar(names.kubelet_value)]]
 
@@ -45,13 +45,13 @@ class NodeClaimSpec(Model):
     type_ref: Filled | None = None
     environment_ref: Filled | None = None
     properties: dict[Filled, Text] = Field(default_factory=dict)
-    v_cluster_ref: Filled | None = None
+    v_cluster_ref: Subdomain | None = None
     control_plane: bool = False
     taints: list[Taint] = Field(default_factory=list)
     startup_taints: list[Taint] = Field(default_factory=list)
     kubelet_args: KubeletArguments = Field(default_factory=dict)
     profile_ref: Filled | None = None
-    desired_capacity: dict[Filled, Amount] = Field(default_factory=dict)
+    desired_capacity: dict[Filled, NotNegative] = Field(default_factory=dict)
     requirements: list[Requirement] = Field(default_factory=list)
     power: Power = Field(default_factory=lambda: Power())
 

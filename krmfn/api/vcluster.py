@@ -96,11 +96,11 @@ class ObjectForm(Model):
 
 
 class Declared(Model):
-    """One static pool of either form, with its place."""
+    """One static pool of either form, with its place, and the properties of its entry and its own, each with theirs."""
 
     pool: StaticPool
     provider: Text
-    properties: dict[Text, Text]
+    properties: Any
     selector: list[Selector]
     selector_key: str
     profile: Any
@@ -145,7 +145,7 @@ def _declared(entry: Provider, at: Place, listed: bool) -> Iterator[Declared]:
         yield Declared.model_construct(
             pool=pool,
             provider=entry.provider if listed else pool.provider or "",
-            properties={**entry.properties, **pool.properties},
+            properties=((entry.properties, at.field("properties")), (pool.properties, at.field("static", index, "properties"))),
             selector=(pool.node_type_selector if listed else pool.requirements) or [],
             selector_key=key,
             profile=(pool.profile, at.field("static", index, "profile")) if pool.profile else None,

@@ -6,6 +6,8 @@ What cloud-init would drop, or would drop ours for, is refused: measured with cl
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -29,9 +31,9 @@ _FORMATS = (
     ("#part-handler", "a part handler"),
     ("content-type:", "a MIME message"),
     ("mime-version:", "a MIME message"),
-    ('{"ignition"', "an Ignition config"),
     ("\x1f\x8b", "compressed"),
 )
+_IGNITION = re.compile(r'\{\s*"ignition"')
 _LISTS = ("bootcmd", "runcmd", "write_files", "ssh_authorized_keys")
 _OUR_FILES = ("/run/krmfn", "/var/lib/krmfn", "/run/systemd/system/krmfn-join.service")
 _BOOT_MODULES = ("bootcmd", "set_hostname", "update_hostname")
@@ -63,6 +65,10 @@ def read(text: str, at: Place, header: bool) -> tuple[dict[str, Any], list[Probl
     for mark, what in _FORMATS:
         if text.startswith(mark) or first.lower().startswith(mark):
             return {}, [at.error(f"is {what}; only a {_HEADER} can be merged with the join")]
+    if _IGNITION.match(text):
+        return {}, [at.error(f"is an Ignition config; only a {_HEADER} can be merged with the join")]
+    if text.startswith("ENC["):
+        return {}, [at.error("is still encrypted: decrypt it before krmfn runs")]
     if header and text and first != _HEADER:
         return {}, [at.error(f"does not begin with {_HEADER}, so cloud-init would not read it")]
     data, problems = yaml_mapping(text, at)
@@ -96,23 +102,33 @@ def _resolved(text: str) -> Any:
 def _problems(data: dict[str, Any], at: Place) -> Iterator[Problem]:
     for key in _LISTS:
         if key in data and not isinstance(data[key], list) and data[key] is not None:
-            yield at.field(key).error(f"is {show(data[key])}; must be a list, or cloud-init drops it")
+            yield at.field(key).error(f"is {_kind(data[key])}; must be a list, or cloud-init drops it")
     for key in ("bootcmd", "runcmd"):
         for index, command in enumerate(_listed(data, key)):
             if not isinstance(command, str) and not (isinstance(command, list) and all(isinstance(word, str | int) for word in command)):
-                yield at.field(key, index).error(f"is {show(command)}; must be a command: text, or a list of words")
+                yield at.field(key, index).error(f"is {_kind(command)}; must be a command: text, or a list of words")
     for index, file in enumerate(_listed(data, "write_files")):
         path = file.get("path") if isinstance(file, dict) else None
         if not isinstance(path, str):
             yield at.field("write_files", index).error("must be a mapping with a path")
-        elif any(path == own or path.startswith(f"{own}/") for own in _OUR_FILES):
+        elif any(f"{_plain(path)}/".startswith(f"{own}/") for own in _OUR_FILES):
             yield at.field("write_files", index, "path").error(f"is {show(path)}, which the join writes")
     for key in ("hostname", "fqdn"):
         if key in data and not isinstance(data[key], str):
-            yield at.field(key).error(f"is {show(data[key])}; must be text")
+            yield at.field(key).error(f"is {_kind(data[key])}; must be text")
     if data.get("preserve_hostname"):
         yield at.field("preserve_hostname").error("is set: the host would not be named after its claim")
     yield from _module_problems(data, at)
+
+
+def _kind(value: Any) -> str:
+    """What a value is: it may come from a Secret, and is not repeated."""
+    return "text" if isinstance(value, str) else "a number" if type(value) in (int, float) else show(value)
+
+
+def _plain(path: str) -> str:
+    """A path without detours."""
+    return "/" + posixpath.normpath(path).lstrip("/")
 
 
 def _module_problems(data: dict[str, Any], at: Place) -> Iterator[Problem]:
@@ -127,7 +143,7 @@ def _module_problems(data: dict[str, Any], at: Place) -> Iterator[Problem]:
 
 def _unreadable(value: Any, at: Place, path: Path = ()) -> Iterator[Problem]:
     if isinstance(value, yamlio.Timestamp):
-        yield at.field(*path).error(f"is {show(str(value))}, a date or time to cloud-init's YAML; quote it")
+        yield at.field(*path).error("is a date or time to cloud-init's YAML; quote it")
     elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         yield at.field(*path).error("is no number")
     elif isinstance(value, dict | list):

@@ -20,7 +20,8 @@ from krmfn.guest.credentials import secret_value
 from krmfn.guest.network import Range
 from krmfn.krm import Item
 from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.template import VOLUMES, Prototype, cloud_init_kind, get
+from krmfn.kubevirt.parts import VOLUMES, cloud_init_kind, get
+from krmfn.kubevirt.template import Prototype
 from krmfn.pools import Request
 from krmfn.problems import Place, Problem, errors, show
 from krmfn.properties import NETWORK_DATA, USER_DATA, Given
@@ -250,5 +251,18 @@ def public_key(text: str, at: Place) -> Iterator[Problem]:
         body = base64.b64decode(match[2], validate=True)
     except binascii.Error:
         body = b""
-    if not body.startswith(len(match[1]).to_bytes(4, "big") + match[1].encode()):
+    parts = _parts(body)
+    if len(parts) < 2 or parts[0] != match[1].encode():
         yield at.error(f"is no {match[1]} key: its body is damaged or of another type")
+
+
+def _parts(body: bytes) -> list[bytes]:
+    """The strings of a key's body, each after its length (RFC 4253); none where they do not fill it."""
+    parts = []
+    while body:
+        size = int.from_bytes(body[:4], "big")
+        if len(body) < 4 + size:
+            return []
+        parts.append(body[4 : 4 + size])
+        body = body[4 + size :]
+    return parts

@@ -7,7 +7,6 @@ wrong one.
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import Iterator
@@ -81,16 +80,21 @@ def endpoint_url(endpoint: str) -> str:
     if match is None:
         raise ValueError("must be host[:port] or an https URL without user, query or fragment")
     host, port, path = match.groups()
-    if not _host(host.strip("[]")) or (port is not None and not 0 < int(port) < 65536):
+    if not _host(host) or (port is not None and not 0 < int(port) < 65536):
         raise ValueError("must be host[:port] or an https URL, the host a DNS name or an address, the port 1 to 65535")
+    if {".", ".."} & set(path.split("/")):
+        raise ValueError("must be an https URL whose path has no . or ..")
     return f"https://{host}{f':{port}' if port else ''}{path or ''}".rstrip("/")
 
 
 def _host(host: str) -> bool:
     try:
-        return bool(ipaddress.ip_address(host))
+        return bool(ipaddress.IPv6Address(host[1:-1]) if host.startswith("[") else ipaddress.IPv4Address(host))
     except ValueError:
-        return ":" not in host and not host.rpartition(".")[2].isdigit() and not names.subdomain(host.lower())
+        parts = host.lower().split(".")
+        # What ends in a number, 0x7f000001 too, is an address to curl.
+        number = re.fullmatch(r"[0-9]+|0x[0-9a-f]*", parts[-1])
+        return not number and not any(names.dns_label(part) for part in parts) and not names.subdomain(host.lower())
 
 
 def read_join(cluster: VirtualCluster, lookup: Lookup, at: Place) -> tuple[Join | None, Item | None, list[Problem]]:
@@ -243,20 +247,30 @@ def _checked_pem(pem: str, problems: list[Problem], at: Place) -> tuple[str, str
         return "", "", [at.error(f"is larger than {LARGEST_AUTHORITY // 1024} KiB")]
     blocks = _BLOCK.findall(pem)
     rest = _BLOCK.sub("", pem).strip()
-    if not blocks or rest or not all(kind == "CERTIFICATE" and _is_der(body) for kind, body in blocks):
+    if not blocks or rest or not all(kind == "CERTIFICATE" and _is_certificate(body) for kind, body in blocks):
         return "", "", [at.error("must be certificates in PEM and nothing else")]
     return "file", "".join(f"-----BEGIN CERTIFICATE-----\n{body.strip()}\n-----END CERTIFICATE-----\n" for _, body in blocks), []
 
 
-def _is_der(body: str) -> bool:
-    """Whether the base64 is one DER sequence of the length that it tells."""
+def _is_certificate(body: str) -> bool:
+    """Whether the base64 is a DER sequence of two sequences and a bit string, as X.509 has it: what it certifies is not looked at."""
     try:
-        der = base64.b64decode(body, validate=False)
-    except binascii.Error:
+        whole = _elements(base64.b64decode(body, validate=False))
+        return [tag for tag, _ in whole] == [0x30] and [tag for tag, _ in _elements(whole[0][1])] == [0x30, 0x30, 0x03]
+    except ValueError:
         return False
-    if len(der) < 4 or der[0] != 0x30:
-        return False
-    if der[1] < 0x80:
-        return der[1] == len(der) - 2
-    size = der[1] & 0x7F
-    return 1 <= size <= 4 and int.from_bytes(der[2 : 2 + size], "big") == len(der) - 2 - size
+
+
+def _elements(der: bytes) -> list[tuple[int, bytes]]:
+    """The tags and contents of the DER elements that stand one after the other. Raises ValueError where they do not fill the bytes."""
+    found = []
+    while der:
+        size, start = der[1] if len(der) > 1 else 0, 2
+        if size >= 0x80:
+            start += size & 0x7F
+            size = int.from_bytes(der[2:start], "big")
+        if len(der) < start + size or start > 6:
+            raise ValueError
+        found.append((der[0], der[start : start + size]))
+        der = der[start + size :]
+    return found

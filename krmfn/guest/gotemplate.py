@@ -14,7 +14,7 @@ from typing import Any
 
 from krmfn.problems import show
 
-_ACTION = re.compile(r"\{\{(- )?\s*(.*?)\s*( -)?\}\}", re.DOTALL)
+_SPACES = " \t\r\n"
 _FIELD = re.compile(r"\.Values((?:\.[A-Za-z_][A-Za-z0-9_]*)+)")
 _INDEX = re.compile(r'index\s+\.Values((?:\.[A-Za-z_][A-Za-z0-9_]*)+)\s+(?:"([^"\\]*)"|`([^`]*)`)')
 _RANGE = re.compile(r"range\s+\.Values((?:\.[A-Za-z_][A-Za-z0-9_]*)+)")
@@ -51,21 +51,23 @@ def parse(text: str) -> GoTemplate:
     """Parse a template. Raises ValueError with its line and what in it is not read."""
     stack: list[list[_Node]] = [[]]
     end, trim = 0, False
-    for match in _ACTION.finditer(text):
-        between = text[end : match.start()]
-        between = between.lstrip() if trim else between
-        stack[-1].append(_Node(between.rstrip() if match[1] else between))
-        end, trim = match.end(), bool(match[3])
+    while (start := text.find("{{", end)) >= 0:
+        between = text[end:start]
+        between = between.lstrip(_SPACES) if trim else between
+        close = text.find("}}", start + 2)
         try:
-            _action(match[2], stack)
+            if close < 0:
+                raise ValueError("has {{ without }}")
+            action = text[start + 2 : close]
+            left, trim = action[:1] == "-" and action[1:2] in _SPACES, action[-1:] == "-" and action[-2:-1] in _SPACES
+            stack[-1].append(_Node(between.rstrip(_SPACES) if left else between))
+            _action(action[left : len(action) - trim].strip(_SPACES), stack)
         except ValueError as error:
-            raise ValueError(f"line {text.count(chr(10), 0, match.start()) + 1}: {error}") from None
-    rest = text[end:]
-    if "{{" in rest:
-        raise ValueError(f"line {text.count(chr(10), 0, end + rest.index('{{')) + 1}: has {{{{ without }}}}")
+            raise ValueError(f"line {text.count(chr(10), 0, start) + 1}: {error}") from None
+        end = close + 2
     if len(stack) > 1:
         raise ValueError("has a range without end")
-    stack[0].append(_Node(rest.lstrip() if trim else rest))
+    stack[0].append(_Node(text[end:].lstrip(_SPACES) if trim else text[end:]))
     return GoTemplate(tuple(stack[0]))
 
 

@@ -56,9 +56,24 @@ class Kubelet:
             if name in self.arguments:
                 text = "is also made of the taints, labels, properties or overhead of the claim and its node type; write it there"
                 yield at.field("kubeletArgs", name).error(text)
+        for name, wrong in _argument_problems(self.arguments):
+            yield at.field("kubeletArgs", name).error(wrong)
         for key, value in self.labels.items():
             if wrong := label_problem(key, value):
                 yield at.field("nodeLabels", key).error(wrong)
+
+
+def _argument_problems(arguments: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """What kubelet would not start with among a claim's own labels and taints."""
+    for label in filter(None, arguments.get("node-labels", "").split(",")):
+        key, _, value = label.partition("=")
+        if wrong := label_problem(key, value):
+            yield "node-labels", f"has a label that {wrong}"
+    for taint in filter(None, arguments.get("register-with-taints", "").split(",")):
+        key, colon, effect = taint.rpartition(":")
+        key, _, value = key.partition("=")
+        if wrong := names.label_key(key) or names.label_value(value) or names.effect(effect if colon else ""):
+            yield "register-with-taints", f"has a taint that {wrong}"
 
 
 def label_problem(key: str, value: str) -> str:

@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.template import (
-    DATA_VOLUMES,
-    DISKS,
-    DOMAIN,
-    INTERFACES,
-    NETWORKS,
-    VOLUMES,
-    cloud_init_kind,
-    get,
-    mappings,
-    ordered_networks,
-)
+from krmfn.kubevirt.parts import DATA_VOLUMES, DISKS, DOMAIN, INTERFACES, NETWORKS, VOLUMES, cloud_init_kind, get, mappings
+from krmfn.kubevirt.template import ordered_networks
 from krmfn.problems import Place, Problem
 
 

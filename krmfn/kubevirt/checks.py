@@ -8,32 +8,43 @@ from typing import Any, Literal
 
 from krmfn.kubevirt import devices, networks, pods, rules, schema
 from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.template import (
+from krmfn.kubevirt.parts import (
     CLOUD_INIT,
     DATA_VOLUMES,
     DISKS,
+    DOMAIN,
     INTERFACES,
     JOIN_DISK,
     NETWORKS,
+    RESOURCES,
     VOLUMES,
-    Prototype,
     cloud_init_kind,
     get,
+    has,
     mappings,
 )
-from krmfn.problems import Path, Place, Problem, path_text
+from krmfn.kubevirt.template import Added, Prototype
+from krmfn.problems import Path, Problem, path_text
 
 UnknownFields = Literal["Error", "Warn"]
 # Once they are imported, their rules are in the table.
 RULES = (devices, networks, pods) and rules.RULES
 # KubeVirt's pod has volumes `<name>-udata` and `<name>-ndata`, names of at most 63 characters.
 _LONGEST_VOLUME = 57
+# Where a node type's resources are written.
+_SIZED: dict[str, tuple[Path, ...]] = {
+    "cpu": ((*RESOURCES, "requests", "cpu"), (*RESOURCES, "limits", "cpu"), (*DOMAIN, "cpu", "cores")),
+    "memory": ((*RESOURCES, "requests", "memory"), (*RESOURCES, "limits", "memory"), (*DOMAIN, "memory", "guest")),
+}
 _NAMED: tuple[Path, ...] = (DISKS, VOLUMES, INTERFACES, NETWORKS, DATA_VOLUMES)
 
 
 def checked(prototype: Prototype, unknown_fields: UnknownFields) -> Iterator[Problem]:
     """What in a prototype an API server with KubeVirt would not take, or might not, depending on its configuration."""
-    yield from _in_the_way(prototype)
+    if problems := list(_in_the_way(prototype)):
+        # What krmfn adds would be told of as well.
+        yield from problems
+        return
     spec = judged(prototype.vm["spec"])
     violations = list(schema.violations(spec))
     for violation in violations:
@@ -58,6 +69,10 @@ def _in_the_way(prototype: Prototype) -> Iterator[Problem]:
                 text = f'is "{value["name"]}", the name of the {what} that krmfn adds; rename it'
                 yield _at(prototype, (*path, index, "name"), text)
     for index, volume in enumerate(volumes):
+        for source, value in volume.items():
+            if isinstance(value, dict) and value.get("volumeLabel") == JOIN_DISK:
+                text = f'is "{JOIN_DISK}", by which the guest finds the disk with its token; choose another'
+                yield _at(prototype, (*VOLUMES, index, source, "volumeLabel"), text)
         kind = cloud_init_kind(volume)
         if kind and len(own) > 1:
             text = "is one of several cloud-init volumes, of which KubeVirt takes only the first; keep one"
@@ -90,7 +105,11 @@ def _kind(volume: Any) -> str | None:
 
 
 def _at(prototype: Prototype, path: Path, message: str) -> Problem:
-    """The problem at the layer that wrote a field; at the property, where one made the element that holds it."""
+    """The problem at the layer that wrote a field; at what gives a node type its size, or at the property that made an element."""
+    for name, place in prototype.sizes.items():
+        request = (*RESOURCES, "requests", name)
+        if path in _SIZED[name] and (path[-1] != name or get(prototype.vm, path) == get(prototype.vm, request)):
+            return place.error(f"makes {path_text(path)}, which {message}")
     for named in _NAMED:
         if path[: len(named)] != named or len(path) <= len(named):
             continue
@@ -101,13 +120,15 @@ def _at(prototype: Prototype, path: Path, message: str) -> Problem:
         names = [get(value, ("metadata", "name")) if named == DATA_VOLUMES else get(value, ("name",)) for value in values]
         made = [isinstance(name, str) and name in prototype.added for name in names]
         if made[index]:
-            return _of_property(prototype.added[names[index]], path, message)
+            return _of_property(prototype.added[names[index]], named, path, message)
         # What properties put before an element of the template moves it.
         before = sum(made[:index])
         path = (*named, index - before, *path[len(named) + 1 :])
     return prototype.layers.place(path).error(message)
 
 
-def _of_property(places: dict[str, Place], path: Path, message: str) -> Problem:
-    place = places.get(str(path[-1]), places[""])
-    return place.error(f"makes {path_text(path)}, which {message}")
+def _of_property(added: Added, named: Path, path: Path, message: str) -> Problem:
+    text, inner = added.texts.get(named), path[len(named) + 1 :]
+    if text and inner and has(text.value, inner):
+        return text.at.field(*inner).error(message)
+    return added.fields.get(str(path[-1]), added.at).error(f"makes {path_text(path)}, which {message}")

@@ -153,6 +153,14 @@ def _volume_names(spec: Map) -> Iterator[Finding]:
             yield VOLUMES, f"has several {source} volumes; at most one"
 
 
+@rule("empty-disk", "An empty disk's capacity is above 0. (KubeVirt takes less, and the machine fails to start.)")
+def _empty_disk(spec: Map) -> Iterator[Finding]:
+    for index, volume in listed(spec, *VOLUMES):
+        capacity = amount(volume, "emptyDisk", "capacity")
+        if capacity and capacity.value <= 0:
+            yield (*VOLUMES, index, "emptyDisk", "capacity"), f"is {capacity}; must be above 0"
+
+
 @rule("host-disk", "A host disk has a path, and its type is Disk or DiskOrCreate; a capacity goes with DiskOrCreate.")
 def _host_disk(spec: Map) -> Iterator[Finding]:
     for index, volume in listed(spec, *VOLUMES):

@@ -12,7 +12,9 @@ from dataclasses import replace
 from krmfn.api.common import embedded
 from krmfn.kubevirt import types
 from krmfn.kubevirt.merge import Map, without_nulls
-from krmfn.kubevirt.template import DATA_VOLUMES, DISKS, INTERFACES, NETWORKS, VOLUMES, Prototype, canonical, get
+from krmfn.kubevirt.parts import DATA_VOLUMES, DISKS, INTERFACES, NETWORKS, VOLUMES, Layer, get
+from krmfn.kubevirt.shape import metadata_problems
+from krmfn.kubevirt.template import Added, Prototype, canonical
 from krmfn.problems import Path, Place, Problem
 from krmfn.properties import (
     ATTACHMENT,
@@ -42,12 +44,17 @@ def dressed(prototype: Prototype, given: Given, namespace: str) -> tuple[Prototy
     advice: list[Problem] = []
     vm = _with_image(vm, given, namespace, problems, advice)
     vm = _with_network(vm, given, problems, advice)
-    added: dict[str, dict[str, Place]] = {}
+    added: dict[str, Added] = {}
     if image := _image_place(given):
-        added[ROOT_DISK] = {"": image} | ({"checksum": given[IMAGE_CHECKSUM][1]} if IMAGE_CHECKSUM in given else {})
+        fields = {"checksum": given[IMAGE_CHECKSUM][1]} if IMAGE_CHECKSUM in given else {}
+        added[ROOT_DISK] = Added(image, fields, _texts(given, {DATA_VOLUMES: DATA_VOLUME_TEMPLATE, DISKS: ROOT_DISK_TEMPLATE}))
     if ATTACHMENT in given:
-        added[MULTUS] = {"": given[ATTACHMENT][1]}
+        added[MULTUS] = Added(given[ATTACHMENT][1], texts=_texts(given, {INTERFACES: INTERFACE_TEMPLATE}))
     return replace(prototype, vm=vm, advice=[*prototype.advice, *advice], added=added), problems
+
+
+def _texts(given: Given, keys: dict[Path, str]) -> dict[Path, Layer]:
+    return {path: Layer(_embedded(given, key), given[key][1], patch=True) for path, key in keys.items() if key in given}
 
 
 def _image_place(given: Given) -> Place | None:
@@ -80,6 +87,8 @@ def _with_image(vm: Map, given: Given, namespace: str, problems: list[Problem], 
     )  # fmt: skip
     volume = _merged(given, DATA_VOLUME_TEMPLATE, volume, (), own, problems)
     volume = {"metadata": volume["metadata"], "spec": {**source, **volume["spec"]}}
+    where = given[DATA_VOLUME_TEMPLATE][1].field("metadata") if DATA_VOLUME_TEMPLATE in given else at
+    problems += metadata_problems(volume["metadata"], lambda path: where.field(*path), ("name", "labels", "annotations"))
     found: list[Problem] = []
     kind = types.ROOT.field("spec").type.field("dataVolumeTemplates").type
     volume = canonical(volume, kind, lambda path: given[DATA_VOLUME_TEMPLATE][1].field(*path), found)

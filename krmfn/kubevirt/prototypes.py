@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from krmfn.kubevirt.checks import UnknownFields, checked
-from krmfn.kubevirt.template import Layer, Prototype, prototype, resized
+from krmfn.kubevirt.parts import Layer
+from krmfn.kubevirt.template import Prototype, prototype, resized
 from krmfn.problems import Place, Problem, errors
 from krmfn.quantity import Quantity
 

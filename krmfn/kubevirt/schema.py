@@ -15,7 +15,7 @@ from importlib import resources
 from typing import Any
 
 from krmfn.kubevirt import types
-from krmfn.kubevirt.template import get
+from krmfn.kubevirt.parts import get
 from krmfn.problems import Path, listed, nearest, show
 
 # A bool is an int to Python: it comes first.

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from krmfn.api.nodeprovider import NodeType
 from krmfn.krm import Item
 from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.template import DOMAIN, Prototype, get
+from krmfn.kubevirt.parts import DOMAIN, get
+from krmfn.kubevirt.template import Prototype
 from krmfn.problems import Place, Problem
 from krmfn.quantity import Quantity
 

@@ -6,75 +6,50 @@ The order is the design's: base template, then replaced or merged, then properti
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from krmfn import names
 from krmfn.api.common import Model, Taint, validate
 from krmfn.api.nodeprovider import KubeVirt
-from krmfn.krm import ORCHESTRATORS
 from krmfn.kubevirt import types
 from krmfn.kubevirt.merge import Map, MergeError, merge, without_nulls
-from krmfn.problems import Path, Place, Problem, nearest, show
+from krmfn.kubevirt.parts import DISKS, INTERFACES, NETWORKS, VOLUMES, Layer, Layers, get, mappings
+from krmfn.kubevirt.shape import shape_problems, template_problems
+from krmfn.problems import Path, Place, Problem, show
 from krmfn.quantity import Quantity
-from krmfn.yamlio import Timestamp
 
-MANAGED_BY = "app.kubernetes.io/managed-by"
-OURS = "krmfn.dev/"
-CLOUD_INIT = "cloudinit"
-# The name of the disk that brings a token, and the label by which the guest finds it.
-JOIN_DISK = "krmfn-join"
-DOMAIN = ("spec", "template", "spec", "domain")
-_RESOURCES = (*DOMAIN, "resources")
-VOLUMES: Path = ("spec", "template", "spec", "volumes")
-NETWORKS: Path = ("spec", "template", "spec", "networks")
-DISKS: Path = (*DOMAIN, "devices", "disks")
-INTERFACES: Path = (*DOMAIN, "devices", "interfaces")
-DATA_VOLUMES: Path = ("spec", "dataVolumeTemplates")
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """An element that properties made: the place of the one that asks for it, those of single fields, and the texts merged over it.
+
+    The texts are by the path of the list that the element stands in.
+    """
+
+    at: Place
+    fields: dict[str, Place] = field(default_factory=dict)
+    texts: dict[Path, Layer] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Prototype:
     """What all claims of a node type share: the VirtualMachine's metadata and spec, and the taints that are kubelet's business.
 
-    `layers` tell where a field was written, `advice` holds the warnings that came up in the making. `added` are the names of elements
-    that properties made, with the places of these: "" for the element, and for a field by its name.
+    `layers` tell where a field was written, `advice` holds the warnings that came up in the making. `sizes` are the places of the
+    resources that a node type gives it; `added` are the elements that properties made, by their names.
     """
 
     vm: Map
     taints: list[Taint] = field(default_factory=list)
     layers: Layers = field(default_factory=lambda: Layers(()))
     advice: list[Problem] = field(default_factory=list)
-    added: dict[str, dict[str, Place]] = field(default_factory=dict)
+    sizes: dict[str, Place] = field(default_factory=dict)
+    added: dict[str, Added] = field(default_factory=dict)
 
 
 class _Taints(Model):
     taints: list[Taint]
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One text that a template is made of: a whole template, or a patch that is merged into what stands before it."""
-
-    value: Map
-    at: Place
-    patch: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Layers:
-    """The layers of a template in order, so that a problem names the text that has to change."""
-
-    layers: tuple[Layer, ...]
-
-    def place(self, path: Path) -> Place:
-        """The place of a field of the prototype in the layer that wrote it last."""
-        for layer in reversed(self.layers):
-            if not layer.patch or _has(layer.value, path):
-                return layer.at.field(*path)
-        raise AssertionError("a template begins with a layer that is no patch")
 
 
 def layers(kubevirt: KubeVirt, index: int, at: Place) -> tuple[Layer, ...]:
@@ -91,7 +66,7 @@ def layers(kubevirt: KubeVirt, index: int, at: Place) -> tuple[Layer, ...]:
 def prototype(of: tuple[Layer, ...]) -> tuple[Prototype, list[Problem]]:
     """Compile a template from its layers."""
     stack = Layers(of)
-    problems = [problem for layer in of for problem in _template_problems(layer.value, layer.at, layer.patch)]
+    problems = [problem for layer in of for problem in template_problems(layer.value, layer.at, layer.patch)]
     if problems:
         return Prototype({}), problems
     vm: Map = {}
@@ -105,7 +80,7 @@ def prototype(of: tuple[Layer, ...]) -> tuple[Prototype, list[Problem]]:
             found += dropped(vm, merged, layer.at)
         vm = merged
     vm = {key: without_nulls(vm[key]) for key in ("metadata", "spec") if vm.get(key) is not None}
-    problems += _shape_problems(vm, stack)
+    problems += shape_problems(vm, stack)
     if problems:
         return Prototype({}), problems
     taints, wrong = _taken_taints(vm, stack)
@@ -130,7 +105,7 @@ def resized(prototype: Prototype, resources: Mapping[str, Quantity], at: Place) 
     problems = list(_resize(domain, wanted, at))
     spec = {**vm["spec"]["template"]["spec"], "domain": domain}
     vm = {**vm, "spec": {**vm["spec"], "template": {**vm["spec"]["template"], "spec": spec}}}
-    return replace(prototype, vm=vm), problems
+    return replace(prototype, vm=vm, sizes={name: at.field(name) for name in wanted}), problems
 
 
 def dropped(base: Map, merged: Map, at: Place) -> Iterator[Problem]:
@@ -142,127 +117,10 @@ def dropped(base: Map, merged: Map, at: Place) -> Iterator[Problem]:
             yield at.field(*path).warning("merge-drops", f"replaces the list, and drops {', '.join(gone)} of the provider's template")
 
 
-def mappings(values: Any) -> list[Map]:
-    """The mappings in a list that is not checked yet."""
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-
-
-def get(value: Any, path: Path) -> Any:
-    """The value at a path, None where there is none."""
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
-
-
 def ordered_networks(vm: Map) -> list[Map]:
     """The networks in the order of their interfaces: KubeVirt's controller rewrites a machine for ever that has them in another."""
     order = {interface.get("name"): index for index, interface in enumerate(mappings(get(vm, INTERFACES)))}
     return sorted(mappings(get(vm, NETWORKS)), key=lambda network: order.get(network.get("name"), len(order)))
-
-
-def cloud_init_kind(volume: Map) -> str | None:
-    """The key of a cloud-init volume's source, None of any other volume."""
-    return next((key for key in ("cloudInitNoCloud", "cloudInitConfigDrive") if key in volume), None)
-
-
-def _has(value: Any, path: Path) -> bool:
-    for key in path:
-        if not isinstance(value, dict) or key not in value:
-            # A list is replaced as a whole: it has all that is below it.
-            return isinstance(value, list)
-        value = value[key]
-    return True
-
-
-def _template_problems(template: Map, at: Place, patch: bool) -> Iterator[Problem]:
-    """What a layer may not set, because krmfn sets it or because it is no part of a declaration."""
-    allowed = {} if patch else {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine"}
-    for key, value in template.items():
-        if key in allowed and value == allowed[key]:
-            continue
-        if key in ("apiVersion", "kind"):
-            yield at.field(key).error("can't be set in a patch" if patch else f'is {show(value)}; must be "{allowed[key]}", or left out')
-        elif key not in ("metadata", "spec") and not (patch and key.startswith("$")) and value is not None:
-            yield at.field(key).error(f"is no part of a template; known are metadata and spec{nearest(key, ('metadata', 'spec'))}")
-    metadata = template.get("metadata")
-    for key, value in (metadata if isinstance(metadata, dict) else {}).items():
-        if key not in ("labels", "annotations", "finalizers") and not key.startswith("$") and value is not None:
-            yield at.field("metadata", key).error(
-                "can't be set: krmfn names each virtual machine after its claim; known are labels, annotations and finalizers"
-            )
-    yield from _unreadable(template, at)
-
-
-def _unreadable(value: Any, at: Place) -> Iterator[Problem]:
-    """Values that YAML readers disagree on, or that JSON can't hold."""
-    if isinstance(value, Timestamp):
-        yield at.error("is a date to YAML; quote it")
-    elif isinstance(value, float) and not math.isfinite(value):
-        yield at.error("is no number that JSON can hold")
-    elif isinstance(value, dict):
-        for key, child in value.items():
-            if len(key) > 1000:
-                yield at.field(key).error("is a key of over 1000 characters, which YAML can't hold on a line")
-            yield from _unreadable(child, at.field(key))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _unreadable(child, at.field(index))
-
-
-# The collections that krmfn looks into or adds to; all else is for KubeVirt's schema to judge.
-_MAPPINGS: tuple[Path, ...] = (
-    ("metadata",), ("metadata", "labels"), ("metadata", "annotations"),
-    ("spec",), ("spec", "template"), ("spec", "template", "metadata"),
-    ("spec", "template", "metadata", "labels"), ("spec", "template", "metadata", "annotations"),
-    ("spec", "template", "spec"), DOMAIN, (*DOMAIN, "cpu"), (*DOMAIN, "memory"), (*DOMAIN, "devices"),
-    _RESOURCES, (*_RESOURCES, "requests"), (*_RESOURCES, "limits"),
-)  # fmt: skip
-_REQUIRED: tuple[Path, ...] = (("spec",), ("spec", "template"), ("spec", "template", "spec"), DOMAIN)
-
-
-def _shape_problems(vm: Map, layers: Layers) -> Iterator[Problem]:
-    for path in _MAPPINGS:
-        value = get(vm, path)
-        if value is None and path in _REQUIRED and (path == ("spec",) or isinstance(get(vm, path[:-1]), dict)):
-            yield layers.place(path).error("is required")
-        elif value is not None and not isinstance(value, dict):
-            yield layers.place(path).error(f"is {show(value)}; must be a mapping")
-    for path in (VOLUMES, DISKS):
-        yield from _list_problems(get(vm, path), ("name",), layers.place(path))
-    yield from _list_problems(get(vm, DATA_VOLUMES), ("metadata", "name"), layers.place(DATA_VOLUMES))
-    for path in (("metadata",), ("spec", "template", "metadata")):
-        yield from _label_problems(get(vm, (*path, "labels")), layers.place((*path, "labels")), names.label_value)
-        yield from _label_problems(get(vm, (*path, "annotations")), layers.place((*path, "annotations")), lambda value: "")
-
-
-def _list_problems(values: Any, name: Path, at: Place) -> Iterator[Problem]:
-    """A list of mappings, each with a name of its own."""
-    if values is not None and not isinstance(values, list):
-        yield at.error(f"is {show(values)}; must be a list")
-        return
-    seen: set[str] = set()
-    for index, value in enumerate(values or ()):
-        found = get(value, name)
-        if not isinstance(value, dict):
-            yield at.field(index).error(f"is {show(value)}; must be a mapping")
-        elif not isinstance(found, str):
-            yield at.field(index, *name).error("is required" if found is None else f"is {show(found)}; must be text in quotes")
-        elif found in seen:
-            yield at.field(index, *name).error(f'is "{found}" a second time')
-        elif wrong := names.subdomain(found):
-            yield at.field(index, *name).error(wrong)
-        else:
-            seen.add(found)
-
-
-def _label_problems(labels: Any, at: Place, check: Callable[[str], str]) -> Iterator[Problem]:
-    for key, value in (labels if isinstance(labels, dict) else {}).items():
-        if not isinstance(value, str):
-            yield at.field(key).error(f"is {show(value)}; must be text in quotes")
-        elif wrong := names.label_key(key) or check(value):
-            yield at.field(key).error(wrong)
-        elif key == MANAGED_BY or key.startswith((OURS, *ORCHESTRATORS)):
-            yield at.field(key).error("can't be set: krmfn or an orchestrator sets it itself")
 
 
 def _taken_taints(vm: Map, layers: Layers) -> tuple[list[Taint], list[Problem]]:

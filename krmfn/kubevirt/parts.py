@@ -1,0 +1,72 @@
+"""The parts of a VirtualMachine that krmfn looks into, and the texts that a template is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from krmfn.kubevirt.merge import Map
+from krmfn.problems import Path, Place
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+OURS = "krmfn.dev/"
+CLOUD_INIT = "cloudinit"
+# The name of the disk that brings a token, and the label by which the guest finds it.
+JOIN_DISK = "krmfn-join"
+DOMAIN = ("spec", "template", "spec", "domain")
+RESOURCES = (*DOMAIN, "resources")
+VOLUMES: Path = ("spec", "template", "spec", "volumes")
+NETWORKS: Path = ("spec", "template", "spec", "networks")
+DISKS: Path = (*DOMAIN, "devices", "disks")
+INTERFACES: Path = (*DOMAIN, "devices", "interfaces")
+DATA_VOLUMES: Path = ("spec", "dataVolumeTemplates")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One text that a template is made of: a whole template, or a patch that is merged into what stands before it."""
+
+    value: Map
+    at: Place
+    patch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The layers of a template in order, so that a problem names the text that has to change."""
+
+    layers: tuple[Layer, ...]
+
+    def place(self, path: Path) -> Place:
+        """The place of a field of the prototype in the layer that wrote it last."""
+        for layer in reversed(self.layers):
+            if not layer.patch or has(layer.value, path):
+                return layer.at.field(*path)
+        raise AssertionError("a template begins with a layer that is no patch")
+
+
+def mappings(values: Any) -> list[Map]:
+    """The mappings in a list that is not checked yet."""
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def get(value: Any, path: Path) -> Any:
+    """The value at a path, None where there is none."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def cloud_init_kind(volume: Map) -> str | None:
+    """The key of a cloud-init volume's source, None of any other volume."""
+    return next((key for key in ("cloudInitNoCloud", "cloudInitConfigDrive") if key in volume), None)
+
+
+def has(value: Any, path: Path) -> bool:
+    """Whether a text writes the field at a path."""
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            # A list is replaced as a whole: it has all that is below it.
+            return isinstance(value, list)
+        value = value[key]
+    return True
