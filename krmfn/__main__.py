@@ -12,7 +12,7 @@ from types import FrameType
 
 def _terminated(signum: int, frame: FrameType | None) -> None:
     # Argo CD says no more than "signal: terminated" itself when its time-out kills a plugin.
-    sys.stderr.write("error: terminated by the caller (SIGTERM), probably at its time-out; nothing was written\n")
+    sys.stderr.write("error: terminated by the caller (SIGTERM), probably at its time-out\n")
     sys.stderr.flush()
     raise SystemExit(143)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from typing import NoReturn
@@ -29,9 +30,22 @@ def cli(context: click.Context) -> None:
 @click.argument("paths", nargs=-1)
 @click.option("--config", metavar="FILE", help="The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files.")
 @click.option("--all", "everything", is_flag=True, help="Print the other manifests among the files too.")
-def render(paths: tuple[str, ...], config: str | None, everything: bool) -> None:
+@click.option("-o", "--output", metavar="DIR", help="Write a file for each claim there instead, by cluster, to commit them.")
+@click.option("--check", is_flag=True, help="With -o: write nothing; show what would change, and exit 4 if anything would.")
+@click.option("--allow-plaintext-token", is_flag=True, help="With -o: write files that hold the join token in clear.")
+def render(
+    paths: tuple[str, ...], config: str | None, everything: bool, output: str | None, check: bool, allow_plaintext_token: bool
+) -> None:
     """Print the virtual machines and Secrets that the files under PATH… declare (this folder; `-` for standard input)."""
-    _end(files.render(list(paths) or ["."], config, everything))
+    if output is None and (check or allow_plaintext_token):
+        raise click.UsageError("--check and --allow-plaintext-token belong to -o DIR")
+    if output is not None and everything:
+        raise click.UsageError("--all prints; it does not go with -o DIR")
+    if output is None:
+        _end(files.render(list(paths) or ["."], config, everything))
+    from krmfn import folder
+
+    _end(folder.write(list(paths) or ["."], config, output, check, allow_plaintext_token))
 
 
 @cli.command()
@@ -45,6 +59,31 @@ def plan(paths: tuple[str, ...], config: str | None, output: str) -> None:
     bold = output == "text" and sys.stdout.isatty()
     shown = tables.as_json if output == "json" else partial(tables.as_text, bold=bold)
     _end(files.answer(list(paths) or ["."], config, lambda items, built: shown(built), several_clusters=True))
+
+
+@cli.command()
+def generate() -> None:
+    """Print the manifests of an Argo CD application (config-management plugin), in whose folder this runs."""
+    from krmfn import argocd
+
+    _end(argocd.generate(os.environ))
+
+
+@cli.command()
+def parameters() -> None:
+    """Print the parameters that an Argo CD application may set."""
+    from krmfn import argocd
+
+    _end(argocd.parameters())
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR")
+def init(folder: str) -> None:
+    """Write a working example to start from into DIR: provider, virtual cluster, config and kustomization."""
+    from krmfn import example
+
+    _end(example.write(folder))
 
 
 def _end(reply: Reply) -> NoReturn:

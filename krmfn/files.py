@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,23 @@ def render(paths: list[str], config_file: str | None = None, everything: bool = 
 
 def answer(paths: list[str], config_file: str | None, printed: Callable[[list[Item], Build], str], several_clusters: bool = False) -> Reply:
     """Build what the files declare, and answer with what `printed` makes of it, or with what is wrong."""
-    items, problems = read_paths(paths)
-    config, at, wrong = _config(items, config_file)
+    found = declared(paths, config_file, several_clusters)
+    return found if isinstance(found, Reply) else Reply(printed(found.others, found.built), report(found.problems), DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What files declare, built without an error: all items but the config, what came of them, and the warnings."""
+
+    others: list[Item]
+    built: Build
+    problems: list[Problem]
+
+
+def declared(paths: list[str], config_file: str | None, several_clusters: bool = False, inside: str | None = None) -> Declared | Reply:
+    """Build what the files declare; with an error, the answer that tells of it. With `inside`, no file of elsewhere is read."""
+    items, problems = read_paths(paths, inside)
+    config, at, wrong = _config(items, config_file, inside)
     # A file that can't be read may hold the config.
     problems += [] if errors(problems) and config is None else wrong
     if config is None or errors(problems):
@@ -46,8 +62,7 @@ def answer(paths: list[str], config_file: str | None, printed: Callable[[list[It
         return Reply("", report(problems), PROBLEMS)
     if built.nothing:
         return Reply("", report([*problems, at.error(NOTHING_TO_RENDER)]), NOTHING)
-    others = [item for item in items if item.origin.resource != at.origin.resource]
-    return Reply(printed(others, built), report(problems), DONE)
+    return Declared([item for item in items if item.origin.resource != at.origin.resource], built, problems)
 
 
 def foreign(items: list[Item], built: Build) -> list[Item]:
@@ -63,12 +78,12 @@ def foreign(items: list[Item], built: Build) -> list[Item]:
     ]
 
 
-def _config(items: list[Item], file: str | None) -> tuple[Config | None, Place, list[Problem]]:
+def _config(items: list[Item], file: str | None, inside: str | None) -> tuple[Config | None, Place, list[Problem]]:
     """The config of a run: the file's, or the one KubeVirtNodes among the items."""
     problems: list[Problem] = []
     found = [item for item in items if item.kind == KIND]
     if file is not None:
-        found, problems = read_paths([file])
+        found, problems = read_paths([file], inside)
     if problems or len(found) != 1:
         names = ", ".join(sorted(f"{item.name} ({item.origin.file})" for item in found))
         where = Place(Origin(file=file)) if file else Place()
@@ -83,10 +98,11 @@ def _config(items: list[Item], file: str | None) -> tuple[Config | None, Place, 
     return config, at, problems
 
 
-def read_paths(paths: list[str]) -> tuple[list[Item], list[Problem]]:
+def read_paths(paths: list[str], inside: str | None = None) -> tuple[list[Item], list[Problem]]:
     """Every manifest of the files, and of the folders and all below them that are not hidden; `-` is standard input.
 
-    A document without kind (Helm values, say) is no manifest and left out; a v1 List counts as its items.
+    With `inside`, the real path of a folder, a file that is not below it is an error, whatever links lead there. A document without kind
+    (Helm values, say) is no manifest and left out; a v1 List counts as its items.
     """
     items: list[Item] = []
     problems: list[Problem] = []
@@ -97,6 +113,9 @@ def read_paths(paths: list[str]) -> tuple[list[Item], list[Problem]]:
             if real in seen:
                 continue
             seen.add(real)
+            if inside is not None and not real.startswith(inside + os.sep):
+                problems.append(Place(Origin(file=file)).error("is outside of the repository"))
+                continue
             found, wrong = _read(file)
             items += found
             problems += wrong

@@ -13,7 +13,7 @@ from krmfn.problems import Place, Problem, errors
 from krmfn.quantity import Quantity
 
 # A machine has some hundred values: this is thousands of templates that have nothing in common, some ten seconds' work.
-MOST_VALUES = 600_000
+MOST_VALUES = 400_000
 # What a prototype costs beside its values.
 _LEAST = 50
 
