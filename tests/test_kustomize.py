@@ -64,3 +64,74 @@ def test_a_foreign_object_passes_and_a_secret_of_the_token_does_not(tmp_path: Pa
     found = {value["metadata"]["name"]: value for value in yaml.safe_load_all(built.stdout)}
     assert set(found) == {"foreign", "node-1", "node-1-cloud-init"}
     assert found["foreign"] == foreign
+
+
+def overlaid(folder: Path, text: str) -> Path:
+    """An overlay with krmfn's config over a base that holds the items."""
+    base, overlay = folder / "base", folder / "overlay"
+    for each in (base, overlay):
+        each.mkdir()
+    kustomization(base, PROVIDER, CLAIM, SECRET)
+    (base / "config.yaml").rename(overlay / "config.yaml")
+    (base / "kustomization.yaml").write_text("resources: [items.yaml]\n")
+    (overlay / "kustomization.yaml").write_text("resources: [../base]\ntransformers: [config.yaml]\n" + text)
+    return overlay
+
+
+def test_what_an_overlay_patches_goes_in(tmp_path: Path) -> None:
+    patch = '{"op": "replace", "path": "/spec/kubeVirt/clusterRef/namespace", "value": "staging"}'
+    built = kustomize(overlaid(tmp_path, f"patches: [{{target: {{kind: NodeProvider}}, patch: '[{patch}]'}}]\n"))
+    assert [value["metadata"]["namespace"] for value in machines(built.stdout)] == ["staging"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("namePrefix: x-\n", 'spec.providerRef: is "edge"; the NodeProviders here are x-edge'),
+        ("namespace: other\n", ""),
+        ("labels: [{pairs: {team: a}}]\n", ""),
+    ],
+)
+def test_what_a_base_renames_is_input(tmp_path: Path, text: str, said: str) -> None:
+    overlay = overlaid(tmp_path, "")
+    (tmp_path / "base" / "kustomization.yaml").write_text("resources: [items.yaml]\n" + text)
+    built = kustomize(overlay)
+    assert said in built.stderr
+    assert bool(built.stdout) == (not said)
+
+
+def test_a_prefix_beside_the_transformer_renames_its_input(tmp_path: Path) -> None:
+    folder = kustomization(tmp_path, PROVIDER, CLAIM, SECRET)
+    with (folder / "kustomization.yaml").open("a") as file:
+        file.write("namePrefix: x-\n")
+    assert 'spec.providerRef: is "edge"; the NodeProviders here are x-edge' in kustomize(folder).stderr
+
+
+def test_a_prefix_in_an_overlay_breaks_what_refers_to_a_name(tmp_path: Path) -> None:
+    """What the documentation warns of: should kustomize learn it one day, the page has to change."""
+    base, overlay = tmp_path / "base", tmp_path / "overlay"
+    for each in (base, overlay):
+        each.mkdir()
+    kustomization(base, PROVIDER, CLAIM, SECRET)
+    (overlay / "kustomization.yaml").write_text("resources: [../base]\nnamePrefix: x-\n")
+    built = kustomize(overlay)
+    [machine] = machines(built.stdout)
+    assert machine["metadata"]["name"] == "x-node-1"
+    assert {"name": "node-1-cloud-init"} in [
+        volume.get("cloudInitNoCloud", {}).get("secretRef") for volume in machine["spec"]["template"]["spec"]["volumes"]
+    ]
+
+
+def test_generated_config_maps_and_secrets(tmp_path: Path) -> None:
+    values = "privateNodes: {enabled: true, autoNodes: [{provider: edge, static: [{name: workers, quantity: 2}]}]}\n"
+    folder = kustomization(tmp_path, PROVIDER)
+    (folder / "vcluster.yaml").write_text(values)
+    (folder / "token").write_text(TOKEN)
+    (folder / "ca.crt").write_text(SECRET["stringData"]["ca.crt"])
+    (folder / "kustomization.yaml").write_text(
+        "resources: [items.yaml]\ntransformers: [config.yaml]\n"
+        "configMapGenerator: [{name: values, files: [vcluster.yaml], options: {labels: {krmfn.dev/vcluster: tenant-1}}}]\n"
+        "secretGenerator: [{name: join, files: [token, ca.crt], options: {disableNameSuffixHash: true}}]\n"
+    )
+    built = kustomize(folder)
+    assert [value["metadata"]["name"] for value in machines(built.stdout)] == ["tenant-1-workers-0", "tenant-1-workers-1"], built.stderr

@@ -1,0 +1,88 @@
+"""Each page, followed line by line: its commands are run in an empty folder, and print what the page shows."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support import ROOT, TOOLS
+
+PAGES = ["kustomize", "flux", "argocd", "tokens", "kpt"]
+# What can't be run without a cluster, a registry or a forge.
+ELSEWHERE = ("kubectl ", "helm ", "flux ", "cosign ", "docker ", "krmfn render -o rendered nodes")
+
+
+def steps(page: str) -> list[tuple[str, str]]:
+    """The commands of a page's console blocks, each with the output that it shows."""
+    found: list[tuple[str, str]] = []
+    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
+        for part in re.split(r"(?m)^\$ ", block)[1:]:
+            lines = part.splitlines(keepends=True)
+            more = 1
+            while more < len(lines) and lines[more].startswith("> "):
+                more += 1
+            command = lines[0] + "".join(line[2:] for line in lines[1:more])
+            found.append((command, "".join(lines[more:])))
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_line_by_line(name: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / f"{name}.md").read_text()
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{TOOLS}:{os.environ['PATH']}",
+        "HOME": str(tmp_path / "home"),
+        "LC_ALL": "C.UTF-8",
+    }
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "krmfn").symlink_to(ROOT)
+    for command, shown in steps(page):
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=work,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}"
+        pattern = "(?:.*\n)*".join(map(re.escape, shown.split("…\n")))
+        assert re.fullmatch(pattern, done.stdout), f"{command}:\n{done.stdout}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_not_run_could_not_be(name: str) -> None:
+    page = (ROOT / "docs" / f"{name}.md").read_text()
+    for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL):
+        for line in block.strip().splitlines():
+            assert line.startswith(ELSEWHERE), line
+
+
+def test_pages_link_to_what_is_there() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("file", [".pre-commit-hooks.yaml", "examples/ci/github.yaml", "examples/ci/gitlab.yaml"])
+def test_the_command_lines_of_examples_work(file: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "GITHUB_STEP_SUMMARY": str(tmp_path / "s")}
+    subprocess.run(["krmfn", "init", "nodes"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    subprocess.run(["krmfn", "render", "-o", "rendered", "nodes"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    value = yaml.safe_load((ROOT / file).read_text())
+    if isinstance(value, list):
+        commands = [f"{hook['entry']} {' '.join(hook['args'])}" for hook in value]
+    else:
+        steps = value["jobs"]["rendered"]["steps"] if "jobs" in value else [{"run": line} for line in value["nodes"]["script"]]
+        commands = [step["run"] for step in steps if "run" in step and not step["run"].startswith("pip ")]
+    assert commands
+    for command in commands:
+        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
