@@ -1,14 +1,39 @@
 """Write the tables of the documentation that are the program's own anew: `make docs`."""
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from pydantic import BaseModel
+
+from krmfn.api.common import Model
+from krmfn.api.kubevirtnodes import ConfigMapForm, KubeVirtNodes
+from krmfn.api.nodeclaim import NodeClaim
+from krmfn.api.nodeprovider import NodeProvider
+from krmfn.api.shared import MachineConfigTemplate, NodeEnvironment, NodeProfile, OSImage, SSHKey
+from krmfn.api.vcluster import ListForm, ObjectForm
 from krmfn.codes import CODES
 from krmfn.kubevirt.checks import RULES
 from krmfn.properties import TABLE
+from krmfn.quantity import Quantity
 from tests.support import ROOT
 
 DOCS = ROOT / "docs"
+KINDS: list[tuple[str, type[Model]]] = [
+    ("KubeVirtNodes", KubeVirtNodes),
+    ("ConfigMap (flat config)", ConfigMapForm),
+    ("NodeProvider", NodeProvider),
+    ("NodeClaim", NodeClaim),
+    ("NodeProfile", NodeProfile),
+    ("NodeEnvironment", NodeEnvironment),
+    ("OSImage", OSImage),
+    ("SSHKey", SSHKey),
+    ("MachineConfigTemplate", MachineConfigTemplate),
+    ("vcluster.yaml: privateNodes, since 0.30", ListForm),
+    ("vcluster.yaml: privateNodes, 0.28 and 0.29", ObjectForm),
+]
 
 
 def warnings(page: str) -> str:
@@ -29,13 +54,75 @@ def properties(page: str) -> str:
     return _with_table(page, "| property | since | what it does |\n|---|---|---|\n", rows)
 
 
+def api(page: str) -> str:
+    """All kinds that are read, field by field."""
+    head = page[: page.index("## ")]
+    return head + "\n".join(_kind(name, model) for name, model in KINDS)
+
+
+def _kind(name: str, model: type[Model]) -> str:
+    rows = "".join(f"| `{path}` | {kind} | {default} |\n" for path, kind, default in _fields(model))
+    return f"## {name}\n\n{_text(model)}\n\n| field | type | default |\n|---|---|---|\n{rows}"
+
+
+def _text(model: type[Model]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def _fields(model: type[Model], before: str = "") -> Iterator[tuple[str, str, str]]:
+    """The fields of a model and of those in it: path, type and default."""
+    model.model_rebuild()
+    for name, field in model.model_fields.items():
+        path = f"{before}{field.alias or name}"
+        if path in ("apiVersion", "kind", "status"):
+            continue
+        inner, listed = _inner(field.annotation)
+        default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
+        yield path + ("[]" if listed else ""), _type(field.annotation), default
+        if inner:
+            yield from _fields(inner, f"{path}{'[]' if listed else ''}.")
+
+
+def _default(value: Any) -> str:
+    return "" if value in (None, "", [], {}) or isinstance(value, BaseModel) else f"`{json.dumps(value)}`"
+
+
+def _inner(annotation: Any) -> tuple[type[Model] | None, bool]:
+    """The model inside of a type, and whether the type is a list of it."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return annotation, False
+    for argument in get_args(annotation):
+        if (found := _inner(argument))[0]:
+            return found[0], found[1] or get_origin(annotation) is list
+    return None, False
+
+
+def _type(annotation: Any) -> str:
+    """A type in words."""
+    origin, arguments = get_origin(annotation), [argument for argument in get_args(annotation) if argument is not type(None)]
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin is Literal:
+        return " or ".join(f"`{json.dumps(value)}`" for value in arguments)
+    if origin is list:
+        inner = _type(arguments[0])
+        return f"list; each: {inner}" if " " in inner else f"list of {inner}"
+    if origin is dict:
+        return f"mapping to {_type(arguments[1])}"
+    if origin in (Union, UnionType):
+        return " or ".join(_type(argument) for argument in arguments)
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return _text(annotation).partition(". ")[0].rstrip(".").replace("|", "\\|")
+    return {str: "text", int: "whole number", bool: "true or false", Quantity: "quantity", Any: "anything"}.get(annotation, "anything")
+
+
 def _with_table(page: str, head: str, rows: list[str]) -> str:
     """The page with other rows under a table's head."""
     start = page.index(head) + len(head)
     return page[:start] + "".join(rows) + re.sub(r"\A(?:\|.*\n)*", "", page[start:])
 
 
-PAGES: dict[str, Callable[[str], str]] = {"warnings.md": warnings, "rules.md": rules, "properties.md": properties}
+PAGES: dict[str, Callable[[str], str]] = {"api.md": api, "warnings.md": warnings, "rules.md": rules, "properties.md": properties}
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from krmfn.files import render
-from tests.fixtures import cases, expected
+from tests.fixtures import cases, expected, released
 from tests.support import FIXTURES, function, kustomize, machines, objects, oracle
 
 FOLDERS = [case for case in cases() if (FIXTURES / case / "config.yaml").exists()]
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", [*cases(), *released()])
 def test_output_is_as_promised(case: str) -> None:
     assert expected(case) == (FIXTURES / case / "expected.yaml").read_text()
 
