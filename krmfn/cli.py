@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import click
 
@@ -51,9 +51,37 @@ def render(
 @cli.command()
 @click.argument("paths", nargs=-1)
 @click.option("--config", metavar="FILE", help="The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form of the plan.")
-def plan(paths: tuple[str, ...], config: str | None, output: str) -> None:
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True, help="The form of the plan."
+)
+@click.option(
+    "--against", metavar="DIR|-", help="Show instead what a merge would do to the machines of an earlier state, manifests as they were."
+)
+@click.option("--rollout-strategy", type=click.Choice(["LiveUpdate", "Stage"]), help="With --against: KubeVirt's (LiveUpdate).")
+@click.option(
+    "--max-deletions", type=click.IntRange(min=0), metavar="N", help="With --against: exit 4 where more machines would be deleted."
+)
+@click.option("--fail-on", metavar="VERDICT,…", help="With --against: exit 4 where an object or a field has one of these verdicts.")
+def plan(
+    paths: tuple[str, ...],
+    config: str | None,
+    output: str,
+    against: str | None,
+    rollout_strategy: Literal["LiveUpdate", "Stage"] | None,
+    max_deletions: int | None,
+    fail_on: str | None,
+) -> None:
     """Show node types, claims and totals of what the files under PATH… declare (this folder; `-` for standard input)."""
+    if against is not None:
+        from krmfn import against as comparing
+
+        verdicts = frozenset(filter(None, (fail_on or "").split(",")))
+        if unknown := sorted(verdicts - set(comparing.VERDICTS)):
+            raise click.UsageError(f"--fail-on has {', '.join(unknown)}; verdicts are {', '.join(comparing.VERDICTS)}")
+        options = comparing.Options(rollout_strategy or "LiveUpdate", output, max_deletions, verdicts)
+        _end(comparing.plan(list(paths) or ["."], config, against, options))
+    if output == "markdown" or rollout_strategy or max_deletions is not None or fail_on is not None:
+        raise click.UsageError("-o markdown, --rollout-strategy, --max-deletions and --fail-on belong to --against")
     from krmfn import plan as tables
 
     bold = output == "text" and sys.stdout.isatty()

@@ -24,7 +24,7 @@ from krmfn.kubevirt.parts import (
     mappings,
 )
 from krmfn.kubevirt.template import Added, Prototype
-from krmfn.problems import Path, Problem, path_text
+from krmfn.problems import Path, Place, Problem, path_text
 
 UnknownFields = Literal["Error", "Warn"]
 # Once they are imported, their rules are in the table.
@@ -105,11 +105,20 @@ def _kind(volume: Any) -> str | None:
 
 
 def _at(prototype: Prototype, path: Path, message: str) -> Problem:
-    """The problem at the layer that wrote a field; at what gives a node type its size, or at the property that made an element."""
+    """The problem at the text that has to change."""
+    place, own = written(prototype, path)
+    return place.error(message if own else f"makes {path_text(path)}, which {message}")
+
+
+def written(prototype: Prototype, path: Path) -> tuple[Place, bool]:
+    """The place that a field of the prototype comes from, and whether the field itself stands there, or only what asks for it.
+
+    That is the layer that wrote it last, what gives a node type its size, or the property that made an element.
+    """
     for name, place in prototype.sizes.items():
         request = (*RESOURCES, "requests", name)
         if path in _SIZED[name] and (path[-1] != name or get(prototype.vm, path) == get(prototype.vm, request)):
-            return place.error(f"makes {path_text(path)}, which {message}")
+            return place, False
     for named in _NAMED:
         if path[: len(named)] != named or len(path) <= len(named):
             continue
@@ -120,15 +129,15 @@ def _at(prototype: Prototype, path: Path, message: str) -> Problem:
         names = [get(value, ("metadata", "name")) if named == DATA_VOLUMES else get(value, ("name",)) for value in values]
         made = [isinstance(name, str) and name in prototype.added for name in names]
         if made[index]:
-            return _of_property(prototype.added[names[index]], named, path, message)
+            return _of_property(prototype.added[names[index]], named, path)
         # What properties put before an element of the template moves it.
         before = sum(made[:index])
         path = (*named, index - before, *path[len(named) + 1 :])
-    return prototype.layers.place(path).error(message)
+    return prototype.layers.place(path), True
 
 
-def _of_property(added: Added, named: Path, path: Path, message: str) -> Problem:
+def _of_property(added: Added, named: Path, path: Path) -> tuple[Place, bool]:
     text, inner = added.texts.get(named), path[len(named) + 1 :]
     if text and inner and has(text.value, inner):
-        return text.at.field(*inner).error(message)
-    return added.fields.get(str(path[-1]), added.at).error(f"makes {path_text(path)}, which {message}")
+        return text.at.field(*inner), True
+    return added.fields.get(str(path[-1]), added.at), False
