@@ -51,16 +51,10 @@ def render(
 @cli.command()
 @click.argument("paths", nargs=-1)
 @click.option("--config", metavar="FILE", help="The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files.")
-@click.option(
-    "-o", "--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True, help="The form of the plan."
-)
-@click.option(
-    "--against", metavar="DIR|-", help="Show instead what a merge would do to the machines of an earlier state, manifests as they were."
-)
+@click.option("-o", "--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True, help="The form.")
+@click.option("--against", metavar="DIR|-", help="Show instead what a merge would do to the machines of an earlier state.")
 @click.option("--rollout-strategy", type=click.Choice(["LiveUpdate", "Stage"]), help="With --against: KubeVirt's (LiveUpdate).")
-@click.option(
-    "--max-deletions", type=click.IntRange(min=0), metavar="N", help="With --against: exit 4 where more machines would be deleted."
-)
+@click.option("--max-deletions", type=click.IntRange(min=0), metavar="N", help="With --against: exit 4 where more would be deleted.")
 @click.option("--fail-on", metavar="VERDICT,…", help="With --against: exit 4 where an object or a field has one of these verdicts.")
 def plan(
     paths: tuple[str, ...],
@@ -74,10 +68,11 @@ def plan(
     """Show node types, claims and totals of what the files under PATH… declare (this folder; `-` for standard input)."""
     if against is not None:
         from krmfn import against as comparing
+        from krmfn.kubevirt.changes import VERDICTS
 
         verdicts = frozenset(filter(None, (fail_on or "").split(",")))
-        if unknown := sorted(verdicts - set(comparing.VERDICTS)):
-            raise click.UsageError(f"--fail-on has {', '.join(unknown)}; verdicts are {', '.join(comparing.VERDICTS)}")
+        if unknown := sorted(verdicts - set(VERDICTS)):
+            raise click.UsageError(f"--fail-on has {', '.join(unknown)}; verdicts are {', '.join(VERDICTS)}")
         options = comparing.Options(rollout_strategy or "LiveUpdate", output, max_deletions, verdicts)
         _end(comparing.plan(list(paths) or ["."], config, against, options))
     if output == "markdown" or rollout_strategy or max_deletions is not None or fail_on is not None:

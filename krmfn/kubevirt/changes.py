@@ -74,8 +74,8 @@ def differences(old: Any, new: Any, live: bool = False, path: Path = ()) -> Iter
         return
     for key in [*before, *(key for key in after if key not in before)]:
         yield from differences(before.get(key), after.get(key), live, (*path, Named(key)))
-    order = [key for key in before if key in after]
-    if order != [key for key in after if key in before]:
+    # What is new comes last; in any other order the list has changed as a whole too.
+    if [*(key for key in before if key in after), *(key for key in after if key not in before)] != list(after):
         yield Change(path, list(before), list(after))
 
 

@@ -1,0 +1,414 @@
+"""`krmfn plan --against`: what a merge does to machines that run, by the rules that were run through KubeVirt's own controller."""
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from krmfn.kubevirt.changes import Named, judged
+from tests.support import FIXTURES, ROOT, TOKEN, changed, krmfn, objects
+
+T = "spec.template.spec"
+VM: dict[str, Any] = {
+    "metadata": {"name": "a", "labels": {"l": "1"}, "annotations": {}},
+    "spec": {
+        "runStrategy": "Always",
+        "dataVolumeTemplates": [
+            {"metadata": {"name": "a-root"}, "spec": {"source": {"http": {"url": "u"}}, "storage": {"resources": {"requests": {"storage": "1Gi"}}}}}
+        ],
+        "template": {
+            "metadata": {"labels": {"l": "1"}, "annotations": {}},
+            "spec": {
+                "domain": {
+                    "cpu": {"cores": 1, "sockets": 2},
+                    "memory": {"guest": "4Gi"},
+                    "resources": {"requests": {"memory": "4Gi"}},
+                    "devices": {
+                        "disks": [{"name": "root", "disk": {"bus": "virtio"}}, {"name": "hot", "disk": {"bus": "scsi"}}],
+                        "interfaces": [{"name": "lan", "bridge": {}, "model": "virtio"}],
+                    },
+                },
+                "networks": [{"name": "lan", "multus": {"networkName": "lan"}}],
+                "nodeSelector": {"a": "b"},
+                "volumes": [
+                    {"name": "root", "dataVolume": {"name": "a-root"}},
+                    {"name": "hot", "dataVolume": {"name": "h", "hotpluggable": True}},
+                ],
+            },
+        },
+    },
+}  # fmt: skip
+D = f"{T}.domain"
+NIC = {"name": "new", "bridge": {}}
+NET = {"name": "new", "multus": {"networkName": "x"}}
+
+
+def with_(*changes: tuple[str, Any]) -> dict[str, Any]:
+    vm = copy.deepcopy(VM)
+    for path, value in changes:
+        vm = changed(vm, path, value)
+    return vm
+
+
+def interfaces(nic: dict[str, Any], net: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [
+        (f"{D}.devices.interfaces", [*VM["spec"]["template"]["spec"]["domain"]["devices"]["interfaces"], nic]),
+        (f"{T}.networks", [*VM["spec"]["template"]["spec"]["networks"], net]),
+    ]
+
+
+DISKS = VM["spec"]["template"]["spec"]["domain"]["devices"]["disks"]
+VOLUMES = VM["spec"]["template"]["spec"]["volumes"]
+POD = [(f"{T}.networks.0", {"name": "lan", "pod": {}})]
+# Each row: what is changed on both sides before, the change, and the heaviest verdict under LiveUpdate and under Stage.
+TABLE: list[tuple[list[tuple[str, Any]], list[tuple[str, Any]], str, str]] = [
+    ([], [], "unchanged", "unchanged"),
+    ([], [(f"{D}.cpu.sockets", 4)], "pending", "restart"),
+    ([], [(f"{D}.cpu.sockets", 8)], "pending", "restart"),
+    ([], [(f"{D}.cpu.sockets", 9)], "restart", "restart"),
+    ([], [(f"{D}.cpu.sockets", 1)], "restart", "restart"),
+    ([(f"{D}.cpu.maxSockets", 4)], [(f"{D}.cpu.sockets", 4)], "pending", "restart"),
+    ([(f"{D}.cpu.maxSockets", 4)], [(f"{D}.cpu.sockets", 5)], "rejected", "rejected"),
+    (POD, [(f"{D}.cpu.sockets", 4)], "next-start", "restart"),
+    ([], [(f"{D}.cpu.cores", 2)], "restart", "restart"),
+    ([], [(f"{D}.cpu.maxSockets", 2)], "restart", "restart"),
+    ([], [(f"{D}.cpu.model", "host-passthrough")], "restart", "restart"),
+    ([], [(f"{D}.memory.guest", "6Gi")], "pending", "restart"),
+    ([], [(f"{D}.memory.guest", "16Gi")], "pending", "restart"),
+    ([], [(f"{D}.memory.guest", "17Gi")], "restart", "restart"),
+    ([], [(f"{D}.memory.guest", "3Gi")], "restart", "restart"),
+    ([], [(f"{D}.memory.guest", "4097Mi")], "restart", "restart"),
+    ([(f"{D}.memory.maxGuest", "8Gi")], [(f"{D}.memory.guest", "8Gi")], "pending", "restart"),
+    ([(f"{D}.memory.maxGuest", "8Gi")], [(f"{D}.memory.guest", "9Gi")], "restart", "restart"),
+    ([(f"{T}.architecture", "arm64")], [(f"{D}.memory.guest", "6Gi")], "restart", "restart"),
+    (POD, [(f"{D}.memory.guest", "6Gi")], "restart", "restart"),
+    ([], [(f"{D}.memory.maxGuest", "8Gi")], "restart", "restart"),
+    ([], [(f"{D}.memory.guest", "6Gi"), (f"{D}.resources.requests.memory", "6Gi")], "restart", "restart"),
+    ([], [(f"{D}.resources.requests.cpu", "1")], "restart", "restart"),
+    ([], [(f"{T}.nodeSelector.a", "c")], "pending", "restart"),
+    ([], [(f"{T}.affinity", {"nodeAffinity": {}})], "pending", "restart"),
+    ([], [(f"{T}.tolerations", [{"key": "a"}])], "pending", "restart"),
+    ([], [(f"{T}.tolerations", [{"key": "a"}]), (f"{T}.hostname", "x")], "restart", "restart"),
+    ([], [(f"{T}.topologySpreadConstraints", [{"maxSkew": 1}])], "restart", "restart"),
+    ([], [(f"{T}.hostname", "x")], "restart", "restart"),
+    ([], [(f"{T}.evictionStrategy", "None")], "restart", "restart"),
+    ([], [(f"{T}.terminationGracePeriodSeconds", 1)], "restart", "restart"),
+    ([], [(f"{T}.priorityClassName", "x")], "restart", "restart"),
+    ([], [(f"{T}.accessCredentials", [{}])], "restart", "restart"),
+    ([], [(f"{D}.firmware.uuid", "x")], "restart", "restart"),
+    ([], [(f"{T}.volumes", [*VOLUMES, {"name": "n", "emptyDisk": {}}]), (f"{D}.devices.disks", [*DISKS, {"name": "n"}])], "restart", "restart"),
+    ([], [(f"{T}.volumes", VOLUMES[1:]), (f"{D}.devices.disks", DISKS[1:])], "restart", "restart"),
+    ([], [(f"{T}.volumes.0", {"name": "root", "containerDisk": {"image": "x"}})], "restart", "restart"),
+    ([], [(f"{T}.volumes.0.dataVolume.name", "b")], "restart", "restart"),
+    ([("spec.updateVolumesStrategy", "Migration")], [(f"{T}.volumes.0.dataVolume.name", "b")], "pending", "next-start"),
+    ([], [(f"{T}.volumes", VOLUMES[:1]), (f"{D}.devices.disks", DISKS[:1])], "next-start", "next-start"),
+    ([], [(f"{T}.volumes.1.dataVolume.name", "i")], "next-start", "next-start"),
+    ([], [(f"{T}.volumes", VOLUMES[::-1])], "next-start", "next-start"),
+    ([], [(f"{D}.devices.disks", DISKS[::-1])], "next-start", "next-start"),
+    ([], [(f"{D}.devices.disks.0.disk.bus", "sata")], "restart", "restart"),
+    ([], interfaces(NIC, NET), "pending", "pending"),
+    ([], interfaces({"name": "new", "sriov": {}}, NET), "pending", "pending"),
+    ([], interfaces({"name": "new", "binding": {"name": "x"}}, NET), "next-start", "next-start"),
+    ([], [(f"{D}.devices.interfaces.0.state", "absent")], "live", "live"),
+    ([], [(f"{D}.devices.interfaces.0.state", "down")], "live", "live"),
+    ([], [(f"{D}.devices.interfaces", []), (f"{T}.networks", [])], "restart", "restart"),
+    ([], [(f"{D}.devices.interfaces.0.model", "e1000")], "restart", "restart"),
+    ([], [(f"{D}.devices.interfaces.0.macAddress", "02:00:00:00:00:01")], "restart", "restart"),
+    ([], [(f"{T}.networks.0.multus.networkName", "x")], "restart", "restart"),
+    ([], [("spec.template.metadata.labels.l", "2")], "next-start", "next-start"),
+    ([], [("spec.template.metadata.annotations", {"descheduler.alpha.kubernetes.io/evict": "true"})], "live", "live"),
+    ([], [("metadata.labels.l", "2")], "live", "live"),
+    ([], [("metadata.annotations.x", "2")], "live", "live"),
+    ([], [("spec.runStrategy", "Halted")], "stop", "stop"),
+    ([], [("spec.runStrategy", "Manual")], "no-effect", "no-effect"),
+    ([], [("spec.runStrategy", "RerunOnFailure")], "no-effect", "no-effect"),
+    ([("spec.runStrategy", "Halted")], [("spec.runStrategy", "Always")], "start", "start"),
+    ([("spec.runStrategy", "Halted")], [("spec.runStrategy", "Manual")], "no-effect", "no-effect"),
+    ([("spec.runStrategy", "Halted")], [(f"{D}.cpu.cores", 2)], "next-start", "next-start"),
+    ([("spec.runStrategy", "Halted"), (f"{D}.cpu.maxSockets", 4)], [(f"{D}.cpu.sockets", 5)], "rejected", "rejected"),
+    ([], [("spec.instancetype", {"name": "x"})], "restart", "restart"),
+    ([("spec.instancetype", {"name": "x", "revisionName": "r"})], [("spec.instancetype.name", "y")], "rejected", "rejected"),
+    ([], [("spec.dataVolumeTemplates.0.spec.storage.resources.requests.storage", "2Gi")], "no-effect", "no-effect"),
+    ([], [("spec.dataVolumeTemplates.0.spec.source.http.url", "v")], "no-effect", "no-effect"),
+    ([], [("spec.dataVolumeTemplates", [*VM["spec"]["dataVolumeTemplates"], {"metadata": {"name": "a-b"}}])], "live", "live"),
+    ([], [("spec.dataVolumeTemplates", [])], "no-effect", "no-effect"),
+    ([], [("spec.dataVolumeTemplates.0.metadata.name", "a-new"), (f"{T}.volumes.0.dataVolume.name", "a-new")], "restart", "restart"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "change", "live", "stage"), TABLE)
+def test_verdicts(base: list[tuple[str, Any]], change: list[tuple[str, Any]], live: str, stage: str) -> None:
+    from krmfn.kubevirt.changes import heaviest
+
+    old = with_(*base)
+    new = with_(*base, *change)
+    assert heaviest([one.verdict for one in judged(old, new, "LiveUpdate")]) == live
+    assert heaviest([one.verdict for one in judged(old, new, "Stage")]) == stage
+    assert judged(new, new, "Stage") == []
+
+
+_SOME = st.sampled_from(TABLE)
+
+
+def applied(vm: dict[str, Any], path: tuple[Any, ...], new: Any) -> None:
+    """Set a field by its path; a list's order is a field of its own."""
+    target: Any = vm
+    for step in path[:-1]:
+        target = element(target, step) if isinstance(step, Named) else target.setdefault(step, {})
+    last = path[-1]
+    if isinstance(last, Named):
+        index = next((index for index, value in enumerate(target) if name_of(value) == last), len(target))
+        target[index : index + 1] = [] if new is None else [new]
+    elif new is None:
+        target.pop(last, None)
+    elif isinstance(target.get(last), list) and all(isinstance(name, str) for name in new):
+        target[last].sort(key=lambda value: new.index(name_of(value)))
+    else:
+        target[last] = new
+
+
+def name_of(value: dict[str, Any]) -> str:
+    return str(value.get("name") or value["metadata"]["name"])
+
+
+def element(values: list[Any], name: str) -> Any:
+    return next(value for value in values if name_of(value) == name)
+
+
+@settings(max_examples=300)
+@given(_SOME, _SOME)
+def test_the_changes_applied_to_the_old_give_the_new(one: Any, other: Any) -> None:
+    old, new = with_(*one[0], *one[1]), with_(*other[0], *other[1])
+    built = copy.deepcopy(old)
+    for change in sorted(judged(old, new, "LiveUpdate"), key=lambda change: isinstance(change.new, list)):
+        applied(built, change.path, copy.deepcopy(change.new))
+    assert cleaned(built) == cleaned(new)
+
+
+def cleaned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: cleaned(child) for key, child in value.items() if child not in (None, {}, [])}
+    return [cleaned(child) for child in value] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """Declarations and what they gave, in `in` and `out`."""
+    shutil.copytree(ROOT / "krmfn" / "starter", tmp_path / "in")
+    assert krmfn("render", "-o", "out", "in", cwd=tmp_path).returncode == 0
+    return tmp_path
+
+
+def edit(package: Path, file: str, old: str, new: str) -> None:
+    path = package / "in" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def plan(package: Path, *more: str, stdin: str = "") -> Any:
+    return krmfn("plan", "in", "--against", "out" if not stdin else "-", *more, cwd=package, stdin=stdin)
+
+
+def as_json(package: Path, *more: str, stdin: str = "") -> Any:
+    done = plan(package, "-o", "json", *more, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_nothing_changes(package: Path) -> None:
+    assert as_json(package) == {"changes": [], "summary": {"unchanged": 4}}
+    assert plan(package).stdout == "2 machines: 2 unchanged\n"
+
+
+def test_creation_deletion_and_what_they_take_along(package: Path) -> None:
+    edit(package, "tenant-1.yaml", "name: workers", "name: others")
+    found = as_json(package)
+    assert found["summary"] == {"delete": 4, "create": 4}
+    [deleted, _] = [change for change in found["changes"] if change["verdict"] == "delete" and change["kind"] == "VirtualMachine"]
+    assert deleted == {
+        "kind": "VirtualMachine", "namespace": "machines", "name": "tenant-1-workers-0", "verdict": "delete", "fields": [],
+        "cause": "no claim asks for it any more", "dataVolumes": ["tenant-1-workers-0-root"],
+    }  # fmt: skip
+    assert plan(package).stdout == (
+        "delete      2 machines: machines/tenant-1-workers-0, machines/tenant-1-workers-1\n"
+        "            with its disks: <claim>-root\n"
+        "create      2 machines: machines/tenant-1-others-0, machines/tenant-1-others-1\n"
+        "            for pool others\n"
+        "\n"
+        "4 machines: 2 delete, 2 create\n"
+        "A machine that is renamed, or moves, is deleted with its disks and made anew.\n"
+    )
+
+
+def test_fields_have_causes(package: Path) -> None:
+    edit(package, "provider.yaml", "cores: 2", "cores: 4")
+    edit(package, "nodes.yaml", "tenant-1.example.com:443", "tenant-1.example.com:8443")
+    found = as_json(package)
+    assert found["summary"] == {"restart": 2, "next-start": 2}
+    by_kind = {change["kind"]: change for change in found["changes"]}
+    assert by_kind["VirtualMachine"]["fields"] == [
+        {
+            "path": "spec.template.spec.domain.cpu.cores", "old": 2, "new": 4, "verdict": "restart", "why": "",
+            "cause": "in/provider.yaml: NodeProvider kubevirt: spec.kubeVirt.virtualMachineTemplate.spec.template.spec.domain.cpu.cores",
+        }
+    ]  # fmt: skip
+    assert by_kind["Secret"]["fields"] == [
+        {"path": "userdata.bootcmd", "old": None, "new": None, "verdict": "next-start", "why": "", "cause": "pool workers"}
+    ]
+
+
+def test_the_cause_is_the_layer_that_wrote_it(package: Path) -> None:
+    edit(package, "provider.yaml", "- name: small\n", "- name: small\n      resources: {cpu: 4, memory: 8Gi}\n")
+    causes = {one["path"]: one["cause"] for one in as_json(package)["changes"][0]["fields"]}
+    assert causes[f"{D}.cpu.cores"] == "in/provider.yaml: NodeProvider kubevirt: spec.kubeVirt.nodeTypes[0].resources.cpu"
+    assert causes[f"{D}.memory.guest"] == "in/provider.yaml: NodeProvider kubevirt: spec.kubeVirt.nodeTypes[0].resources.memory"
+
+
+def test_a_live_machine_is_no_change(package: Path) -> None:
+    live = objects(krmfn("render", "in", cwd=package).stdout)
+    for value in live:
+        value["metadata"] |= {"uid": "x", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z", "generation": 3}
+        if value["kind"] == "VirtualMachine":
+            value["metadata"]["annotations"]["kubevirt.io/latest-observed-api-version"] = "v1"
+            value["status"] = {"ready": True}
+            inner = value["spec"]["template"]["spec"]
+            inner["architecture"] = "amd64"
+            inner["domain"]["machine"] = {"type": "q35"}
+            inner["domain"]["firmware"] = {"uuid": "y"}
+            inner["domain"]["memory"]["guest"] = "4096Mi"
+            inner["domain"]["devices"]["interfaces"][0]["model"] = "virtio"
+    listed = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": live})
+    assert as_json(package, stdin=listed)["summary"] == {"unchanged": 4}
+    edit(package, "provider.yaml", "cores: 2", "cores: 4")
+    assert as_json(package, stdin=listed)["summary"] == {"restart": 2, "unchanged": 2}
+
+
+def test_what_kubectl_applied_tells_what_was_taken_out(package: Path) -> None:
+    edit(package, "provider.yaml", "          spec:\n            domain:", "          spec:\n            hostname: x\n            domain:")
+    live = objects(krmfn("render", "in", cwd=package).stdout)
+    for value in live:
+        value["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = json.dumps(value)
+        value["metadata"]["uid"] = "x"
+    edit(package, "provider.yaml", "            hostname: x\n", "")
+    fields = as_json(package, stdin=yaml.safe_dump_all(live))["changes"][0]["fields"]
+    assert [(one["path"], one["old"], one["new"]) for one in fields] == [(f"{T}.hostname", "x", None)]
+
+
+def test_one_change_of_many_machines_is_told_once_and_in_100_columns(package: Path) -> None:
+    edit(package, "tenant-1.yaml", "quantity: 2", "quantity: 1000")
+    edit(package, "provider.yaml", "maxCapacity: 20", "maxCapacity: 1000")
+    assert krmfn("render", "-o", "out", "in", cwd=package).returncode == 0
+    edit(package, "provider.yaml", "guest: 4Gi", "guest: 6Gi")
+    shown = plan(package).stdout.splitlines()
+    assert len(shown) < 10
+    assert max(map(len, shown)) <= 100
+    assert shown[0].startswith("restart     1000 machines: machines/tenant-1-workers-0, machines/tenant-1-workers-1,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--max-deletions", "0"], 4, "error: 1 machines would be deleted; --max-deletions allows 0\n"),
+        (["--max-deletions", "1"], 0, ""),
+        (["--fail-on", "restart,delete"], 4, "error: 2 objects have the verdict delete, on which --fail-on fails\n"),
+        (["--fail-on", "no-effect"], 0, ""),
+        (["--fail-on", "nothing"], 2, "--fail-on has nothing; verdicts are rejected, delete"),
+        (["--rollout-strategy", "Stage"], 0, ""),
+        (["--rollout-strategy", "x"], 2, "Invalid value"),
+    ],
+)
+def test_what_fails(package: Path, arguments: list[str], code: int, said: str) -> None:
+    edit(package, "tenant-1.yaml", "quantity: 2", "quantity: 1")
+    done = plan(package, *arguments)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert bool(done.stdout) == (code != 2)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--fail-on", "delete"], ["--max-deletions", "1"], ["--rollout-strategy", "Stage"], ["-o", "markdown"]]
+)
+def test_options_that_need_an_earlier_state(package: Path, arguments: list[str]) -> None:
+    assert krmfn("plan", "in", *arguments, cwd=package).returncode == 2
+
+
+def test_markdown(package: Path) -> None:
+    edit(package, "tenant-1.yaml", "quantity: 2", "quantity: 1")
+    assert plan(package, "-o", "markdown").stdout == (
+        "**krmfn plan**: 2 machines: 1 delete, 1 unchanged\n"
+        "\n"
+        "| verdict | what | changes |\n"
+        "|---|---|---|\n"
+        "| delete | 1 machine: machines/tenant-1-workers-1 | with its disks: &lt;claim>-root |\n"
+    )
+
+
+def lose(package: Path) -> str:
+    file = package / "out" / "kubevirt-1" / "tenant-1-workers-1.yaml"
+    file.write_text(file.read_text().partition("---\n")[0])
+    return "error: out: is not whole: of machines/tenant-1-workers-1 there is only the machine or only its Secret"
+
+
+def twice(package: Path) -> str:
+    shutil.copy(package / "out" / "kubevirt-1" / "tenant-1-workers-1.yaml", package / "out" / "b.yaml")
+    return (
+        "error: out/kubevirt-1/tenant-1-workers-1.yaml:2: Secret machines/tenant-1-workers-1-cloud-init: stands in the earlier state twice"
+    )
+
+
+def broken(package: Path) -> str:
+    (package / "out" / "b.yaml").write_text("a: [")
+    return "error: out/b.yaml: line 2, column 1: is not YAML"
+
+
+def missing(package: Path) -> str:
+    shutil.rmtree(package / "out")
+    return "error: out: can't be read: No such file or directory"
+
+
+@pytest.mark.parametrize("make", [lose, twice, broken, missing])
+def test_an_earlier_state_that_is_none(package: Path, make: Any) -> None:
+    said = make(package)
+    done = plan(package)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+
+
+def test_what_is_not_this_configs_is_left_out_and_told(package: Path) -> None:
+    made = objects(krmfn("render", "in", cwd=package).stdout)
+    other = copy.deepcopy(made[2])
+    other["metadata"]["annotations"]["krmfn.dev/owner"] = "others"
+    foreign = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": "x", "namespace": "machines"}}
+    done = plan(package, stdin=yaml.safe_dump_all([*made, other, foreign]))
+    assert done.stdout == "2 machines: 2 unchanged\n"
+    assert "info: standard input: holds 1 objects of others, which are left out (other-owner)" in done.stderr
+    assert "holds 1 machines and Secrets that krmfn did not make" in done.stderr
+    only = [value for value in made if value["kind"] == "VirtualMachine"]
+    assert "has machines and no Secret" in plan(package, stdin=yaml.safe_dump_all(only)).stderr
+    assert "all is new" in plan(package, stdin="{}\n").stderr
+
+
+def test_no_token_is_shown(tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "minimal", tmp_path / "in", ignore=shutil.ignore_patterns("expected.yaml"))
+    before = krmfn("render", "in", cwd=tmp_path).stdout
+    new = TOKEN.replace("abcdef", "fedcba")
+    edit(tmp_path, "token.yaml", TOKEN, new)
+    edit(
+        tmp_path,
+        "provider.yaml",
+        "template:\n          spec:",
+        f"template:\n          metadata: {{annotations: {{a: {new}}}}}\n          spec:",
+    )
+    for form in ("text", "json", "markdown"):
+        done = plan(tmp_path, "-o", form, stdin=before)
+        assert done.returncode == 0, done.stderr
+        assert TOKEN not in done.stdout + done.stderr
+        assert new not in done.stdout + done.stderr
+        assert "userdata.bootcmd" in done.stdout
