@@ -69,24 +69,28 @@ def plan(paths: list[str], config: str | None, earlier: str, options: Options) -
     found = declared(paths, config, several_clusters=True)
     if isinstance(found, Reply):
         return found
-    before, problems = _earlier(earlier, found)
+    # What is as it was, to the byte, is not looked into.
+    known = files.Known({made.text: (made.kind, made.namespace, made.name) for made in found.built.objects})
+    before, problems = _earlier(earlier, found, known)
     problems = [*found.problems, *problems]
     if errors(problems):
         return Reply("", report(problems), PROBLEMS)
-    changes = list(_changes(before, found.built, options.strategy))
+    changes = list(_changes(before, set(known.found), found.built, options.strategy))
     broken = [Place().error(text, "check") for text in _failed(changes, options)]
     shown = {"json": as_json, "markdown": as_markdown}.get(options.form, as_text)
     return Reply(shown(changes), report([*broken, *problems]), STALE if broken else DONE)
 
 
-def _earlier(path: str, found: Declared) -> tuple[dict[Key, Item], list[Problem]]:
+def _earlier(path: str, found: Declared, known: files.Known) -> tuple[dict[Key, Item], list[Problem]]:
     """The objects of the earlier state that this config owns; what is not whole is an error, what is not krmfn's is left out and told."""
     at = Place(Origin(file="standard input" if path == files.STDIN else path))
-    items, problems = files.read_paths([path])
+    items, problems = files.read_paths([path], known=known)
     made: dict[Key, Item] = {}
     owners: Counter[str] = Counter()
     foreign = 0
     elsewhere = _elsewhere(found.built)
+    same = Counter(known.found)
+    problems += (at.error(f"has {key[0]} {key[1]}/{key[2]} twice") for key, count in same.items() if count > 1)
     for item in items:
         if item.labels.get(MANAGED_BY) != "krmfn" or item.kind not in ("Secret", "VirtualMachine"):
             foreign += item.kind in ("Secret", "VirtualMachine")
@@ -94,19 +98,19 @@ def _earlier(path: str, found: Declared) -> tuple[dict[Key, Item], list[Problem]
             owners[str(item.annotations.get(OWNER))] += 1
         elif item.labels.get(f"{OURS}node-provider") in elsewhere:
             owners["another cluster"] += 1
-        elif (key := (item.kind, item.namespace, item.name)) in made:
+        elif (key := (item.kind, item.namespace, item.name)) in made or key in same:
             problems.append(item.place.error("stands in the earlier state twice"))
         else:
             made[key] = item
-    machines = {key[1:] for key in made if key[0] == "VirtualMachine"}
-    secrets = {(key[1], key[2].removesuffix(SECRET_SUFFIX)) for key in made if key[0] == "Secret"}
+    machines = {key[1:] for key in (*made, *same) if key[0] == "VirtualMachine"}
+    secrets = {(key[1], key[2].removesuffix(SECRET_SUFFIX)) for key in (*made, *same) if key[0] == "Secret"}
     if machines and not secrets:
         text = "has machines and no Secret: what changes in their user data is not told"
         problems.append(Problem("info", "no-secrets", text, at))
     elif half := sorted(machines ^ secrets):
         names = listed([f"{namespace}/{name}" for namespace, name in half])
         problems.append(at.error(f"is not whole: of {names} there is only the machine or only its Secret"))
-    if not made and not errors(problems):
+    if not made and not same and not errors(problems):
         problems.append(Problem("info", "nothing-earlier", f"holds nothing that krmfn made for {found.built.owner}: all is new", at))
     for owner, count in sorted(owners.items()):
         problems.append(Problem("info", "other-owner", f"holds {count} objects of {owner}, which are left out", at))
@@ -123,7 +127,7 @@ def _elsewhere(built: Build) -> set[str]:
     return {item.name for item in built.consumed if item.kind == "NodeProvider"} - ours
 
 
-def _changes(before: dict[Key, Item], built: Build, strategy: Strategy) -> Iterator[Changed]:
+def _changes(before: dict[Key, Item], same: set[Key], built: Build, strategy: Strategy) -> Iterator[Changed]:
     """Every object that changes, and each that stays, in the order of their names."""
     claims = {(claim.namespace, claim.name): claim for claim in built.claims}
     after = {(made.kind, made.namespace, made.name): made for made in built.objects}
@@ -132,6 +136,9 @@ def _changes(before: dict[Key, Item], built: Build, strategy: Strategy) -> Itera
             templates = mappings(get(before[key].data, DATA_VOLUMES)) if key[0] == "VirtualMachine" else []
             volumes = [str(get(template, ("metadata", "name"))) for template in templates]
             yield Changed(key, "delete", cause="no claim asks for it any more", data_volumes=volumes)
+            continue
+        if key in same:
+            yield Changed(key, "unchanged")
             continue
         claim = claims[key[1], after[key].claim]
         if key not in before:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from krmfn.problems import Origin, Place, Problem, errors, nearest
 
 _ENDINGS = (".yaml", ".yml", ".json")
 STDIN = "-"
+_COMMENTS = re.compile(r"\A(#.*\n)+")
 
 
 def render(paths: list[str], config_file: str | None = None, everything: bool = False) -> Reply:
@@ -98,11 +100,11 @@ def _config(items: list[Item], file: str | None, inside: str | None) -> tuple[Co
     return config, at, problems
 
 
-def read_paths(paths: list[str], inside: str | None = None) -> tuple[list[Item], list[Problem]]:
+def read_paths(paths: list[str], inside: str | None = None, known: Known | None = None) -> tuple[list[Item], list[Problem]]:
     """Every manifest of the files, and of the folders and all below them that are not hidden; `-` is standard input.
 
     With `inside`, the real path of a folder, a file that is not below it is an error, whatever links lead there. A document without kind
-    (Helm values, say) is no manifest and left out; a v1 List counts as its items.
+    (Helm values, say) is no manifest and left out; a v1 List counts as its items. A file of nothing but `known` documents is not parsed.
     """
     items: list[Item] = []
     problems: list[Problem] = []
@@ -116,7 +118,7 @@ def read_paths(paths: list[str], inside: str | None = None) -> tuple[list[Item],
             if inside is not None and not real.startswith(inside + os.sep):
                 problems.append(Place(Origin(file=file)).error("is outside of the repository"))
                 continue
-            found, wrong = _read(file)
+            found, wrong = _read(file, known)
             items += found
             problems += wrong
     return items, problems
@@ -147,7 +149,27 @@ def _files(path: str, problems: list[Problem]) -> Iterator[str]:
                 yield file
 
 
-def _read(file: str) -> tuple[list[Item], list[Problem]]:
+@dataclass(slots=True)
+class Known:
+    """Texts of documents whose meaning is known, each with what it stands for, and those of them that were found."""
+
+    texts: dict[str, Any]
+    found: list[Any] = field(default_factory=list)
+
+    def all_of(self, source: bytes) -> bool:
+        """Whether a file, apart from comments above it, consists of known documents; then they are found."""
+        try:
+            text = _COMMENTS.sub("", source.decode())
+        except UnicodeDecodeError:
+            return False
+        parts = text.split("---\n")
+        if not all(part in self.texts for part in parts):
+            return False
+        self.found += (self.texts[part] for part in parts)
+        return True
+
+
+def _read(file: str, known: Known | None = None) -> tuple[list[Item], list[Problem]]:
     place = Place(Origin(file="standard input" if file == STDIN else file))
     try:
         if file == STDIN and sys.stdin is None:
@@ -155,6 +177,8 @@ def _read(file: str) -> tuple[list[Item], list[Problem]]:
         source = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     except OSError as error:
         return [], [place.error(f"can't be read: {error.strerror}")]
+    if known and known.all_of(source):
+        return [], []
     documents, faults = yamlio.read(source)
     if faults:
         return [], [yaml_problem(place, fault) for fault in faults]
