@@ -11,9 +11,9 @@ import yaml
 
 from tests.support import ROOT, TOOLS
 
-PAGES = ["kustomize", "flux", "argocd", "tokens", "kpt"]
+PAGES = ["kustomize", "flux", "argocd", "tokens", "plan"]
 # What can't be run without a cluster, a registry or a forge.
-ELSEWHERE = ("kubectl ", "helm ", "flux ", "cosign ", "docker ", "krmfn render -o rendered nodes")
+ELSEWHERE = ("kubectl ", "git archive ", "helm ", "flux ", "cosign ", "docker ", "krmfn render -o rendered nodes")
 
 
 def steps(page: str) -> list[tuple[str, str]]:
@@ -73,9 +73,25 @@ def test_pages_link_to_what_is_there() -> None:
 
 @pytest.mark.parametrize("file", [".pre-commit-hooks.yaml", "examples/ci/github.yaml", "examples/ci/gitlab.yaml"])
 def test_the_command_lines_of_examples_work(file: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "GITHUB_STEP_SUMMARY": str(tmp_path / "s")}
+    (tmp_path / "temp").mkdir()
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "GITHUB_BASE_REF": "main",
+        "RUNNER_TEMP": str(tmp_path / "temp"),
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+    }
     subprocess.run(["krmfn", "init", "nodes"], cwd=tmp_path, env=environment, check=True, capture_output=True)
     subprocess.run(["krmfn", "render", "-o", "rendered", "nodes"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for arguments in (
+        ["init", "-q"],
+        ["add", "nodes", "rendered"],
+        ["commit", "-qm", "x"],
+        ["update-ref", "refs/remotes/origin/main", "HEAD"],
+    ):
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
     value = yaml.safe_load((ROOT / file).read_text())
     if isinstance(value, list):
         commands = [f"{hook['entry']} {' '.join(hook['args'])}" for hook in value]
