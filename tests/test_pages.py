@@ -13,7 +13,17 @@ from tests.support import ROOT, TOOLS
 
 PAGES = ["kustomize", "kpt", "flux", "argocd", "tokens", "plan", "image"]
 # What can't be run without a cluster, a registry or a forge.
-ELSEWHERE = ("kubectl ", "git archive ", "helm ", "flux ", "cosign ", "docker ", "kpt pkg get ", "make image ", "krmfn render -o rendered nodes")
+ELSEWHERE = (
+    "kubectl ",
+    "git archive ",
+    "helm ",
+    "flux ",
+    "cosign ",
+    "docker ",
+    "kpt pkg get ",
+    "make image ",
+    "krmfn render -o rendered nodes",
+)
 
 
 def steps(page: str) -> list[tuple[str, str]]:
