@@ -15,20 +15,19 @@ from typing import Any
 
 from krmfn import files, ownership
 from krmfn.build import Build
-from krmfn.claims import Claim
+from krmfn.claims import Claim, origin
 from krmfn.files import Declared, declared
 from krmfn.function import DONE, PROBLEMS, STALE, Reply, report
 from krmfn.guest import cloudconfig
 from krmfn.guest.credentials import secret_value
 from krmfn.krm import Item
 from krmfn.kubevirt import types
-from krmfn.kubevirt.changes import VERDICTS, Change, Named, Strategy, heaviest, judged
-from krmfn.kubevirt.checks import written
+from krmfn.kubevirt.changes import VERDICTS, Change, Strategy, heaviest, judged
 from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.parts import DATA_VOLUMES, MANAGED_BY, OURS, get, mappings
 from krmfn.kubevirt.template import canonical
 from krmfn.plan import WIDTH
-from krmfn.problems import Origin, Path, Place, Problem, errors, listed, path_text, redacted, show
+from krmfn.problems import Origin, Place, Problem, errors, listed, path_text, redacted, show
 from krmfn.render import OWNER, SECRET_SUFFIX
 from krmfn.yamlio import read
 
@@ -181,27 +180,12 @@ def _secret(old: Map, new: Map) -> Iterator[Change]:
 
 def _cause(change: Change, claim: Claim) -> str:
     """The input that a field of a machine comes from."""
-    if change.path[:2] in (("spec", "runStrategy"), ("spec", "running")) and claim.request.asked.off:
-        return _told(claim.request.asked.at.field("power", "state"))
-    if claim.node is None or any(isinstance(step, str) and step.startswith((OURS, MANAGED_BY)) for step in change.path):
-        return "krmfn"
-    prototype = claim.node.prototype
-    path: Path = ()
-    for step in change.path:
-        if isinstance(step, Named):
-            values = mappings(get(prototype.vm, path))
-            plain = step.removeprefix(f"{claim.name}-") if path == DATA_VOLUMES else str(step)
-            name = ("metadata", "name") if path == DATA_VOLUMES else ("name",)
-            index = next((index for index, value in enumerate(values) if get(value, name) == plain), None)
-            if index is None:
-                return "krmfn" if change.new is not None else ""
-            path = (*path, index)
-        else:
-            path = (*path, step)
-    return _told(written(prototype, path)[0])
+    layer, place = origin(claim, change.path)
+    return told(place) if place else layer
 
 
-def _told(place: Place) -> str:
+def told(place: Place) -> str:
+    """A place in the input, on one line."""
     where = f"{place.origin.file}: " if place.origin.file else ""
     return redacted(f"{where}{place.origin.resource}: {path_text(place.path)}")
 

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 from krmfn import names, nodetypes
 from krmfn.kubevirt.advice import advice
+from krmfn.kubevirt.changes import Named
+from krmfn.kubevirt.checks import written
+from krmfn.kubevirt.parts import DATA_VOLUMES, MANAGED_BY, OURS, get, has, mappings
+from krmfn.kubevirt.template import Prototype
 from krmfn.nodes import Node
 from krmfn.nodetypes import Offer
 from krmfn.pools import Request
-from krmfn.problems import Problem
+from krmfn.problems import Path, Place, Problem
 from krmfn.tenants import Tenant
 
 
@@ -38,6 +42,44 @@ class Claim:
         """The KubeVirt cluster of its machine."""
         kubevirt = self.offer.provider.spec.kube_virt
         return kubevirt.cluster_ref.cluster if kubevirt else ""
+
+
+def origin(claim: Claim, path: Path) -> tuple[str, Place | None]:
+    """What a field of a claim's machine comes from: the layer, and the place that has to change, None where krmfn sets it.
+
+    Layers are `base`, `replacement`, `merge`, `property`, `resources`, `claim` and `krmfn`. Elements of lists are `Named` in the path.
+    """
+    if path[:2] in (("spec", "runStrategy"), ("spec", "running")) and claim.request.asked.off:
+        return "claim", claim.request.asked.at.field("power", "state")
+    if claim.node is None or any(isinstance(step, str) and step.startswith((OURS, MANAGED_BY)) for step in path):
+        return "krmfn", None
+    prototype = claim.node.prototype
+    found: Path = ()
+    for step in path:
+        if isinstance(step, Named):
+            name = ("metadata", "name") if found == DATA_VOLUMES else ("name",)
+            plain = step.removeprefix(f"{claim.name}-") if found == DATA_VOLUMES else str(step)
+            there = [get(value, name) for value in mappings(get(prototype.vm, found))]
+            if plain not in there:
+                return "krmfn", None
+            step = there.index(plain)
+        found = (*found, step)
+    place, _ = written(prototype, found)
+    layer = _layer(prototype, place)
+    if layer == "base" and has(prototype.vm, found) and not any(has(text.value, found) for text in prototype.layers.layers):
+        return "krmfn", None
+    return layer, place
+
+
+def _layer(prototype: Prototype, place: Place) -> str:
+    if place in prototype.sizes.values():
+        return "resources"
+    if "properties" in place.path:
+        return "property"
+    for layer in reversed(prototype.layers.layers):
+        if place.origin == layer.at.origin and place.path[: len(layer.at.path)] == layer.at.path:
+            return "merge" if layer.patch else "replacement" if "nodeTypes" in layer.at.path else "base"
+    return "base"
 
 
 def by_type(claims: list[Claim]) -> Iterator[Problem]:
@@ -69,7 +111,7 @@ def _over_capacity(name: str, claims: list[Claim]) -> Problem:
     """More claims than the node type may have; which other types would do, so that the user can move some."""
     offer, asked = claims[0].offer, claims[0].request.asked
     listed = ", ".join(claim.name for claim in claims[:10]) + (", …" if len(claims) > 10 else "")
-    others = sorted(other.name for other in offer.siblings if other is not offer and nodetypes.fits(other, asked))
+    others = sorted(other.name for other in offer.siblings if other is not offer and not nodetypes.missed(other, asked))
     also = f"; {', '.join(others)} would also fit" if others and not asked.type_ref else ""
     text = f"is {offer.node_type.max_capacity}, but {len(claims)} claims ask for {name}: {listed}{also}"
     return offer.at.field("maxCapacity").error(text, "capacity")

@@ -85,6 +85,18 @@ def plan(
 
 
 @cli.command()
+@click.argument("claim")
+@click.argument("field", required=False)
+@click.option("-f", "--file", "paths", multiple=True, metavar="PATH", help="Files and folders to read (this folder).")
+@click.option("--config", metavar="FILE", help="The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files.")
+def explain(claim: str, field: str | None, paths: tuple[str, ...], config: str | None) -> None:
+    """Show where each field of a CLAIM's machine comes from (or FIELD alone), why it has its node type, and its user data."""
+    from krmfn import explain as explaining
+
+    _end(explaining.explain(claim, field, list(paths) or ["."], config))
+
+
+@cli.command()
 def generate() -> None:
     """Print the manifests of an Argo CD application (config-management plugin), in whose folder this runs."""
     from krmfn import argocd

@@ -18,7 +18,7 @@ from pathlib import Path
 from krmfn.build import Build
 from krmfn.files import Declared, declared
 from krmfn.function import DONE, PROBLEMS, STALE, Reply, report
-from krmfn.problems import Origin, Place, Problem, redacted
+from krmfn.problems import Origin, Place, Problem, masked_lines
 
 _HEAD = "# Written by krmfn for {owner}; the next run overwrites it.\n"
 _KUSTOMIZATION = "kustomization.yaml"
@@ -171,7 +171,7 @@ def _shown(text: str) -> list[str]:
         match = _DATA.match(line)
         inner = _decoded(match[2]) if match else None
         lines += [line] if match is None or inner is None else [f"  {match[1]}: (base64 of)", *(f"    {each}" for each in inner)]
-    return [f"{redacted(line)}\n" for line in lines]
+    return [f"{line}\n" for line in masked_lines("\n".join(lines))]
 
 
 def _decoded(text: str) -> list[str] | None:

@@ -103,10 +103,10 @@ def choose(asked: Asked, by_name: dict[str, Offer], fail_if_ambiguous: bool) -> 
         return None, [asked.at.field("typeRef").error(text)]
     offered = list(by_name.values())
     required = _joined(asked, offered)
-    missed = {offer.name: list(_missed(offer, asked, required)) for offer in offered}
-    fitting = sorted((offer for offer in offered if not missed[offer.name]), key=lambda offer: (offer.cost, offer.name))
+    lacks = {offer.name: list(_missed(offer, asked, required)) for offer in offered}
+    fitting = sorted((offer for offer in offered if not lacks[offer.name]), key=lambda offer: (offer.cost, offer.name))
     if not fitting:
-        return None, [_none_fits(asked, missed)]
+        return None, [_none_fits(asked, lacks)]
     if len(fitting) > 1:
         names = ", ".join(f"{offer.name} (cost {offer.cost})" for offer in fitting[:5]) + (", …" if len(fitting) > 5 else "")
         pin = f"{NODE_TYPE} In [{fitting[0].full_name}]" if asked.pool else f"typeRef: {fitting[0].full_name}"
@@ -170,9 +170,9 @@ def _values(asked: Asked, reasons: list[str]) -> str:
     return ""
 
 
-def fits(offer: Offer, asked: Asked) -> bool:
-    """Whether a node type would also meet a request."""
-    return not list(_missed(offer, asked, _joined(asked, [offer])))
+def missed(offer: Offer, asked: Asked) -> list[str]:
+    """What of a request a node type does not meet; nothing, where it would do."""
+    return list(_missed(offer, asked, _joined(asked, [offer])))
 
 
 def clashes(offered: Iterable[Offer]) -> Iterable[Problem]:

@@ -110,16 +110,16 @@ def as_text(built: Build, bold: bool = False) -> str:
     return "\n".join([table(types, bold), table(rows, bold, yielding=(5, 3, 4)), table(sums, bold)])
 
 
-def table(rows: list[list[str]], bold: bool = False, yielding: tuple[int, ...] = ()) -> str:
+def table(rows: list[list[str]], bold: bool = False, yielding: tuple[int, ...] = (), width: int | None = WIDTH) -> str:
     """Columns as kubectl prints them, three blanks apart, the head first.
 
-    Where a line would be longer than 100 columns, the `yielding` ones shrink first, to 12, and then the widest.
+    Where a line would be longer than `width` columns, the `yielding` ones shrink first, to 12, and then the widest.
     """
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    for index in yielding:
+    for index in yielding if width else ():
         excess = sum(widths) + 3 * (len(widths) - 1) - WIDTH
         widths[index] -= max(0, min(excess, widths[index] - _NARROW))
-    while sum(widths) + 3 * (len(widths) - 1) > WIDTH:
+    while width and sum(widths) + 3 * (len(widths) - 1) > width:
         widths[widths.index(max(widths))] -= 1
     lines = ["   ".join(_cell(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     if bold:

@@ -14,7 +14,9 @@ Path = tuple[str | int, ...]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 # Bootstrap tokens and PEM blocks, wherever a user may have pasted them: no message may repeat one.
-_SECRET = re.compile(r"-----BEGIN[\s\S]*|[a-z0-9]{6}(?:\.|%2[eE])[a-z0-9]{16}")
+_TOKEN = r"[a-z0-9]{6}(?:\.|%2[eE])[a-z0-9]{16}"
+_SECRET = re.compile(rf"-----BEGIN[\s\S]*|{_TOKEN}")
+_PRIVATE = re.compile(rf"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)|{_TOKEN}")
 # What names a file or a list of things may be long; what is longer is no name.
 _LONG_WORD = re.compile(r"(\S{300})\S+")
 _SHOWN = 80
@@ -118,6 +120,11 @@ def path_text(path: Path) -> str:
 def redacted(text: str) -> str:
     """The text without tokens, keys and control characters, and with long words cut."""
     return _LONG_WORD.sub(r"\1…", _SECRET.sub("******", printable(text)))
+
+
+def masked_lines(text: str) -> list[str]:
+    """The lines of a file to be read: all in clear, certificates too, but for tokens and private keys."""
+    return [printable(line) for line in _PRIVATE.sub("******", text).splitlines()]
 
 
 def printable(text: str) -> str:

@@ -22,7 +22,7 @@ VERDICTS = (
     "rejected", "delete", "create", "stop", "start", "restart", "next-start", "pending", "live", "no-effect", "unchanged",
 )  # fmt: skip
 _T = ("spec", "template", "spec")
-_NAMED: dict[Path, Path] = dict.fromkeys((DISKS, VOLUMES, INTERFACES, NETWORKS), ("name",)) | {DATA_VOLUMES: ("metadata", "name")}
+NAMED: dict[Path, Path] = dict.fromkeys((DISKS, VOLUMES, INTERFACES, NETWORKS), ("name",)) | {DATA_VOLUMES: ("metadata", "name")}
 _DESCHEDULER = ("descheduler.alpha.kubernetes.io/evict", "descheduler.alpha.kubernetes.io/prefer-no-eviction")
 _GIB, _ALIGNED = 2**30, 2 * 2**20
 
@@ -67,7 +67,7 @@ def differences(old: Any, new: Any, live: bool = False, path: Path = ()) -> Iter
             if key in new or not live:
                 yield from differences(old.get(key), new.get(key), live, (*path, key))
         return
-    name = _NAMED.get(path)
+    name = NAMED.get(path)
     before, after = (_by_name(values, name) if name else None for values in (old, new))
     if before is None or after is None:
         yield Change(path, old, new)

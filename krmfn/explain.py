@@ -1,0 +1,102 @@
+"""`krmfn explain CLAIM [FIELD]`: where each field of a machine comes from, why it has its node type, and what its guest is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from krmfn.against import told
+from krmfn.build import Build
+from krmfn.claims import Claim, origin
+from krmfn.files import declared
+from krmfn.function import DONE, PROBLEMS, Reply, report
+from krmfn.guest.credentials import secret_value
+from krmfn.krm import Item
+from krmfn.kubevirt.changes import NAMED, Change, Named
+from krmfn.kubevirt.parts import get
+from krmfn.nodetypes import missed
+from krmfn.plan import table
+from krmfn.problems import Origin, Path, Place, listed, masked_lines, nearest, redacted, show
+from krmfn.yamlio import read
+
+
+def explain(name: str, field: str | None, paths: list[str], config: str | None) -> Reply:
+    """Explain the machine of a claim, named as `name` or `namespace/name`; with `field`, that field and those below it alone."""
+    found = declared(paths, config, several_clusters=True)
+    if isinstance(found, Reply):
+        return found
+    claims = [claim for claim in found.built.claims if name in (claim.name, f"{claim.request.namespace}/{claim.name}")]
+    if len(claims) != 1:
+        known = sorted(f"{claim.request.namespace}/{claim.name}" if claim.request.namespace else claim.name for claim in found.built.claims)
+        plain = [claim.name for claim in found.built.claims]
+        text = f"{show(name)} is {'several claims' if claims else 'no claim'}; there are {listed(known)}{nearest(name, [*known, *plain])}"
+        return Reply("", report([*found.problems, Place().error(text)]), PROBLEMS)
+    [claim] = claims
+    machine, secret = _made(found.built, claim)
+    rows = [row for row in _rows(machine, claim) if field is None or row[1] == field or row[1].startswith((f"{field}.", f"{field}["))]
+    if not rows:
+        known = [path for _, path, _, _ in _rows(machine, claim)]
+        text = f"{show(field)} is no field of {claim.namespace}/{claim.name}{nearest(field or '', known)}"
+        return Reply("", report([*found.problems, Place().error(text)]), PROBLEMS)
+    fields = table([["LAYER", "FIELD", "VALUE"], *([layer, path, value] for layer, path, value, _ in rows)], yielding=(2,), width=None)
+    if field is not None:
+        return Reply(fields + "".join(f"{where}\n" for where in dict.fromkeys(where for _, _, _, where in rows) if where), "", DONE)
+    parts = [*_node_type(claim), fields, *_dropped(claim), *_user_data(secret)]
+    return Reply("\n".join(parts), "", DONE)
+
+
+def _made(built: Build, claim: Claim) -> tuple[dict[str, Any], dict[str, Any]]:
+    texts = {made.kind: made.text for made in built.objects if (made.claim, made.namespace) == (claim.name, claim.namespace)}
+    return read(texts["VirtualMachine"])[0][0].data, read(texts["Secret"])[0][0].data
+
+
+def _rows(machine: dict[str, Any], claim: Claim) -> Iterator[tuple[str, str, str, str]]:
+    """The layer, path, value and place of every field, in the order in which the machine has them."""
+    for key in ("metadata", "spec"):
+        for path, value in _leaves(machine[key], (key,)):
+            layer, place = origin(claim, path)
+            if path[:2] in (("metadata", "name"), ("metadata", "namespace")):
+                layer, place = "krmfn", None
+            yield layer, Change(path, None, None).text, redacted(show(value)), told(place) if place else ""
+
+
+def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict) and value:
+        for key, child in value.items():
+            yield from _leaves(child, (*path, key))
+    elif isinstance(value, list) and path in NAMED:
+        for element in value:
+            yield from _leaves(element, (*path, Named(get(element, NAMED[path]))))
+    elif isinstance(value, list) and value:
+        for index, child in enumerate(value):
+            yield from _leaves(child, (*path, index))
+    else:
+        yield path, value
+
+
+def _node_type(claim: Claim) -> Iterator[str]:
+    """The node types of the provider, and why this one."""
+    yield f"{claim.request}: machine {claim.namespace}/{claim.name}, of provider {claim.offer.provider.metadata.name}\n"
+    asked = claim.request.asked
+    rows = [["NODETYPE", "COST", "WHY"]]
+    for offer in sorted(claim.offer.siblings or [claim.offer], key=lambda offer: (offer.cost, offer.name)):
+        lacks = missed(offer, asked)
+        taken = "named by typeRef" if asked.type_ref else "the cheapest that meets all"
+        why = taken if offer is claim.offer else f"misses {', '.join(lacks)}" if lacks else "would do, and is not the one"
+        rows.append([offer.name or "(vm-template)", str(offer.cost), why])
+    yield table(rows)
+
+
+def _dropped(claim: Claim) -> Iterator[str]:
+    """What a merge took out of the base."""
+    for problem in claim.node.prototype.advice if claim.node else ():
+        if problem.code == "merge-drops":
+            yield f"{problem}\n"
+
+
+def _user_data(secret: dict[str, Any]) -> Iterator[str]:
+    """User and network data in clear, tokens and keys masked."""
+    for key in ("userdata", "networkdata"):
+        text, _ = secret_value(Item(secret, Origin()), key)
+        if text:
+            yield f"--- {key}\n" + "".join(f"{line}\n" for line in masked_lines(text))
