@@ -30,6 +30,9 @@ test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/or
 test-system: $(VENV)/.synced $(TOOLS)/.system-packages ## Run the judges that need root and Debian's or Ubuntu's packages
 	$(BIN)/pytest -n 2 --dist worksteal -m system
 
+.PHONY: system-packages
+system-packages: $(TOOLS)/.system-packages ## Install the Debian or Ubuntu packages that test-system needs
+
 .PHONY: test-boot
 test-boot: $(VENV)/.synced $(TOOLS)/.system-packages ## Boot whole machines; two of these tests are in test-system too
 	$(BIN)/pytest -m boot
@@ -75,6 +78,11 @@ sbom: $(VENV)/.synced ## Write sbom.cdx.json: the locked dependencies as Cyclone
 .PHONY: fixtures
 fixtures: $(VENV)/.synced ## Write the expected output of every fixture anew; read the diff before you commit it
 	$(BIN)/python -m tests.fixtures
+
+.PHONY: released
+released: ## Keep the fixtures as this version renders them, for ever: fixtures/released/vX.Y
+	@version=$$(sed -n 's/^version = "\([0-9]*\.[0-9]*\).*"$$/\1/p' pyproject.toml); folder=fixtures/released/v$$version; mkdir -p $$folder; \
+	for case in fixtures/*/; do [ $$case = fixtures/released/ ] || cp -R $$case $$folder/; done
 
 .PHONY: docs
 docs: $(VENV)/.synced ## Write the tables of docs/ that are the program's own anew

@@ -45,7 +45,7 @@ def test_targets_of_make_exist() -> None:
 SHOWN = [
     (page.name, command, shown)
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    for command, shown in re.findall(r"```console\n\$ (krmfn plan [^\n]+)\n(.+?)```", page.read_text(), re.DOTALL)
+    for command, shown in re.findall(r"```console\n\$ (krmfn plan fixtures[^\n]+)\n(.+?)```", page.read_text(), re.DOTALL)
 ]
 
 
