@@ -20,7 +20,8 @@ from krmfn.files import Declared, declared
 from krmfn.function import DONE, PROBLEMS, STALE, Reply, report
 from krmfn.problems import Origin, Place, Problem, masked_lines
 
-_HEAD = "# Written by krmfn for {owner}; the next run overwrites it.\n"
+# The path is in it so that a file of one output folder is not taken for one of another that is around it.
+_HEAD = "# Written by krmfn for {owner} as {file}; the next run overwrites it.\n"
 _KUSTOMIZATION = "kustomization.yaml"
 _DATA = re.compile(r"^  (userdata|networkdata): ([A-Za-z0-9+/=]+)$")
 
@@ -61,15 +62,14 @@ def write(paths: list[str], config: str | None, folder: str, check: bool = False
 
 def _wanted(built: Build) -> dict[str, str]:
     """The files by their paths in the folder, in the order in which they are written: what lists others comes after them."""
-    head = _HEAD.format(owner=built.owner)
     texts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for made in built.objects:
         texts[made.group.cluster][f"{made.claim}.yaml"].append(made.text)
-    files = {f"{cluster}/{file}": head + "---\n".join(parts) for cluster, named in sorted(texts.items()) for file, parts in named.items()}
-    files |= {f"{cluster}/{_KUSTOMIZATION}": head + _kustomization(named) for cluster, named in sorted(texts.items())}
+    files = {f"{cluster}/{file}": "---\n".join(parts) for cluster, named in sorted(texts.items()) for file, parts in named.items()}
+    files |= {f"{cluster}/{_KUSTOMIZATION}": _kustomization(named) for cluster, named in sorted(texts.items())}
     if len(texts) == 1:
-        files[_KUSTOMIZATION] = head + _kustomization(texts)
-    return files
+        files[_KUSTOMIZATION] = _kustomization(texts)
+    return {file: _HEAD.format(owner=built.owner, file=file) + text for file, text in files.items()}
 
 
 def _kustomization(resources: dict[str, dict[str, list[str]]] | dict[str, list[str]]) -> str:
@@ -99,13 +99,12 @@ def _present(folder: str, owner: str, wanted: dict[str, str]) -> tuple[dict[str,
     if len(clusters) > 1 and os.path.exists(os.path.join(folder, _KUSTOMIZATION)):
         text = "is of the time when there was one cluster, and now there are several: delete it, and use their folders"
         problems.append(Place(Origin(file=os.path.join(folder, _KUSTOMIZATION))).error(text))
-    head = _HEAD.format(owner=owner)
     for file in sorted({*_files(folder), *wanted}):
         path = Path(folder, file)
         if not path.exists() and not path.is_symlink():
             continue
         text = path.read_bytes().decode(errors="replace") if path.is_file() and not path.is_symlink() else ""
-        if text.startswith(head):
+        if text.startswith(_HEAD.format(owner=owner, file=file)):
             present[file] = text
         elif file in wanted:
             at = Place(Origin(file=str(path)))

@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from krmfn import against
 from krmfn.kubevirt.changes import Named, judged
 from tests.support import FIXTURES, ROOT, TOKEN, changed, krmfn, objects
 
@@ -391,6 +392,29 @@ def test_what_is_not_this_configs_is_left_out_and_told(package: Path) -> None:
     only = [value for value in made if value["kind"] == "VirtualMachine"]
     assert "has machines and no Secret" in plan(package, stdin=yaml.safe_dump_all(only)).stderr
     assert "all is new" in plan(package, stdin="{}\n").stderr
+
+
+_LABELS = {"labels": {"app.kubernetes.io/managed-by": "krmfn"}, "annotations": {"krmfn.dev/owner": "nodes"}, "namespace": "machines"}
+_ODD: list[Any] = [None, [], {}, 7, "x", {"template": None}, {"template": {"spec": {"domain": 3}}}, {"dataVolumeTemplates": [{"metadata": None}, 4]},
+        {"running": "yes", "runStrategy": 7}, {"template": {"spec": {"domain": {"cpu": {"sockets": "x"}, "memory": {"guest": "nonsense"}}}}},
+        {"template": {"spec": {"domain": {"cpu": {"sockets": 2.5}, "devices": {"disks": {"a": 1}}}, "networks": None, "volumes": [1, None]}}}]  # fmt: skip
+
+
+def test_an_odd_earlier_machine_is_no_traceback(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(package)
+    for spec in _ODD:
+        for data in (None, [], {"userdata": 5}, {"userdata": "!!"}, {"userdata": "YTogWw=="}):
+            machine = {
+                "apiVersion": "kubevirt.io/v1",
+                "kind": "VirtualMachine",
+                "metadata": {"name": "tenant-1-workers-0", **_LABELS},
+                "spec": spec,
+            }
+            secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tenant-1-workers-0-cloud-init", **_LABELS}, "data": data}
+            Path("earlier.yaml").write_text(yaml.safe_dump_all([machine, secret]))
+            done = against.plan(["in"], None, "earlier.yaml", against.Options())
+            assert done.code == 0, done.stderr
+            assert "2 machines: 1 create, 1 " in done.stdout
 
 
 def test_no_token_is_shown(tmp_path: Path) -> None:

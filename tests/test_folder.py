@@ -14,7 +14,7 @@ import yaml
 from krmfn import folder
 from tests.support import FIXTURES, ROOT, TOKEN, krmfn, kustomize, objects
 
-HEAD = "# Written by krmfn for nodes; the next run overwrites it.\n"
+HEAD = "# Written by krmfn for nodes as {file}; the next run overwrites it.\n"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_file_a_claim_by_cluster(package: Path) -> None:
         "kubevirt-1/tenant-1-workers-1.yaml",
         "kustomization.yaml",
     ]
-    assert all(text.startswith(HEAD) for text in files.values())
+    assert all(text.startswith(HEAD.format(file=name)) for name, text in files.items())
     assert [value["kind"] for value in objects(files["kubevirt-1/tenant-1-workers-0.yaml"])] == ["Secret", "VirtualMachine"]
     printed = objects(krmfn("render", "in", cwd=package).stdout)
     assert sorted(map(str, printed)) == sorted(str(v) for name, text in files.items() if "workers" in name for v in objects(text))
@@ -116,6 +116,14 @@ def test_a_token_is_not_written_unless_it_is_allowed(tmp_path: Path) -> None:
     assert run(tmp_path, "--allow-plaintext-token").returncode == 0
 
 
+def test_another_output_folder_is_left_alone(package: Path) -> None:
+    run(package)
+    before = content(package)
+    done = krmfn("render", "-o", ".", "in", cwd=package)
+    assert done.stdout == ".: 4 written, 0 removed, 0 unchanged\n"
+    assert content(package) == before
+
+
 def own(package: Path) -> None:
     (package / "out" / "kubevirt-1" / "notes.yaml").write_text("a: b\n")
     (package / "out" / "README.md").write_text("mine\n")
@@ -138,7 +146,7 @@ def foreign(package: Path) -> None:
 
 def of_another_config(package: Path) -> None:
     (package / "out").mkdir()
-    (package / "out" / "kustomization.yaml").write_text(HEAD.replace("nodes", "others"))
+    (package / "out" / "kustomization.yaml").write_text(HEAD.format(file="kustomization.yaml").replace("nodes", "others"))
 
 
 def linked(package: Path) -> None:

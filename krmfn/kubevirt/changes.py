@@ -174,6 +174,8 @@ def _template_metadata(change: Change, old: Map, new: Map, strategy: Strategy) -
 
 def _sockets(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
     before, after = change.old or 1, change.new or 1
+    if not isinstance(before, int) or not isinstance(after, int):
+        return "restart", ""
     written = get(new, (*DOMAIN, "cpu", "maxSockets"))
     if isinstance(written, int) and after > written:
         return "rejected", "is above maxSockets"
@@ -188,9 +190,13 @@ def _sockets(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
 def _guest(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
     if strategy == "Stage" or change.old is None or change.new is None or not _migratable(old):
         return "restart", ""
-    before, after = (Quantity.parse(amount).value for amount in (change.old, change.new))
     written = get(old, (*DOMAIN, "memory", "maxGuest"))
-    most = Quantity.parse(written).value if written is not None else 4 * before
+    try:
+        before, after = (Quantity.parse(amount).value for amount in (change.old, change.new))
+        most = Quantity.parse(written).value if written is not None else 4 * before
+    except ValueError:
+        # An earlier state is taken as it is.
+        return "restart", ""
     architecture = get(old, (*_T, "architecture")) or "amd64"
     if not before <= after <= most or after < _GIB or after % _ALIGNED or architecture != "amd64":
         return "restart", ""
