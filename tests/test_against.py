@@ -402,8 +402,9 @@ _ODD: list[Any] = [None, [], {}, 7, "x", {"template": None}, {"template": {"spec
 
 def test_an_odd_earlier_machine_is_no_traceback(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(package)
+    payloads: list[Any] = [None, [], {"userdata": 5}, {"userdata": "!!"}, {"userdata": "YTogWw=="}]
     for spec in _ODD:
-        for data in (None, [], {"userdata": 5}, {"userdata": "!!"}, {"userdata": "YTogWw=="}):
+        for data in payloads:
             machine = {
                 "apiVersion": "kubevirt.io/v1",
                 "kind": "VirtualMachine",
