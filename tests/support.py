@@ -38,7 +38,7 @@ def oracle(command: str, values: list[Any]) -> list[Any]:
     """Ask the Go judge (KubeVirt's and apimachinery's own code), one answer a value."""
     lines = "".join(json.dumps(value) + "\n" for value in values)
     # KubeVirt's admission code takes seconds to start: a second binary does without it.
-    program = {"vm": "oracle", "vcluster": "oracle-vcluster"}.get(command, "oracle-light")
+    program = {"vm": "oracle", "change": "oracle", "vcluster": "oracle-vcluster"}.get(command, "oracle-light")
     done = subprocess.run([TOOLS / program, command], input=lines, capture_output=True, text=True, timeout=300, check=True)
     answers = [json.loads(line) for line in done.stdout.split("\n") if line]
     assert len(answers) == len(values), done.stderr

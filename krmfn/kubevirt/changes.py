@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Literal
 
 from krmfn.kubevirt.merge import Map
@@ -25,6 +26,7 @@ _T = ("spec", "template", "spec")
 NAMED: dict[Path, Path] = dict.fromkeys((DISKS, VOLUMES, INTERFACES, NETWORKS), ("name",)) | {DATA_VOLUMES: ("metadata", "name")}
 _DESCHEDULER = ("descheduler.alpha.kubernetes.io/evict", "descheduler.alpha.kubernetes.io/prefer-no-eviction")
 _GIB, _ALIGNED = 2**30, 2 * 2**20
+_HOTPLUG_RATIO, _MAX_VCPUS = 4, 512
 
 
 class Named(str):
@@ -90,8 +92,8 @@ def _by_name(values: Any, name: Path) -> dict[str, Map] | None:
 def judged(old: Map, new: Map, strategy: Strategy, live: bool = False) -> list[Change]:
     """What differs between two declarations of one machine, each with its verdict; both have their quantities in canonical form."""
     changes = [_judged(change, old, new, strategy) for change in differences(_declared(old), _declared(new), live)]
-    if _is_off(old):
-        # Without an instance that runs, all of it waits for the next start.
+    if _is_off(old) or _is_off(new):
+        # Without an instance that runs on, all of it waits for the next start.
         return [replace(change, verdict="next-start") if _of_instance(change) else change for change in changes]
     if strategy == "LiveUpdate" and any(change.verdict == "restart" and not _live_able(change) for change in changes):
         held = "is held back until the restart that another field needs"
@@ -173,34 +175,61 @@ def _template_metadata(change: Change, old: Map, new: Map, strategy: Strategy) -
 
 
 def _sockets(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
-    before, after = change.old or 1, change.new or 1
+    before, after = change.old, change.new
     if not isinstance(before, int) or not isinstance(after, int):
         return "restart", ""
     written = get(new, (*DOMAIN, "cpu", "maxSockets"))
     if isinstance(written, int) and after > written:
         return "rejected", "is above maxSockets"
-    most = get(old, (*DOMAIN, "cpu", "maxSockets")) or 4 * before
-    if strategy == "Stage" or after < before or after > most:
+    if strategy == "Stage" or not before <= after <= _most_sockets(old, before) or not _is_amd64(old):
         return "restart", ""
     if not _migratable(old):
         return "next-start", "the machine can't migrate: a bridge on the pod network"
     return "pending", ""
 
 
+def _most_sockets(vm: Map, sockets: int) -> int:
+    """How many sockets a machine that started with some can have: four times as many, up to 512 vCPUs."""
+    written, cores, threads = (get(vm, (*DOMAIN, "cpu", key)) for key in ("maxSockets", "cores", "threads"))
+    if isinstance(written, int):
+        return written
+    # As KubeVirt counts: before defaults, so that nothing is limited where either is left out.
+    each = cores * threads if isinstance(cores, int) and isinstance(threads, int) else 0
+    most = _HOTPLUG_RATIO * sockets
+    return most if most * each <= _MAX_VCPUS else max(_MAX_VCPUS // each, sockets)
+
+
 def _guest(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
-    if strategy == "Stage" or change.old is None or change.new is None or not _migratable(old):
+    if strategy == "Stage" or change.old is None or change.new is None:
         return "restart", ""
-    written = get(old, (*DOMAIN, "memory", "maxGuest"))
+    started, written = (get(vm, (*DOMAIN, "memory", "maxGuest")) for vm in (old, new))
     try:
         before, after = (Quantity.parse(amount).value for amount in (change.old, change.new))
-        most = Quantity.parse(written).value if written is not None else 4 * before
+        most = Quantity.parse(started).value if started is not None else _HOTPLUG_RATIO * before
+        if written is not None and after > Quantity.parse(written).value:
+            return "rejected", "is above maxGuest"
     except ValueError:
         # An earlier state is taken as it is.
         return "restart", ""
-    architecture = get(old, (*_T, "architecture")) or "amd64"
-    if not before <= after <= most or after < _GIB or after % _ALIGNED or architecture != "amd64":
-        return "restart", ""
-    return "pending", "if its disks can migrate"
+    able = before <= after <= most and all(_takes_memory(vm, amount) for vm, amount in ((old, before), (new, after), (old, most)))
+    return ("pending", "if its disks can migrate") if able and _migratable(old) else ("restart", "")
+
+
+def _takes_memory(vm: Map, amount: int | Fraction) -> bool:
+    """Whether memory of this size can grow while the machine runs."""
+    cpu, page = get(vm, (*DOMAIN, "cpu")), get(vm, (*DOMAIN, "memory", "hugepages", "pageSize"))
+    fixed = isinstance(cpu, dict) and ("realtime" in cpu or get(cpu, ("numa", "guestMappingPassthrough")) is not None)
+    return (
+        not fixed
+        and get(vm, (*DOMAIN, "launchSecurity")) is None
+        and amount >= _GIB
+        and amount % (_GIB if page == "1Gi" else _ALIGNED) == 0
+        and _is_amd64(vm)
+    )
+
+
+def _is_amd64(vm: Map) -> bool:
+    return (get(vm, (*_T, "architecture")) or "amd64") == "amd64"
 
 
 def _migratable(vm: Map) -> bool:
@@ -218,15 +247,19 @@ def _volumes(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
         return "next-start", "the guest's names of its disks may swap"
     name = change.path[len(VOLUMES)]
     pair = [next((value for value in mappings(get(vm, VOLUMES)) if value.get("name") == name), {}) for vm in (old, new)]
-    if _claimed(pair[0]) and _claimed(pair[1]) and get(new, ("spec", "updateVolumesStrategy")) == "Migration":
+    before, after = map(_claimed, pair)
+    if before and after and get(new, ("spec", "updateVolumesStrategy")) == "Migration":
+        if before == after:
+            return "next-start", "the disk is the same"
         return ("pending", "the volume migrates") if strategy == "LiveUpdate" else ("next-start", "")
     if any(get(value, (source, "hotpluggable")) for value in pair for source in ("dataVolume", "persistentVolumeClaim")):
         return "next-start", "hot-pluggable, without the feature gate DeclarativeHotplugVolumes"
     return "restart", ""
 
 
-def _claimed(volume: Map) -> bool:
-    return "dataVolume" in volume or "persistentVolumeClaim" in volume
+def _claimed(volume: Map) -> Any:
+    """The PersistentVolumeClaim that a volume is on, if it is on one."""
+    return get(volume, ("dataVolume", "name")) or get(volume, ("persistentVolumeClaim", "claimName"))
 
 
 def _disks(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
@@ -252,7 +285,11 @@ def _attached(name: Any, new: Map) -> Found:
     """A network that is new: by a bridge or SR-IOV to Multus it can be plugged in."""
     network = next((value for value in mappings(get(new, NETWORKS)) if value.get("name") == name), {})
     interface = next((value for value in mappings(get(new, INTERFACES)) if value.get("name") == name), {})
-    if "multus" in network and ("bridge" in interface or "sriov" in interface):
+    if "pod" in network:
+        return "restart", ""
+    if interface.get("state") == "absent":
+        return "no-effect", "what is new and absent is taken out by KubeVirt again"
+    if "bridge" in interface or "sriov" in interface:
         return "pending", "it is plugged in at the next migration"
     return "next-start", ""
 
