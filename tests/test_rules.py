@@ -113,6 +113,33 @@ def test_the_property_that_made_it_is_named() -> None:
     assert 'virtualMachineTemplate.spec.template.spec.domain.devices.disks[0].cache: is "warm"' in said
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [
+        {"cpu": {"sockets": 1}},
+        {"cpu": {"cores": 1}},
+        {"cpu": {"threads": 1}},
+        {"memory": {"guest": "1Gi"}},
+        *({"resources": {kind: {name: "1Gi"}}} for kind in ("requests", "limits") for name in ("cpu", "memory")),
+        {"cpu": {"model": "host-model"}},
+        {"memory": {"maxGuest": "8Gi"}},
+        {},
+    ],
+)
+def test_what_an_instancetype_sets_already(inner: dict[str, Any]) -> None:
+    vm = changed(PROVIDER, "spec.kubeVirt.nodeTypes.0.resources", {"cpu": 2, "memory": "4Gi"})["spec"]["kubeVirt"]["virtualMachineTemplate"]
+    domain = {**vm["spec"]["template"]["spec"]["domain"], "cpu": {}, "memory": {}, "resources": {}} | inner
+    spec = changed(changed(vm["spec"], "template.spec.domain", domain), "instancetype", {"name": "small"})
+    types = changed(PROVIDER, "spec.kubeVirt.nodeTypes", [{"name": "small"}])
+    size = {"apiVersion": "instancetype.kubevirt.io/v1beta1", "kind": "VirtualMachineClusterInstancetype", "metadata": {"name": "small"},
+            "spec": {"cpu": {"guest": 2}, "memory": {"guest": "4Gi"}}}  # fmt: skip
+    reply = function(resource_list(changed(types, TEMPLATE, {"spec": spec}), CLAIM, SECRET, size))
+    judged = made(reply)[0] if reply.code == 0 else machine(spec)
+    [answer] = oracle("change", [{"strategy": "LiveUpdate", "old": judged, "new": judged}])
+    assert (reply.code != 0) == ("is rejected" in answer.get("error", "")), (reply.stderr, answer)
+    assert ("stands beside spec.instancetype" in reply.stderr) == (reply.code != 0)
+
+
 def test_fields_of_a_newer_kubevirt() -> None:
     from tests.support import CONFIG
 

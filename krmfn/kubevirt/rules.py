@@ -113,6 +113,25 @@ def _host_name(spec: Map) -> Iterator[Finding]:
             yield (*VMI, key), wrong
 
 
+@rule(
+    "instancetype-conflict",
+    "Beside an instancetype there is no CPU topology, guest memory, or request or limit of CPU and memory.",
+)
+def _instancetype_conflict(spec: Map) -> Iterator[Finding]:
+    if not at(spec, "instancetype"):
+        return
+    for path in _SIZES:
+        if at(spec, *path):
+            yield path, "stands beside spec.instancetype, which sets it; keep one of them"
+
+
+_SIZES: tuple[Path, ...] = (
+    *((*CPU, key) for key in ("sockets", "cores", "threads")),
+    (*DOMAIN, "memory", "guest"),
+    *((*DOMAIN, "resources", kind, name) for kind in ("requests", "limits") for name in ("cpu", "memory")),
+)
+
+
 @rule("memory-request", "A memory request is not negative, at least 1M, and at most its limit.")
 def _memory_request(spec: Map) -> Iterator[Finding]:
     request, limit = _resource(spec, "requests", "memory"), _resource(spec, "limits", "memory")
@@ -179,7 +198,8 @@ _ALIGNED = 2 * 2**20
 
 @rule("memory-hotplug", "With `maxGuest`: guest memory is set, at least 1Gi, at most maxGuest, both in steps of 2Mi; amd64 only.")
 def _memory_hotplug(spec: Map) -> Iterator[Finding]:
-    if at(spec, *DOMAIN, "memory", "maxGuest") is None:
+    # The guest memory of an instancetype is not known here.
+    if at(spec, *DOMAIN, "memory", "maxGuest") is None or at(spec, "instancetype"):
         return
     most = amount(spec, *DOMAIN, "memory", "maxGuest")
     # KubeVirt's own default.
