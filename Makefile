@@ -47,8 +47,12 @@ lint: $(VENV)/.synced ## Check style, types and the direction of imports
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: bench
-bench: $(VENV)/.synced ## Measure, and print the table of bench/README.md
+bench: $(VENV)/.synced $(TOOLS)/bin/kustomize ## Build the peers, measure, and print the table of bench/README.md
 	$(BIN)/python bench/run.py
+
+.PHONY: bench-compare
+bench-compare: $(VENV)/.synced $(TOOLS)/.go ## Time this tree and another revision in turn: REV=main
+	$(BIN)/python bench/compare.py $(REV)
 
 .PHONY: bench-limits
 bench-limits: $(VENV)/.synced ## Measure inputs of up to 10 MB that are made to be slow or large

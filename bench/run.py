@@ -1,79 +1,118 @@
-"""Times krmfn as whole processes on growing inputs, beside a bare interpreter: `make bench` prints the table of bench/README.md."""
+"""Times krmfn and its peers as whole processes, in turn, on the same jobs: `make bench` prints the table of bench/README.md.
+
+`bench/run.py [--only TEXT]` runs the cases whose name holds a text.
+"""
 
 from __future__ import annotations
 
-import json
-import resource
+import argparse
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from pathlib import Path
+from dataclasses import dataclass, field
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from tests.support import CLAIM, CONFIG, PROVIDER, SECRET, changed  # noqa: E402
-
-RUNS = 5
-SIZES = (1, 1_000, 10_000)
-KRMFN = [str(ROOT / ".venv" / "bin" / "krmfn")]
-BARE = [sys.executable, "-c", "pass"]
+from cases import WORK, Case, build_peers, cases
 
 
-def claims(count: int) -> str:
-    """A ResourceList of one provider and `count` claims, as kustomize writes it."""
+@dataclass(slots=True)
+class Measured:
+    """The runs of one program on one case: wall and processor seconds, and the peak of its memory in MiB."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    memory: float = 0.0
+    output: int = 0
+
+
+def timed(case: Case, command: list[str], into: Measured | None) -> bytes:
+    """Run a command once, and note what it took. Memory is that of the largest of its processes."""
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as output:
+        source.write(case.source)
+        source.seek(0)
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdin=source, stdout=output, stderr=subprocess.DEVNULL, cwd=case.folder, env={**os.environ, **case.environment}
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read()
+    if process.returncode:
+        raise SystemExit(f"{case.name}: {command[0]} failed with {process.returncode}")
+    if into:
+        into.wall.append(wall)
+        into.cpu.append(usage.ru_utime + usage.ru_stime)
+        into.memory = max(into.memory, usage.ru_maxrss / 1024)
+        into.output = len(text)
+    return text
+
+
+def check_same(case: Case) -> None:
+    """Every peer has to make the objects that krmfn makes."""
+    if not case.same:
+        return
+    ours = made(timed(case, case.commands["krmfn"], None))
+    for peer in case.same:
+        theirs = made(timed(case, case.commands[peer], None))
+        if theirs != ours:
+            odd = sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
+            raise SystemExit(f"{case.name}: {peer} makes other objects than krmfn: {len(odd)}, such as {odd[:2]}")
+
+
+def made(text: bytes) -> dict[tuple[str, str], object]:
+    """The machines and their Secrets in a stream or a ResourceList, by kind and name."""
     import yaml
 
-    head = yaml.safe_dump({"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "functionConfig": CONFIG}, sort_keys=False)
-    items = [PROVIDER, SECRET, *(changed(CLAIM, "metadata.name", f"node-{number}") for number in range(count))]
-    return head + "items:\n" + yaml.dump(items, Dumper=yaml.CSafeDumper)
+    documents = [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+    objects = [item for document in documents for item in document.get("items", [document])]
+    found = {}
+    for value in objects:
+        if value["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == "krmfn":
+            value["metadata"].get("annotations", {}).pop("config.kubernetes.io/index", None)
+            found[value["kind"], value["metadata"]["name"]] = value
+    return found
 
 
-def timed(command: list[str], source: bytes) -> tuple[float, float, int]:
-    """Wall and CPU seconds of one run, and the bytes that it prints."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.perf_counter()
-    done = subprocess.run(command, input=source, capture_output=True, check=True)
-    wall = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, len(done.stdout)
+def measure(case: Case) -> dict[str, Measured]:
+    """Run all programs of a case in turn, round by round; the first round warms up."""
+    found = {name: Measured() for name in case.commands}
+    for turn in range(case.runs + (case.runs > 1)):
+        for name, command in case.commands.items():
+            timed(case, command, found[name] if turn or case.runs == 1 else None)
+    return found
 
 
-def peak(command: list[str], source: bytes) -> float:
-    """Peak memory of one run in MiB, told by a parent of its own."""
-    code = "import resource, subprocess, sys; run, none = subprocess.run, subprocess.DEVNULL;"
-    code += "run(sys.argv[1:], stdin=sys.stdin, stdout=none, stderr=none);"
-    code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    done = subprocess.run([sys.executable, "-c", code, *command], input=source, capture_output=True, check=True)
-    return int(done.stdout) / 1024
+def rows(case: Case, found: dict[str, Measured]) -> list[str]:
+    """One row for each program, with the ratio of krmfn's wall time to its own."""
+    ours = statistics.median(found["krmfn"].wall)
+    lines = []
+    for name, one in found.items():
+        wall, cpu = statistics.median(one.wall), statistics.median(one.cpu)
+        ratio = "" if name == "krmfn" else f"{ours / wall:.2f}"
+        cells = [case.name, name, f"{wall:.3f}", f"{cpu:.3f}", ratio, f"{one.memory:.0f} MiB", f"{one.output / 1e6:.1f} MB"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def main() -> None:
-    """Run all cases in turn, round by round, and print medians."""
-    cases = [("bare interpreter", BARE, b"")] + [(f"{size:,} claims", KRMFN, claims(size).encode()) for size in SIZES]
-    found: dict[str, list[tuple[float, float, int]]] = {name: [] for name, _, _ in cases}
-    for turn in range(RUNS + 1):
-        for name, command, source in cases:
-            result = timed(command, source)
-            if turn:
-                found[name].append(result)
-    bare = statistics.median(wall for wall, _, _ in found["bare interpreter"])
-    print("| case | input | wall s | CPU s | × bare | output | peak memory |\n|---|---|---|---|---|---|---|")
-    for name, command, source in cases:
-        wall, cpu, size = (statistics.median(values) for values in zip(*found[name], strict=True))
-        memory = peak(command, source)
-        row = [
-            f"{len(source) / 1e6:.1f} MB",
-            f"{wall:.3f}",
-            f"{cpu:.3f}",
-            f"{wall / bare:.0f}",
-            f"{size / 1e6:.1f} MB",
-            f"{memory:.0f} MiB",
-        ]
-        print(f"| {' | '.join([name, *row])} |")
-    print(json.dumps({name: [round(wall, 4) for wall, _, _ in values] for name, values in found.items()}), file=sys.stderr)
+    """Measure all cases and print a table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default="", help="the cases whose name holds this text")
+    parser.add_argument("--unchecked", action="store_true", help="don't compare the objects")
+    arguments = parser.parse_args()
+    build_peers()
+    WORK.mkdir(exist_ok=True)
+    print("| case | program | wall s | CPU s | krmfn / it | peak memory | output |\n|---|---|---|---|---|---|---|")
+    for case in cases():
+        if arguments.only in case.name:
+            if not arguments.unchecked:
+                check_same(case)
+            print("\n".join(rows(case, measure(case))), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,19 +1,15 @@
-"""`krmfn plan --against`: an earlier state, a folder or manifests, against what the declarations give now: a verdict for every machine.
-
-The JSON form: `changes` [{kind, namespace, name, verdict, cause, dataVolumes (of a deletion), fields [{path, old, new, verdict, why,
-cause}]}] of all objects that change, `summary` {verdict: number of objects}. Values of Secrets are null there and shown nowhere.
-"""
+"""`krmfn plan --against`: an earlier state, a folder or manifests, against what the declarations give now: a verdict for every machine."""
 
 from __future__ import annotations
 
-import json
-import textwrap
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from krmfn import files, ownership
+from krmfn import budgets, files, ownership
+from krmfn import plan as tables
+from krmfn.alike import Alike, renamed, replaceable, shape_of
+from krmfn.budgets import Former
 from krmfn.build import Build
 from krmfn.claims import Claim, origin
 from krmfn.files import Declared, declared
@@ -26,14 +22,13 @@ from krmfn.kubevirt.changes import VERDICTS, Change, Strategy, heaviest, judged
 from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.parts import DATA_VOLUMES, MANAGED_BY, OURS, get, mappings
 from krmfn.kubevirt.template import canonical
-from krmfn.plan import WIDTH
-from krmfn.problems import Origin, Place, Problem, errors, listed, path_text, redacted, show
+from krmfn.plan import cluster_of
+from krmfn.problems import Origin, Place, Problem, errors, listed, path_text, redacted
 from krmfn.render import OWNER, SECRET_SUFFIX
+from krmfn.verdicts import Changed, Compared, Key, as_json, as_markdown, as_text
 from krmfn.yamlio import read
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_NAMES_SHOWN = 3
-Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +39,6 @@ class Options:
     form: str = "text"
     max_deletions: int | None = None
     fail_on: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """What becomes of one object; `causes` are those of the fields, in their order."""
-
-    key: Key
-    verdict: str
-    fields: list[Change] = field(default_factory=list)
-    causes: list[str] = field(default_factory=list)
-    cause: str = ""
-    data_volumes: list[str] = field(default_factory=list)
-
-    @property
-    def machine(self) -> str:
-        """The namespace and name of the machine that the object is of."""
-        return f"{self.key[1]}/{self.key[2].removesuffix(SECRET_SUFFIX) if self.key[0] == 'Secret' else self.key[2]}"
 
 
 def plan(paths: list[str], config: str | None, earlier: str, options: Options) -> Reply:
@@ -74,10 +52,35 @@ def plan(paths: list[str], config: str | None, earlier: str, options: Options) -
     problems = [*found.problems, *problems]
     if errors(problems):
         return Reply("", report(problems), PROBLEMS)
-    changes = list(_changes(before, set(known.found), found.built, options.strategy))
-    broken = [Place().error(text, "check") for text in _failed(changes, options)]
+    changes = list(Comparison(found.built, options.strategy).changes(before, set(known.found)))
+    former = list(_former(changes, before, found.built))
+    rows, over = budgets.budgets(found.built, found.others, former)
+    totals = tables.totals(found.built)
+    problems += over
+    broken = [Place().error(text, "check") for text in _failed(changes, over, options)]
+    if errors(over):
+        return Reply("", report(problems), PROBLEMS)
     shown = {"json": as_json, "markdown": as_markdown}.get(options.form, as_text)
-    return Reply(shown(changes), report([*broken, *problems]), STALE if broken else DONE)
+    compared = Compared(changes, totals, budgets.peak(totals, former), rows)
+    return Reply(shown(compared), report([*broken, *problems]), STALE if broken else DONE)
+
+
+def _former(changes: Iterable[Changed], before: dict[Key, Item], built: Build) -> Iterator[Former]:
+    """What the earlier state has and the new one has not: whole machines, and disks that stay until their machine goes."""
+    clusters = {offer.provider.metadata.name: cluster_of(offer) for offer in built.node_types}
+    only = next(iter(set(clusters.values()))) if len(set(clusters.values())) == 1 else ""
+    for change in changes:
+        if change.key[0] != "VirtualMachine" or change.verdict in ("create", "unchanged"):
+            continue
+        item = before[change.key]
+        cluster = clusters.get(str(item.labels.get(f"{OURS}node-provider")), only)
+        if change.verdict == "delete":
+            node_type = f"{item.labels.get(f'{OURS}node-provider')}.{item.labels.get(f'{OURS}node-type')}"
+            yield Former(cluster, item.namespace, node_type, item.data)
+            continue
+        gone = [one.old for one in change.fields if one.path[:2] == DATA_VOLUMES and len(one.path) == len(DATA_VOLUMES) + 1 and not one.new]
+        if gone:
+            yield Former(cluster, item.namespace, "", {"spec": {"dataVolumeTemplates": gone}}, whole=False)
 
 
 def _earlier(path: str, found: Declared, known: files.Known) -> tuple[dict[Key, Item], list[Problem]]:
@@ -89,15 +92,21 @@ def _earlier(path: str, found: Declared, known: files.Known) -> tuple[dict[Key, 
     foreign = 0
     elsewhere = _elsewhere(found.built)
     same = Counter(known.found)
+    rendered = set(known.texts.values())
     problems += (at.error(f"has {key[0]} {key[1]}/{key[2]} twice") for key, count in same.items() if count > 1)
     for item in items:
-        if item.labels.get(MANAGED_BY) != "krmfn" or item.kind not in ("Secret", "VirtualMachine"):
-            foreign += item.kind in ("Secret", "VirtualMachine")
+        key = (item.kind, item.namespace, item.name)
+        if item.kind not in ("Secret", "VirtualMachine"):
+            continue
+        if item.labels.get(MANAGED_BY) != "krmfn":
+            foreign += 1
+            if key in rendered:
+                problems.append(item.place.error("is not krmfn's, and the change would overwrite it; give the pool or claim another name"))
         elif not ownership.is_earlier(item, found.built.owner):
             owners[str(item.annotations.get(OWNER))] += 1
         elif item.labels.get(f"{OURS}node-provider") in elsewhere:
             owners["another cluster"] += 1
-        elif (key := (item.kind, item.namespace, item.name)) in made or key in same:
+        elif key in made or key in same:
             problems.append(item.place.error("stands in the earlier state twice"))
         else:
             made[key] = item
@@ -126,32 +135,76 @@ def _elsewhere(built: Build) -> set[str]:
     return {item.name for item in built.consumed if item.kind == "NodeProvider"} - ours
 
 
-def _changes(before: dict[Key, Item], same: set[Key], built: Build, strategy: Strategy) -> Iterator[Changed]:
-    """Every object that changes, and each that stays, in the order of their names."""
-    claims = {(claim.namespace, claim.name): claim for claim in built.claims}
-    after = {(made.kind, made.namespace, made.name): made for made in built.objects}
-    for key in sorted({*before, *after}, key=lambda key: (key[1], key[2], key[0])):
-        if key not in after:
-            templates = mappings(get(before[key].data, DATA_VOLUMES)) if key[0] == "VirtualMachine" else []
-            volumes = [str(get(template, ("metadata", "name"))) for template in templates]
-            yield Changed(key, "delete", cause="no claim asks for it any more", data_volumes=volumes)
-            continue
-        if key in same:
-            yield Changed(key, "unchanged")
-            continue
-        claim = claims[key[1], after[key].claim]
-        if key not in before:
-            yield Changed(key, "create", cause=str(claim.request))
-            continue
-        new = read(after[key].text)[0][0].data
-        old, live = _declaration(before[key])
+class Comparison:
+    """Compares objects with what they become. What happens alike to machines that differ in their name alone is found out once."""
+
+    def __init__(self, built: Build, strategy: Strategy) -> None:
+        self._claims = {(claim.namespace, claim.name): claim for claim in built.claims}
+        self._after = {(made.kind, made.namespace, made.name): made for made in built.objects}
+        self._strategy = strategy
+        self._alike = Alike()
+        self._known: dict[tuple[str, str], tuple[str, list[Change]]] = {}
+        self._payloads: dict[tuple[str, str], list[str]] = {}
+
+    def changes(self, before: dict[Key, Item], same: set[Key]) -> Iterator[Changed]:
+        """Every object that changes, and each that stays, in the order of their names."""
+        for key in sorted({*before, *self._after}, key=lambda key: (key[1], key[2], key[0])):
+            if key not in self._after:
+                templates = mappings(get(before[key].data, DATA_VOLUMES)) if key[0] == "VirtualMachine" else []
+                volumes = [str(get(template, ("metadata", "name"))) for template in templates]
+                yield Changed(key, "delete", cause="no claim asks for it any more", data_volumes=volumes)
+            elif key in same:
+                yield Changed(key, "unchanged")
+            else:
+                claim = self._claims[key[1], self._after[key].claim]
+                if key not in before:
+                    yield Changed(key, "create", cause=str(claim.request))
+                    continue
+                fields = self._fields(key, before[key], self._after[key].text, claim.name)
+                machine = key[0] == "VirtualMachine"
+                causes = [_cause(change, claim) if machine else str(claim.request) for change in fields]
+                yield Changed(key, heaviest([change.verdict for change in fields]), fields, causes)
+
+    def _fields(self, key: Key, before: Item, text: str, name: str) -> list[Change]:
+        """What differs in an object of a claim."""
+        if not before.text or key[0] == "Secret" or not replaceable(name):
+            return self._differing(key, before, text)
+        pair = shape_of(before.text, name), shape_of(text, name)
+        if pair not in self._known:
+            self._known[pair] = name, self._differing(key, before, text)
+        other, changes = self._known[pair]
+        if other == name:
+            return changes
+        return [
+            replace(one, path=renamed(one.path, other, name), old=renamed(one.old, other, name), new=renamed(one.new, other, name))
+            for one in changes
+        ]
+
+    def _differing(self, key: Key, before: Item, text: str) -> list[Change]:
+        new = self._alike.read(text)
+        old, live = _declaration(before)
         if key[0] == "Secret":
-            fields = [*_secret(old, new), *judged({**old, "spec": None}, {**new, "spec": None}, strategy, live)]
-            causes = [str(claim.request) for _ in fields]
-        else:
-            fields = judged(canonical(old, types.ROOT, lambda path: Place(), []), new, strategy, live)
-            causes = [_cause(change, claim) for change in fields]
-        yield Changed(key, heaviest([change.verdict for change in fields]), fields, causes)
+            return [*self._secret(old, new), *judged({**old, "spec": None}, {**new, "spec": None}, self._strategy, live)]
+        return judged(canonical(old, types.ROOT, lambda path: Place(), []), new, self._strategy, live)
+
+    def _secret(self, old: Map, new: Map) -> Iterator[Change]:
+        """What differs in a machine's user and network data. The values are left out."""
+        name = str(get(new, ("metadata", "name"))).removesuffix(SECRET_SUFFIX)
+        for key in ("userdata", "networkdata"):
+            before, after = (secret_value(Item(value, Origin()), key)[0] or "" for value in (old, new))
+            if before == after:
+                continue
+            for part in self._parts(shape_of(before, name), shape_of(after, name)) if key == "userdata" else [""]:
+                at_boot = part == "bootcmd"
+                why = "" if at_boot else "cloud-init does not do it again on a disk that has booted"
+                yield Change((key, part) if part else (key,), None, None, "next-start" if at_boot else "no-effect", why)
+
+    def _parts(self, before: str, after: str) -> list[str]:
+        """The keys of two user data that differ, [""] where no key tells."""
+        if (before, after) not in self._payloads:
+            old, new = (cloudconfig.yaml_mapping(text.replace("\0", "name"), Place())[0] for text in (before, after))
+            self._payloads[before, after] = sorted(key for key in {*old, *new} if old.get(key) != new.get(key)) or [""]
+        return self._payloads[before, after]
 
 
 def _declaration(item: Item) -> tuple[Map, bool]:
@@ -162,20 +215,6 @@ def _declaration(item: Item) -> tuple[Map, bool]:
         if not faults and len(documents) == 1 and isinstance(documents[0].data, dict):
             return documents[0].data, False
     return item.data, any(key in item.metadata for key in ("uid", "resourceVersion", "managedFields"))
-
-
-def _secret(old: Map, new: Map) -> Iterator[Change]:
-    """What differs in a machine's user and network data. The values are left out."""
-    for key in ("userdata", "networkdata"):
-        before, after = (secret_value(Item(value, Origin()), key)[0] for value in (old, new))
-        if before == after:
-            continue
-        parts = [cloudconfig.yaml_mapping(text or "", Place())[0] for text in (before, after)] if key == "userdata" else [{}, {}]
-        changed = sorted(name for name in {*parts[0], *parts[1]} if parts[0].get(name) != parts[1].get(name))
-        for name in changed or [""]:
-            at_boot = key == "userdata" and name == "bootcmd"
-            why = "" if at_boot else "cloud-init does not do it again on a disk that has booted"
-            yield Change((key, name) if name else (key,), None, None, "next-start" if at_boot else "no-effect", why)
 
 
 def _cause(change: Change, claim: Claim) -> str:
@@ -190,7 +229,7 @@ def told(place: Place) -> str:
     return redacted(f"{where}{place.origin.resource}: {path_text(place.path)}")
 
 
-def _failed(changes: list[Changed], options: Options) -> Iterator[str]:
+def _failed(changes: list[Changed], over: list[Problem], options: Options) -> Iterator[str]:
     deleted = sum(change.verdict == "delete" and change.key[0] == "VirtualMachine" for change in changes)
     if options.max_deletions is not None and deleted > options.max_deletions:
         yield f"{deleted} machines would be deleted; --max-deletions allows {options.max_deletions}"
@@ -198,116 +237,5 @@ def _failed(changes: list[Changed], options: Options) -> Iterator[str]:
     for verdict in VERDICTS:
         if verdict in options.fail_on and seen[verdict]:
             yield f"{seen[verdict]} objects have the verdict {verdict}, on which --fail-on fails"
-
-
-def as_json(changes: list[Changed]) -> str:
-    """The plan for programs."""
-    told = []
-    for change in changes:
-        if change.verdict == "unchanged":
-            continue
-        rows = [
-            {"path": one.text, "old": _masked(one.old), "new": _masked(one.new), "verdict": one.verdict, "why": one.why, "cause": cause}
-            for one, cause in zip(change.fields, change.causes, strict=True)
-        ]
-        kind, namespace, name = change.key
-        entry: dict[str, Any] = {"kind": kind, "namespace": namespace, "name": name, "verdict": change.verdict, "fields": rows}
-        entry |= {"cause": change.cause} if change.cause else {}
-        told.append(entry | ({"dataVolumes": change.data_volumes} if change.data_volumes else {}))
-    summary = Counter(change.verdict for change in changes)
-    document = {"changes": told, "summary": {verdict: summary[verdict] for verdict in VERDICTS if summary[verdict]}}
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {redacted(str(key)): _masked(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_masked(child) for child in value]
-    return redacted(value) if isinstance(value, str) else value
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Objects of which the same becomes, for the same reasons."""
-
-    verdict: str
-    kind: str
-    lines: tuple[str, ...]
-    members: list[Changed] = field(default_factory=list)
-
-    @property
-    def head(self) -> str:
-        """`restart   3 machines: a/b, a/c, a/d`."""
-        names = [change.machine for change in self.members]
-        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-        what = ("Secret" if self.kind == "Secret" else "machine") + ("s" if len(names) > 1 else "")
-        return f"{len(names)} {what}: {', '.join(names[:_NAMES_SHOWN])}{more}"
-
-
-def _groups(changes: list[Changed]) -> list[_Group]:
-    found: dict[tuple[str, str, tuple[str, ...]], list[Changed]] = defaultdict(list)
-    gone = {(change.machine, change.verdict) for change in changes if change.key[0] == "VirtualMachine"}
-    for change in changes:
-        whole = change.verdict in ("create", "delete")
-        if change.verdict == "unchanged" or (whole and change.key[0] == "Secret" and (change.machine, change.verdict) in gone):
-            continue
-        lines = tuple(_lines(change))
-        found[change.verdict, change.key[0], lines].append(change)
-    groups = [_Group(*key, members) for key, members in found.items()]
-    return sorted(groups, key=lambda group: (VERDICTS.index(group.verdict), -len(group.members), group.head))
-
-
-def _lines(change: Changed) -> Iterator[str]:
-    """The fields of an object, its own name left open so that equal changes fall together."""
-    name = change.machine.partition("/")[2]
-    for one, cause in zip(change.fields, change.causes, strict=True):
-        values = "" if one.old is None and one.new is None else f": {_value(one.old)} → {_value(one.new)}"
-        why = f", {one.why}" if one.why else ""
-        yield redacted(f"{one.text}{values} ({one.verdict}{why})").replace(name, "<claim>") + (f" [{cause}]" if cause else "")
-    if change.verdict == "create":
-        yield f"for {change.cause}"
-    if change.data_volumes:
-        yield f"with its disks: {', '.join(change.data_volumes)}".replace(name, "<claim>")
-
-
-def _value(value: Any) -> str:
-    return "nothing" if value is None else show(value)
-
-
-def _summary(changes: list[Changed]) -> str:
-    machines = Counter(change.verdict for change in changes if change.key[0] == "VirtualMachine")
-    told = ", ".join(f"{machines[verdict]} {verdict}" for verdict in VERDICTS if machines[verdict])
-    return f"{sum(machines.values())} machines: {told or 'none'}"
-
-
-def _advice(changes: list[Changed]) -> str:
-    verdicts = {change.verdict for change in changes}
-    if {"create", "delete"} <= verdicts:
-        return "A machine that is renamed, or moves, is deleted with its disks and made anew."
-    return ""
-
-
-def as_text(changes: list[Changed]) -> str:
-    """The plan for people, at most 100 columns wide: what happens alike to many machines is told once."""
-    lines: list[str] = []
-    for group in _groups(changes):
-        lines += textwrap.wrap(f"{group.verdict:<12}{group.head}", WIDTH, subsequent_indent=" " * 12, break_on_hyphens=False)
-        for line in group.lines:
-            lines += textwrap.wrap(line, WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 14, break_on_hyphens=False)
-    lines += ["", _summary(changes), *filter(None, [_advice(changes)])] if lines else [_summary(changes)]
-    return "\n".join(lines) + "\n"
-
-
-def as_markdown(changes: list[Changed]) -> str:
-    """The plan as a comment on a pull request."""
-    lines = [f"**krmfn plan**: {_summary(changes)}", ""]
-    groups = _groups(changes)
-    if groups:
-        lines += ["| verdict | what | changes |", "|---|---|---|"]
-        lines += [f"| {group.verdict} | {_cell(group.head)} | {'<br>'.join(map(_cell, group.lines))} |" for group in groups]
-    return "\n".join([*lines, *filter(None, ["", _advice(changes)])]) + "\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    if over and budgets.CODE in options.fail_on:
+        yield f"{len(over)} budgets are not kept, on which --fail-on fails"

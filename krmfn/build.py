@@ -39,6 +39,7 @@ class Build:
     consumed: list[Item] = field(default_factory=list)
     owner: str = ""
     nothing: bool = False
+    accepted: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -63,9 +64,9 @@ def build(items: Iterable[Item], config: Config, at: Place, folder: str | None =
     run.check(several_clusters)
     if not errors(run.result.problems):
         run.render()
-    accepted = set(config.spec.accept_warnings)
     result = run.result
-    result.problems = [problem for problem in result.problems if problem.severity == "error" or problem.code not in accepted]
+    result.accepted = frozenset(config.spec.accept_warnings)
+    result.problems = [problem for problem in result.problems if problem.severity == "error" or problem.code not in result.accepted]
     if errors(result.problems):
         result.objects = []
     return result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import partial
 from typing import Literal, NoReturn
 
 import click
@@ -68,20 +67,19 @@ def plan(
     """Show node types, claims and totals of what the files under PATH… declare (this folder; `-` for standard input)."""
     if against is not None:
         from krmfn import against as comparing
+        from krmfn.budgets import CODE
         from krmfn.kubevirt.changes import VERDICTS
 
         verdicts = frozenset(filter(None, (fail_on or "").split(",")))
-        if unknown := sorted(verdicts - set(VERDICTS)):
-            raise click.UsageError(f"--fail-on has {', '.join(unknown)}; verdicts are {', '.join(VERDICTS)}")
+        if unknown := sorted(verdicts - {*VERDICTS, CODE}):
+            raise click.UsageError(f"--fail-on has {', '.join(unknown)}; verdicts are {', '.join(VERDICTS)}, and {CODE}")
         options = comparing.Options(rollout_strategy or "LiveUpdate", output, max_deletions, verdicts)
         _end(comparing.plan(list(paths) or ["."], config, against, options))
     if output == "markdown" or rollout_strategy or max_deletions is not None or fail_on is not None:
         raise click.UsageError("-o markdown, --rollout-strategy, --max-deletions and --fail-on belong to --against")
     from krmfn import plan as tables
 
-    bold = output == "text" and sys.stdout.isatty()
-    shown = tables.as_json if output == "json" else partial(tables.as_text, bold=bold)
-    _end(files.answer(list(paths) or ["."], config, lambda items, built: shown(built), several_clusters=True))
+    _end(tables.plan(list(paths) or ["."], config, output == "json", bold=output == "text" and sys.stdout.isatty()))
 
 
 @cli.command()

@@ -51,6 +51,11 @@ CODES: dict[str, str] = {
     "plaintext-token": (
         "The output holds the join token in clear, in every cloud-init Secret: don't commit it. `joinToken.delivery: Disk` keeps it out."
     ),
+    "quota": (
+        "`krmfn plan`: machines ask for more than a ResourceQuota among the items allows, or, while those that are to be deleted are still "
+        "there, for more machines of a type than its `maxCapacity`. Kubernetes refuses what goes beyond a quota: raise it, or make the "
+        "change in two steps."
+    ),
     "shared-volume": (
         "Several machines are made from a template whose volume names one existing claim or DataVolume: they share the disk, "
         "which only a volume that many nodes may write stands. Use a `dataVolumeTemplates` entry, of which each machine gets "

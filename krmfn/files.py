@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from krmfn import ownership, yamlio
+from krmfn.alike import Alike
 from krmfn.api.kubevirtnodes import KIND, Config, read_config
 from krmfn.build import Build
 from krmfn.function import DONE, NOTHING, NOTHING_TO_RENDER, PROBLEMS, Reply, build_all, report
@@ -25,20 +26,11 @@ _COMMENTS = re.compile(r"\A(#.*\n)+")
 
 def render(paths: list[str], config_file: str | None = None, everything: bool = False) -> Reply:
     """What krmfn makes of the files, as manifests; with `everything`, the foreign manifests among them first."""
-
-    def manifests(items: list[Item], built: Build) -> str:
-        texts = [made.text for made in built.objects]
-        if everything:
-            texts = [yamlio.dump(item.data) for item in foreign(items, built)] + texts
-        return "---\n".join(texts)
-
-    return answer(paths, config_file, manifests)
-
-
-def answer(paths: list[str], config_file: str | None, printed: Callable[[list[Item], Build], str], several_clusters: bool = False) -> Reply:
-    """Build what the files declare, and answer with what `printed` makes of it, or with what is wrong."""
-    found = declared(paths, config_file, several_clusters)
-    return found if isinstance(found, Reply) else Reply(printed(found.others, found.built), report(found.problems), DONE)
+    found = declared(paths, config_file)
+    if isinstance(found, Reply):
+        return found
+    others = [yamlio.dump(item.data) for item in foreign(found.others, found.built)] if everything else []
+    return Reply("---\n".join([*others, *(made.text for made in found.built.objects)]), report(found.problems), DONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,22 +143,31 @@ def _files(path: str, problems: list[Problem]) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Known:
-    """Texts of documents whose meaning is known, each with what it stands for, and those of them that were found."""
+    """Texts of documents whose meaning is known, each with what it stands for, and those of them that were found.
+
+    Other documents, where they are as krmfn writes them, are read by their shape, and keep their text.
+    """
 
     texts: dict[str, Any]
     found: list[Any] = field(default_factory=list)
+    alike: Alike = field(default_factory=Alike)
 
-    def all_of(self, source: bytes) -> bool:
-        """Whether a file, apart from comments above it, consists of known documents; then they are found."""
+    def items(self, source: bytes, file: str) -> list[Item] | None:
+        """The items of a file's unknown documents, None where it has to be read as a whole."""
         try:
-            text = _COMMENTS.sub("", source.decode())
-        except UnicodeDecodeError:
-            return False
-        parts = text.split("---\n")
-        if not all(part in self.texts for part in parts):
-            return False
-        self.found += (self.texts[part] for part in parts)
-        return True
+            parts = [f"{part}\n" for part in _COMMENTS.sub("", source.decode()).removesuffix("\n").split("\n---\n")]
+            unknown = [(index, part) for index, part in enumerate(parts) if part not in self.texts]
+            if not all(part.startswith("apiVersion: ") for _, part in unknown):
+                return None
+            read = [(index, part, self.alike.read(part)) for index, part in unknown]
+        except ValueError:
+            return None
+        self.found += (self.texts[part] for part in parts if part in self.texts)
+        items = [(part, _items(data, file, index, lambda path: None)) for index, part, data in read]
+        for part, found in items:
+            for item in found:
+                item.text = part
+        return [item for _, found in items for item in found]
 
 
 def _read(file: str, known: Known | None = None) -> tuple[list[Item], list[Problem]]:
@@ -177,8 +178,8 @@ def _read(file: str, known: Known | None = None) -> tuple[list[Item], list[Probl
         source = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     except OSError as error:
         return [], [place.error(f"can't be read: {error.strerror}")]
-    if known and known.all_of(source):
-        return [], []
+    if known and (written := known.items(source, place.origin.file or "")) is not None:
+        return written, []
     documents, faults = yamlio.read(source)
     if faults:
         return [], [yaml_problem(place, fault) for fault in faults]

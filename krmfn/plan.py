@@ -3,26 +3,40 @@
 The JSON form (`-o json`), quantities as canonical strings, null for no limit, no namespace and no pool:
 `nodeTypes` [{name, fullName, provider, cluster, available, total, cost, resources, phase}],
 `claims` [{namespace, name, status, virtualCluster, nodeType, provider, pool, machine: {cluster, namespace, name}}],
-`totals` [{cluster, namespace, virtualMachines, resources}].
+`totals` [{cluster, namespace, virtualMachines, resources}],
+`budgets` [{cluster, namespace, budget, resource, used, hard}].
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from typing import Any
 
+from krmfn.budgets import STORAGE, budgets, storage
 from krmfn.build import Build
 from krmfn.claims import Claim
-from krmfn.kubevirt.parts import DATA_VOLUMES, get
+from krmfn.files import declared
+from krmfn.function import DONE, PROBLEMS, Reply, report
 from krmfn.kubevirt.template import Prototype
 from krmfn.nodetypes import Offer
+from krmfn.problems import errors
 from krmfn.quantity import Quantity
 
 WIDTH = 100
 _NARROW = 12
-STORAGE = "storage"
+
+
+def plan(paths: list[str], config: str | None, for_programs: bool, bold: bool = False) -> Reply:
+    """The plan of what files declare: as JSON, else as text."""
+    found = declared(paths, config, several_clusters=True)
+    if isinstance(found, Reply):
+        return found
+    rows, over = budgets(found.built, found.others, [])
+    problems = [*found.problems, *over]
+    if errors(over):
+        return Reply("", report(problems), PROBLEMS)
+    return Reply(as_json(found.built, rows) if for_programs else as_text(found.built, rows, bold), report(problems), DONE)
 
 
 def node_types(built: Build) -> list[dict[str, Any]]:
@@ -33,7 +47,7 @@ def node_types(built: Build) -> list[dict[str, Any]]:
             "name": offer.name,
             "fullName": offer.full_name,
             "provider": offer.provider.metadata.name,
-            "cluster": _cluster(offer),
+            "cluster": cluster_of(offer),
             "available": offer.node_type.max_capacity - claimed[offer.full_name] if offer.node_type.max_capacity else None,
             "total": offer.node_type.max_capacity or None,
             "cost": offer.cost,
@@ -55,7 +69,7 @@ def claims(built: Build) -> list[dict[str, Any]]:
             "nodeType": claim.offer.name,
             "provider": claim.offer.provider.metadata.name,
             "pool": claim.request.asked.pool or None,
-            "machine": {"cluster": _cluster(claim.offer), "namespace": claim.namespace, "name": claim.name},
+            "machine": {"cluster": cluster_of(claim.offer), "namespace": claim.namespace, "name": claim.name},
         }
         for claim in built.claims
     ]
@@ -67,7 +81,7 @@ def totals(built: Build) -> list[dict[str, Any]]:
     count: Counter[tuple[str, str]] = Counter()
     sizes: dict[tuple[str, int], dict[str, Quantity]] = {}
     for claim in built.claims:
-        key = (_cluster(claim.offer), claim.namespace)
+        key = (cluster_of(claim.offer), claim.namespace)
         count[key] += 1
         if claim.node is None:
             continue
@@ -87,27 +101,41 @@ def totals(built: Build) -> list[dict[str, Any]]:
     ]
 
 
-def as_json(built: Build) -> str:
-    """The plan for programs."""
-    document = {"nodeTypes": node_types(built), "claims": claims(built), "totals": totals(built)}
+def as_json(built: Build, rows: list[dict[str, Any]]) -> str:
+    """The plan for programs; `rows` are the budgets."""
+    limits = [{key: value for key, value in row.items() if key != "peak"} for row in rows]
+    document = {"nodeTypes": node_types(built), "claims": claims(built), "totals": totals(built), "budgets": limits}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def as_text(built: Build, bold: bool = False) -> str:
-    """The plan for people: three tables of at most 100 columns, their heads bold on a terminal."""
+def as_text(built: Build, rows: list[dict[str, Any]], bold: bool = False) -> str:
+    """The plan for people: three tables of at most 100 columns, their heads bold on a terminal, and one of the quotas if there are any."""
     types = [["NAME", "AVAILABLE", "TOTAL", "PROVIDER", "COST", "PHASE"]]
     for row in node_types(built):
         types.append([row["name"], _count(row["available"]), _count(row["total"]), row["provider"], str(row["cost"]), row["phase"]])
-    rows = [["NAMESPACE", "NAME", "STATUS", "VCLUSTER", "NODETYPE", "VM"]]
+    listed = [["NAMESPACE", "NAME", "STATUS", "VCLUSTER", "NODETYPE", "VM"]]
     for row in claims(built):
         machine = f"{row['machine']['namespace']}/{row['machine']['name']}"
-        rows.append([row["namespace"] or "-", row["name"], row["status"], row["virtualCluster"], row["nodeType"], machine])
+        listed.append([row["namespace"] or "-", row["name"], row["status"], row["virtualCluster"], row["nodeType"], machine])
+    # A claim's machine has its name: there the last column gives way first.
+    shown = [table(types, bold), table(listed, bold, yielding=(5, 3, 4)), sums_table(totals(built), bold)]
+    quotas = [row for row in rows if row["namespace"]]
+    return "\n".join([*shown, budgets_table(quotas, bold)] if quotas else shown)
+
+
+def sums_table(rows: list[dict[str, Any]], bold: bool = False) -> str:
+    """Totals by cluster and namespace."""
     sums = [["CLUSTER", "NAMESPACE", "VMS", "CPU", "MEMORY", "STORAGE", "OTHER"]]
-    for row in totals(built):
+    for row in rows:
         amounts = [row["resources"].get(name, "-") for name in ("cpu", "memory", STORAGE)]
         sums.append([row["cluster"], row["namespace"], str(row["virtualMachines"]), *amounts, _rest(row)])
-    # A claim's machine has its name: there the last column gives way first.
-    return "\n".join([table(types, bold), table(rows, bold, yielding=(5, 3, 4)), table(sums, bold)])
+    return table(sums, bold)
+
+
+def budgets_table(rows: list[dict[str, Any]], bold: bool = False, with_peak: bool = False) -> str:
+    """Budgets with what is asked of them, and with what is asked at the peak of a change."""
+    keys = ["cluster", "namespace", "budget", "resource", "used", *(["peak"] if with_peak else []), "hard"]
+    return table([[key.upper() for key in keys], *([row[key] or "-" for key in keys] for row in rows)], bold)
 
 
 def table(rows: list[list[str]], bold: bool = False, yielding: tuple[int, ...] = (), width: int | None = WIDTH) -> str:
@@ -144,24 +172,13 @@ def _rest(row: dict[str, Any]) -> str:
     return ", ".join(others) or "-"
 
 
-def _cluster(offer: Offer) -> str:
+def cluster_of(offer: Offer) -> str:
+    """The KubeVirt cluster of a node type's provider."""
     kubevirt = offer.provider.spec.kube_virt
     return kubevirt.cluster_ref.cluster if kubevirt else ""
 
 
 def _size(claim: Claim, prototype: Prototype) -> dict[str, Quantity]:
     """What one machine asks for: its node type's resources and the storage of its DataVolumes."""
-    storage = _sum(
-        Quantity.parse(amount)
-        for template in get(prototype.vm, DATA_VOLUMES) or ()
-        for kind in ("pvc", "storage")
-        if (amount := get(template, ("spec", kind, "resources", "requests", "storage"))) is not None
-    )
-    return claim.offer.resources | ({STORAGE: storage} if storage else {})
-
-
-def _sum(amounts: Iterable[Quantity]) -> Quantity | None:
-    total: Quantity | None = None
-    for amount in amounts:
-        total = total + amount if total else amount
-    return total
+    stored = storage(prototype.vm)
+    return claim.offer.resources | ({STORAGE: stored} if stored else {})

@@ -42,7 +42,8 @@ def as_json(package: Path, *more: str, stdin: str = "") -> Any:
 
 
 def test_nothing_changes(package: Path) -> None:
-    assert as_json(package) == {"changes": [], "summary": {"unchanged": 4}}
+    found = as_json(package)
+    assert (found["changes"], found["summary"], found["peak"]) == ([], {"unchanged": 4}, found["totals"])
     assert plan(package).stdout == "2 machines: 2 unchanged\n"
 
 
@@ -63,6 +64,10 @@ def test_creation_deletion_and_what_they_take_along(package: Path) -> None:
         "\n"
         "4 machines: 2 delete, 2 create\n"
         "A machine that is renamed, or moves, is deleted with its disks and made anew.\n"
+        "\n"
+        "At its peak, with new and old machines side by side:\n"
+        "CLUSTER      NAMESPACE   VMS   CPU   MEMORY   STORAGE   OTHER\n"
+        "kubevirt-1   machines    4     8     16Gi     80Gi      -\n"
     )
 
 
@@ -202,11 +207,15 @@ def test_what_is_not_this_configs_is_left_out_and_told(package: Path) -> None:
     made = objects(krmfn("render", "in", cwd=package).stdout)
     other = copy.deepcopy(made[2])
     other["metadata"]["annotations"]["krmfn.dev/owner"] = "others"
-    foreign = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": "x", "namespace": "machines"}}
+    foreign: Any = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": "x", "namespace": "machines"}}
     done = plan(package, stdin=yaml.safe_dump_all([*made, other, foreign]))
     assert done.stdout == "2 machines: 2 unchanged\n"
     assert "info: standard input: holds 1 objects of others, which are left out (other-owner)" in done.stderr
     assert "holds 1 machines and Secrets that krmfn did not make" in done.stderr
+    foreign["metadata"]["name"] = "tenant-1-workers-0"
+    done = plan(package, stdin=yaml.safe_dump(foreign))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "VirtualMachine machines/tenant-1-workers-0: is not krmfn's, and the change would overwrite it" in done.stderr
     only = [value for value in made if value["kind"] == "VirtualMachine"]
     assert "has machines and no Secret" in plan(package, stdin=yaml.safe_dump_all(only)).stderr
     assert "all is new" in plan(package, stdin="{}\n").stderr
@@ -253,3 +262,29 @@ def test_no_token_is_shown(tmp_path: Path) -> None:
         assert TOKEN not in done.stdout + done.stderr
         assert new not in done.stdout + done.stderr
         assert "userdata.bootcmd" in done.stdout
+
+
+def test_machines_alike_are_compared_as_if_each_were_alone(tmp_path: Path) -> None:
+    """A folder of krmfn's own files is read by shape; a list as kubectl prints it is read whole."""
+    shutil.copytree(ROOT / "krmfn" / "starter", tmp_path / "in")
+    edit(tmp_path, "tenant-1.yaml", "quantity: 2", "quantity: 12")
+    for encoding in ("data", "stringData"):
+        edit(tmp_path, "nodes.yaml", "spec:\n", f"spec:\n  secretEncoding: {encoding}\n")
+        assert krmfn("render", "-o", "out", "in", cwd=tmp_path).returncode == 0
+        items = objects(krmfn("render", "in", cwd=tmp_path).stdout)
+        listed = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": items}, sort_keys=False)
+        for file, old, new in (
+            ("provider.yaml", "cores: 2", "cores: 4"),
+            ("provider.yaml", "- name: root\n", "- name: system\n"),
+            ("nodes.yaml", ":443", ":8443"),
+            ("tenant-1.yaml", "quantity: 12", "quantity: 9"),
+        ):
+            edit(tmp_path, file, old, new)
+            for form in ("text", "json"):
+                by_shape, whole = plan(tmp_path, "-o", form), plan(tmp_path, "-o", form, stdin=listed)
+                assert by_shape.stdout == whole.stdout
+                assert by_shape.stdout.count("tenant-1-workers-") >= 3
+        shutil.rmtree(tmp_path / "in")
+        shutil.rmtree(tmp_path / "out")
+        shutil.copytree(ROOT / "krmfn" / "starter", tmp_path / "in")
+        edit(tmp_path, "tenant-1.yaml", "quantity: 2", "quantity: 12")
