@@ -91,7 +91,8 @@ def tenants(folder: Path, count: int, nodes: int, types: int) -> None:
         ]
         values = {"privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": static}]}}
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(_values(name, values)))
-        clusters.append({**CONFIG["spec"]["virtualClusters"][0], "name": name, "endpoint": f"{name}.example.com"})
+        join = {"delivery": "Disk", "secretKeyRef": {"name": f"{name}-join"}}
+        clusters.append({"name": name, "endpoint": f"{name}.example.com", "joinToken": join, "certificateAuthority": {"system": True}})
     documents.append(changed(CONFIG, "spec.virtualClusters", clusters))
     (folder / "all.yaml").write_text(yaml.safe_dump_all(documents))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -19,6 +20,8 @@ def _terminated(signum: int, frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run krmfn and exit with its code; what no code foresaw is one line as well, never a traceback."""
+    # A short run: what is made lives to its end, and looking for garbage takes a tenth of the time.
+    gc.disable()
     signal.signal(signal.SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

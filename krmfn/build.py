@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -88,6 +89,9 @@ class _Run:
         self.prototypes = Prototypes(config.spec.unknown_fields)
         self.own: dict[str, Prototype] = {}
         self.instancetypes = Instancetypes(items)
+        self.kinds: dict[str, list[Item]] = defaultdict(list)
+        for item in items:
+            self.kinds[item.kind].append(item)
         self.complete = True
         self.broken: set[str] = set()
 
@@ -114,11 +118,12 @@ class _Run:
 
     def of_kind(self, kind: str) -> Iterator[Item]:
         """The Platform's objects of a kind; Karpenter, for one, has NodeClaims too."""
-        for item in self.items:
-            if item.kind != kind:
-                if item.api_version in PLATFORM and item.kind.lower() in (kind.lower(), f"{kind}list".lower()):
-                    self.problem(item.place.field("kind").error(f"is {show(item.kind)}; krmfn reads single objects of kind {kind}"))
-                continue
+        for other, items in self.kinds.items():
+            if other != kind and other.lower() in (kind.lower(), f"{kind}list".lower()):
+                for item in items:
+                    if item.api_version in PLATFORM:
+                        self.problem(item.place.field("kind").error(f"is {show(other)}; krmfn reads single objects of kind {kind}"))
+        for item in self.kinds.get(kind, ()):
             if item.api_version in PLATFORM:
                 self.result.consumed.append(item)
                 yield item

@@ -56,14 +56,15 @@ class Node:
     arguments: list[str]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Made:
-    """What a request's properties make, without what is the kubelet's."""
+    """What a request's properties make, without what is the kubelet's; `node` is that of all requests that tell the kubelet nothing."""
 
     effective: Given
     prototype: Prototype
     guest: Guest
     addresses: network.Range | None
+    node: Node | None = None
 
 
 @dataclass(slots=True)
@@ -84,11 +85,17 @@ class Nodes:
         before = len(self.problems)
         asked = request.asked
         made = self.made(request, offer, offer_at, namespace)
+        # Claims that ask for no more than a machine of their type have one node between them.
+        plain = made is not None and not (asked.taints or asked.kubelet_arguments or asked.node_labels or asked.profile)
+        if made is not None and plain and made.node:
+            return made.node
         profile = self.profile(asked)
         arguments = self.arguments(asked, offer, made, profile) if made else []
         if errors(self.problems[before:]) or made is None:
             return None
-        return Node(made.prototype, made.guest, made.addresses, arguments)
+        node = Node(made.prototype, made.guest, made.addresses, arguments)
+        made.node = node if plain else None
+        return node
 
     def made(self, request: Request, offer: Offer, at: Place, namespace: str) -> _Made | None:
         """What the properties of a request make: once for all requests that have none of their own."""

@@ -58,9 +58,11 @@ def conflicts(items: list[Item], built: Build) -> Iterator[Problem]:
 
 def path_problems(item: Item) -> Iterator[Problem]:
     """A file outside of the package, on an item that krmfn reads."""
+    annotations = item.annotations
     for key in (PATH, OLD_PATH):
-        path = item.annotations.get(key, "")
-        at = item.place.field("metadata", "annotations")
+        if key not in annotations:
+            continue
+        path, at = annotations[key], item.place.field("metadata", "annotations")
         if not isinstance(path, str):
             yield at.field(key).error(f"is {show(path)}; must be text in quotes")
         elif isabs(path) or normpath(path).split("/")[0] == ".." or "\\" in path:

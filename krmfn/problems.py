@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "info"]
@@ -58,7 +58,7 @@ class Place:
 
     def field(self, *keys: str | int) -> Place:
         """The place of a field below this one."""
-        return replace(self, path=self.path + keys)
+        return Place(self.origin, self.path + keys)
 
     def error(self, message: str, code: str = "invalid") -> Problem:
         """An error at this place; `message` continues the sentence that begins with the field's path."""
