@@ -44,12 +44,7 @@ def _run() -> None:
     if len(sys.argv) == 1 and sys.stdin is not None and not sys.stdin.isatty():
         from krmfn.function import run
 
-        reply = run(sys.stdin.buffer.read())
-        sys.stderr.write(reply.stderr)
-        sys.stderr.flush()
-        sys.stdout.write(reply.stdout)
-        sys.stdout.flush()
-        sys.exit(reply.code)
+        sys.exit(run(sys.stdin.buffer.read()).say())
     # click is not imported on the function's path: it costs as much start-up time as the work itself.
     from krmfn.cli import cli
 

@@ -120,7 +120,4 @@ def init(folder: str) -> None:
 
 
 def _end(reply: Reply) -> NoReturn:
-    sys.stderr.write(reply.stderr)
-    sys.stdout.write(reply.stdout)
-    sys.stdout.flush()
-    sys.exit(reply.code)
+    sys.exit(reply.say())

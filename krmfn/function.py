@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from krmfn.problems import Place, Problem, errors, limited, ranked, show
 
 _READ = ("NodeProvider", "NodeClaim", "Secret", "ConfigMap")
 NOTHING_TO_RENDER = "there is nothing to render: no claim of this config's KubeVirt cluster"
+_PIECE = 2**20
 DONE, PROBLEMS, USAGE, NOTHING, STALE = 0, 1, 2, 3, 4
 
 
@@ -23,6 +25,15 @@ class Reply:
     stdout: str
     stderr: str
     code: int
+
+    def say(self) -> int:
+        """Write it to the standard streams, in pieces, since a whole copy of large output would be made otherwise; returns the code."""
+        sys.stderr.write(self.stderr)
+        sys.stderr.flush()
+        for start in range(0, len(self.stdout), _PIECE):
+            sys.stdout.write(self.stdout[start : start + _PIECE])
+        sys.stdout.flush()
+        return self.code
 
 
 def run(source: bytes) -> Reply:
@@ -50,7 +61,14 @@ def run(source: bytes) -> Reply:
             item.text = text
         return _refused(resources, problems)
     resources.results = [Result.of(problem) for problem in limited(problems)]
-    return Reply(resources.to_yaml(made.text for made in built.objects), report(problems), DONE)
+    return Reply(resources.to_yaml(_texts(built)), report(problems), DONE)
+
+
+def _texts(built: Build) -> Iterator[str]:
+    """The texts of what was made, each let go of as soon as it is in the output: there are a hundred megabytes of them."""
+    objects, built.objects = built.objects[::-1], []
+    while objects:
+        yield objects.pop().text
 
 
 def build_all(

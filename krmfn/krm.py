@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from krmfn import yamlio
 from krmfn.problems import Origin, Place, Problem, Resource, nearest, path_text, redacted, show
@@ -37,7 +35,8 @@ _ODD_BREAKS = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 _DEPTH = 5
 
 
-class ResourceRef(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ResourceRef:
     """The object that a result is about."""
 
     apiVersion: str = ""
@@ -46,20 +45,23 @@ class ResourceRef(BaseModel):
     name: str = ""
 
 
-class Field(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Field:
     """The field that a result is about, as a path in dots and brackets."""
 
     path: str
 
 
-class File(BaseModel):
+@dataclass(frozen=True, slots=True)
+class File:
     """The file, relative to the package, and the index of the document in it."""
 
     path: str
     index: int = 0
 
 
-class Result(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Result:
     """One problem, as orchestrators show it; `tags.code` is the warning's code."""
 
     message: str
@@ -152,16 +154,23 @@ class Item:
         return path if isinstance(path, str) else None
 
 
-class ResourceList(BaseModel):
-    """What an orchestrator hands to a function and takes back."""
+def _told(value: Any) -> Any:
+    """A part of a result as data, without what it does not tell."""
+    if not is_dataclass(value):
+        return value
+    told = {one.name: _told(getattr(value, one.name)) for one in fields(value)}
+    return {name: part for name, part in told.items() if part}
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+@dataclass(slots=True)
+class ResourceList:
+    """What an orchestrator hands to a function and takes back."""
 
     apiVersion: str = API_VERSIONS[0]
     kind: Literal["ResourceList"] = "ResourceList"
-    items: list[Item] = []
+    items: list[Item] = field(default_factory=list)
     functionConfig: Item | None = None
-    results: list[Result] = []
+    results: list[Result] = field(default_factory=list)
 
     def to_yaml(self, added: Iterable[str] = ()) -> str:
         """The list as YAML; `added` are objects as block YAML that follow the items."""
@@ -174,7 +183,7 @@ class ResourceList(BaseModel):
         if self.functionConfig:
             parts.append(("functionConfig: %s\n" if self.functionConfig.flow else "functionConfig:\n%s") % self.functionConfig.text)
         if self.results:
-            results = [result.model_dump(exclude_none=True, exclude_defaults=True) for result in self.results]
+            results = [_told(result) for result in self.results]
             parts.append(yamlio.dump({"results": results}))
         return "".join(parts)
 
@@ -213,7 +222,7 @@ def _resource_list(source: bytes, document: yamlio.Document, place: Place) -> tu
     if not isinstance(data, dict) or data.get("kind") != "ResourceList" or data.get("apiVersion") not in API_VERSIONS:
         return ResourceList(), [place.error(f"must be one ResourceList of {API_VERSIONS[0]}", "resource-list")]
     text = source.decode().removeprefix("\ufeff")
-    known = ResourceList.model_fields
+    known = [one.name for one in fields(ResourceList)]
     problems = [place.field(str(key)).error(f"is no field of a ResourceList{nearest(key, known)}") for key in data if key not in known]
     values, config = data.get("items"), data.get("functionConfig")
     if not isinstance(values, list | None):
