@@ -22,6 +22,8 @@ def main() -> None:
     """Run krmfn and exit with its code; what no code foresaw is one line as well, never a traceback."""
     # A short run: what is made lives to its end, and looking for garbage takes a tenth of the time.
     gc.disable()
+    # What else is installed must not change what comes out, and looking for it takes time.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     signal.signal(signal.SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

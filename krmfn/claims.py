@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from krmfn import names, nodetypes
 from krmfn.kubevirt.advice import advice
-from krmfn.kubevirt.changes import Named
 from krmfn.kubevirt.checks import written
-from krmfn.kubevirt.parts import DATA_VOLUMES, MANAGED_BY, OURS, get, has, mappings
+from krmfn.kubevirt.parts import DATA_VOLUMES, MANAGED_BY, OURS, Named, get, has, mappings
 from krmfn.kubevirt.template import Prototype
 from krmfn.nodes import Node
 from krmfn.nodetypes import Offer

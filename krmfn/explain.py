@@ -12,8 +12,8 @@ from krmfn.files import declared
 from krmfn.function import DONE, PROBLEMS, Reply, report
 from krmfn.guest.credentials import secret_value
 from krmfn.krm import Item
-from krmfn.kubevirt.changes import NAMED, Change, Named
-from krmfn.kubevirt.parts import get
+from krmfn.kubevirt.changes import Change
+from krmfn.kubevirt.parts import NAMED, Named, get
 from krmfn.nodetypes import missed
 from krmfn.plan import table
 from krmfn.problems import Origin, Path, Place, listed, masked_lines, nearest, redacted, show

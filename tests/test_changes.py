@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krmfn.kubevirt import types
-from krmfn.kubevirt.changes import Change, Named, Strategy, heaviest, judged
-from krmfn.kubevirt.parts import DATA_VOLUMES
+from krmfn.kubevirt.changes import Change, Strategy, heaviest, judged
+from krmfn.kubevirt.parts import DATA_VOLUMES, Named
 from krmfn.kubevirt.template import canonical
 from krmfn.problems import Place
 from tests.support import REMOVED, changed, oracle

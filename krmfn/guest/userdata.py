@@ -6,10 +6,10 @@ leave, while `bootcmd` runs at each boot with the Secret's content of then (real
 
 from __future__ import annotations
 
+import pkgutil
 import shlex
 from collections.abc import Iterable
 from functools import cache
-from importlib import resources
 
 from krmfn.guest.cloudconfig import CloudConfig
 from krmfn.guest.credentials import Join
@@ -24,7 +24,7 @@ _NONE = CloudConfig()
 @cache
 def guest_file(name: str) -> str:
     """A constant file of the guest: `join.sh` or `krmfn-join.service`."""
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    return (pkgutil.get_data(__name__, name) or b"").decode()
 
 
 def user_data(node: str, join: Join, kubelet_arguments: Iterable[str] = (), config: CloudConfig = _NONE) -> str:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.parts import DATA_VOLUMES, DISKS, DOMAIN, INTERFACES, NETWORKS, VOLUMES, get, mappings
+from krmfn.kubevirt.parts import DATA_VOLUMES, DISKS, DOMAIN, INTERFACES, NAMED, NETWORKS, VOLUMES, Named, get, mappings
 from krmfn.problems import Path, path_text
 from krmfn.quantity import Quantity
 
@@ -23,16 +23,9 @@ VERDICTS = (
     "rejected", "delete", "create", "stop", "start", "restart", "next-start", "pending", "live", "no-effect", "unchanged",
 )  # fmt: skip
 _T = ("spec", "template", "spec")
-NAMED: dict[Path, Path] = dict.fromkeys((DISKS, VOLUMES, INTERFACES, NETWORKS), ("name",)) | {DATA_VOLUMES: ("metadata", "name")}
 _DESCHEDULER = ("descheduler.alpha.kubernetes.io/evict", "descheduler.alpha.kubernetes.io/prefer-no-eviction")
 _GIB, _ALIGNED = 2**30, 2 * 2**20
 _HOTPLUG_RATIO, _MAX_VCPUS = 4, 512
-
-
-class Named(str):
-    """The step of a path to the element of a list that has this name."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,10 @@ from krmfn.kubevirt import devices, networks, pods, rules, schema
 from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.parts import (
     CLOUD_INIT,
-    DATA_VOLUMES,
     DISKS,
     DOMAIN,
-    INTERFACES,
     JOIN_DISK,
-    NETWORKS,
+    NAMED,
     RESOURCES,
     VOLUMES,
     cloud_init_kind,
@@ -36,7 +34,6 @@ _SIZED: dict[str, tuple[Path, ...]] = {
     "cpu": ((*RESOURCES, "requests", "cpu"), (*RESOURCES, "limits", "cpu"), (*DOMAIN, "cpu", "cores")),
     "memory": ((*RESOURCES, "requests", "memory"), (*RESOURCES, "limits", "memory"), (*DOMAIN, "memory", "guest")),
 }
-_NAMED: tuple[Path, ...] = (DISKS, VOLUMES, INTERFACES, NETWORKS, DATA_VOLUMES)
 
 
 def checked(prototype: Prototype, unknown_fields: UnknownFields) -> Iterator[Problem]:
@@ -119,14 +116,14 @@ def written(prototype: Prototype, path: Path) -> tuple[Place, bool]:
         request = (*RESOURCES, "requests", name)
         if path in _SIZED[name] and (path[-1] != name or get(prototype.vm, path) == get(prototype.vm, request)):
             return place, False
-    for named in _NAMED:
+    for named, name_path in NAMED.items():
         if path[: len(named)] != named or len(path) <= len(named):
             continue
         values = get(prototype.vm, named)
         index = path[len(named)]
         if not isinstance(values, list) or not isinstance(index, int) or index >= len(values):
             break
-        names = [get(value, ("metadata", "name")) if named == DATA_VOLUMES else get(value, ("name",)) for value in values]
+        names = [get(value, name_path) for value in values]
         made = [isinstance(name, str) and name in prototype.added for name in names]
         if made[index]:
             return _of_property(prototype.added[names[index]], named, path)

@@ -20,6 +20,14 @@ NETWORKS: Path = ("spec", "template", "spec", "networks")
 DISKS: Path = (*DOMAIN, "devices", "disks")
 INTERFACES: Path = (*DOMAIN, "devices", "interfaces")
 DATA_VOLUMES: Path = ("spec", "dataVolumeTemplates")
+# The lists whose elements have names, with the path to the name in each.
+NAMED: dict[Path, Path] = dict.fromkeys((DISKS, VOLUMES, INTERFACES, NETWORKS), ("name",)) | {DATA_VOLUMES: ("metadata", "name")}
+
+
+class Named(str):
+    """The step of a path to the element of a list that has this name."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

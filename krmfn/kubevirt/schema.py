@@ -7,11 +7,11 @@ stands there once, as a node; nodes refer to each other by number. Read when the
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from krmfn.kubevirt import types
@@ -35,7 +35,7 @@ class Violation:
 
 @cache
 def _document() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(resources.files(__package__).joinpath("schema.json").read_text("utf-8"))
+    document: dict[str, Any] = json.loads(pkgutil.get_data(__name__, "schema.json") or b"")
     return document
 
 

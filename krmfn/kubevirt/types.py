@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 
 @cache
 def _document() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(resources.files(__package__).joinpath("types.json").read_text("utf-8"))
+    document: dict[str, Any] = json.loads(pkgutil.get_data(__name__, "types.json") or b"")
     return document
 
 
