@@ -17,13 +17,41 @@ import yaml
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.support import CLAIM, CONFIG, PROVIDER, SECRET, changed  # noqa: E402
+from tests import support  # noqa: E402
+from tests.support import CLAIM, CONFIG, SECRET, changed  # noqa: E402
 
 HERE = Path(__file__).parent
 WORK = HERE / ".work"
 TOOLS = ROOT / ".tools" / "bin"
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
 KRMFN = [str(ROOT / ".venv" / "bin" / "krmfn")]
+_TEMPLATE = yaml.safe_load("""
+spec:
+  dataVolumeTemplates:
+  - metadata: {name: root}
+    spec:
+      source: {registry: {url: "docker://quay.io/containerdisks/ubuntu:24.04"}}
+      storage: {resources: {requests: {storage: 20Gi}}}
+  template:
+    spec:
+      domain:
+        cpu: {cores: 1}
+        memory: {guest: 2Gi}
+        devices:
+          disks: [{name: root, disk: {bus: virtio}}]
+          interfaces: [{name: nodes, bridge: {}}]
+      networks: [{name: nodes, multus: {networkName: nodes}}]
+      terminationGracePeriodSeconds: 60
+      volumes: [{name: root, dataVolume: {name: root}}]
+""")
+_PATCH = yaml.safe_load("""
+spec: {template: {spec: {domain: {cpu: {cores: 4}, memory: {guest: 8Gi}}, nodeSelector: {zone: a}}}}
+""")
+PROVIDER = changed(
+    changed(support.PROVIDER, "spec.kubeVirt.virtualMachineTemplate", _TEMPLATE),
+    "spec.kubeVirt.nodeTypes",
+    [{"name": "small", "mergeVirtualMachineTemplate": _PATCH}],
+)
 # The name that stands for every claim's while the peers' templates are made.
 _NAME = "claim-to-be-named"
 
@@ -150,7 +178,7 @@ def cases() -> list[Case]:
     shutil.rmtree(chart, ignore_errors=True)
     shutil.copytree(HERE / "peers" / "chart", chart)
     shutil.copytree(WORK / "files", chart / "files")
-    peers = {"go": [str(TOOLS / "peer"), manifests, user_data], "floor": [PYTHON, str(HERE / "peers" / "floor.py"), manifests, user_data]}
+    peers = {"go": [str(TOOLS / "peer"), user_data], "floor": [PYTHON, str(HERE / "peers" / "floor.py"), manifests, user_data]}
     found = [Case("bare interpreter", {"krmfn": [PYTHON, "-c", "pass"]})]
     for count in (1, 10, 100, 1_000, 10_000):
         values = WORK / f"values-{count}.yaml"

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 
 from cases import PYTHON, WORK, Case, build_peers, cases
 
+from krmfn import yamlio
+
 
 @dataclass(slots=True)
 class Measured:
@@ -77,9 +79,10 @@ def check_same(case: Case) -> None:
 
 def made(text: bytes) -> dict[tuple[str, str], object]:
     """The machines and their Secrets in a stream or a ResourceList, by kind and name."""
-    import yaml
-
-    documents = [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+    read, faults = yamlio.read(text)
+    if faults:
+        raise SystemExit(f"not YAML: {faults[0]}")
+    documents = [document.data for document in read if document.data]
     objects = [item for document in documents for item in document.get("items", [document])]
     found = {}
     for value in objects:

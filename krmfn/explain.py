@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +13,15 @@ from krmfn.files import declared
 from krmfn.function import DONE, PROBLEMS, Reply, report
 from krmfn.guest.credentials import secret_value
 from krmfn.krm import Item
-from krmfn.kubevirt.changes import Change
+from krmfn.kubevirt.changes import Change, differences
+from krmfn.kubevirt.merge import merge
 from krmfn.kubevirt.parts import NAMED, Named, get
 from krmfn.nodetypes import missed
 from krmfn.plan import table
 from krmfn.problems import Origin, Path, Place, listed, masked_lines, nearest, redacted, show
 from krmfn.yamlio import read
+
+_LONGEST = 80
 
 
 def explain(name: str, field: str | None, paths: list[str], config: str | None) -> Reply:
@@ -57,7 +61,7 @@ def _rows(machine: dict[str, Any], claim: Claim) -> Iterator[tuple[str, str, str
             layer, place = origin(claim, path)
             if path[:2] in (("metadata", "name"), ("metadata", "namespace")):
                 layer, place = "krmfn", None
-            yield layer, Change(path, None, None).text, redacted(show(value)), told(place) if place else ""
+            yield layer, Change(path, None, None).text, _value(value), told(place) if place else ""
 
 
 def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -88,10 +92,24 @@ def _node_type(claim: Claim) -> Iterator[str]:
 
 
 def _dropped(claim: Claim) -> Iterator[str]:
-    """What a merge took out of the base."""
-    for problem in claim.node.prototype.advice if claim.node else ():
-        if problem.code == "merge-drops":
-            yield f"{problem}\n"
+    """What stood in a template and merges have replaced or taken out."""
+    first, *patches = claim.node.prototype.layers.layers if claim.node else (None,)
+    rows = []
+    merged = first.value if first else {}
+    for patch in patches:
+        before, merged = merged, merge(merged, patch.value)
+        rows += [[one.text, _value(one.old), _value(one.new)] for one in differences(before, merged) if one.old is not None]
+    if rows:
+        yield table([["REPLACED BY A MERGE", "WAS", "IS"], *rows], yielding=(1, 2), width=None)
+
+
+def _value(value: Any) -> str:
+    """A value of a template on a line, "-" where there is none."""
+    if value is None:
+        return "-"
+    # Redacted before it is cut: half a token is no longer recognised as one.
+    text = redacted(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else show(value))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _user_data(secret: dict[str, Any]) -> Iterator[str]:

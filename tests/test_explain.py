@@ -69,6 +69,15 @@ def test_why_this_node_type() -> None:
     assert re.search(r"^large +72 +(misses|would do)", done.stdout, re.MULTILINE), done.stdout
 
 
+def test_what_merges_replaced() -> None:
+    stdout = explained("lists", case="patches").stdout
+    heading, *rows = stdout[stdout.index("REPLACED BY A MERGE") :].split("\n\n")[0].splitlines()
+    assert heading.split() == ["REPLACED", "BY", "A", "MERGE", "WAS", "IS"]
+    found = {path: values for path, *values in (re.split(r" {2,}", row) for row in rows)}
+    assert found["spec.template.spec.tolerations"] == ['[{"key": "infra", "operator": "Exists"}]', '[{"key": "gpu", "operator": "Exists"}]']
+    assert "REPLACED" not in explained("tenant-1-a", case="minimal").stdout
+
+
 def test_user_data_is_in_clear_and_the_token_is_not(tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "minimal", tmp_path / "in", ignore=shutil.ignore_patterns("expected.yaml"))
     provider = tmp_path / "in" / "provider.yaml"
