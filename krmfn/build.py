@@ -24,7 +24,7 @@ from krmfn.pools import Asked, Request
 from krmfn.problems import Origin, Place, Problem, errors, listed, nearest, show
 from krmfn.properties import VM_TEMPLATE
 from krmfn.referenced import Referenced
-from krmfn.render import Group, Machine, Output, Rendered, compile_machine, render
+from krmfn.render import Group, Layout, Machine, Output, Rendered, compile_machine, render
 from krmfn.tenants import Tenant, Tenants
 from krmfn.yamlio import LARGEST_INPUT
 
@@ -54,12 +54,12 @@ class _Provider:
     usable: bool = False
 
 
-def build(items: Iterable[Item], config: Config, at: Place, folder: str | None = None, several_clusters: bool = False) -> Build:
-    """Render every claim. `at` is the place of the config's spec; `folder`, for a package, where its files go, with a slash.
+def build(items: Iterable[Item], config: Config, at: Place, layout: Layout, several_clusters: bool = False) -> Build:
+    """Render every claim. `at` is the place of the config's spec; `layout`, where the objects go.
 
     All problems come together in the result; those that the config accepts are left out.
     """
-    run = _Run(list(items), config, at, Output(config.name, config.spec.secret_encoding, config.spec.annotations, folder))
+    run = _Run(list(items), config, at, Output(config.name, config.spec.secret_encoding, config.spec.annotations, layout))
     run.read()
     run.match()
     run.check(several_clusters)
@@ -296,7 +296,7 @@ class _Run:
                 self.problem(claim.request.at.error(text))
                 return
             volumes = [("DataVolume", claim.namespace, f"{claim.name}-{name}") for name in machine.data_volumes]
-            if self.output.folder is not None:
+            if self.output.layout.folder is not None:
                 volumes.append(("file", group.cluster, f"{claim.name}.yaml"))
             for key in [*((thing.kind, thing.namespace, thing.name) for thing in pair), *volumes]:
                 self.problem(*claims.object_problems(key, claim, made.setdefault(key, claim)))

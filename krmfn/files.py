@@ -18,6 +18,7 @@ from krmfn.build import Build
 from krmfn.function import DONE, NOTHING, NOTHING_TO_RENDER, PROBLEMS, Reply, build_all, report
 from krmfn.krm import Item, item_of, yaml_problem
 from krmfn.problems import Origin, Place, Problem, errors, nearest
+from krmfn.render import Layout
 
 _ENDINGS = (".yaml", ".yml", ".json")
 STDIN = "-"
@@ -50,7 +51,7 @@ def declared(paths: list[str], config_file: str | None, several_clusters: bool =
     problems += [] if errors(problems) and config is None else wrong
     if config is None or errors(problems):
         return Reply("", report(problems), PROBLEMS)
-    built, found = build_all(items, config, at, several_clusters=several_clusters)
+    built, found = build_all(items, config, at, Layout(), several_clusters)
     problems += found
     if errors(problems):
         return Reply("", report(problems), PROBLEMS)

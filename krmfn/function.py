@@ -11,6 +11,7 @@ from krmfn.api.kubevirtnodes import Config, read_config
 from krmfn.build import Build, build
 from krmfn.krm import Item, ResourceList, Result, item_of, read_resource_list
 from krmfn.problems import Place, Problem, errors, limited, ranked, show
+from krmfn.render import Layout
 
 _READ = ("NodeProvider", "NodeClaim", "Secret", "ConfigMap")
 NOTHING_TO_RENDER = "there is nothing to render: no claim of this config's KubeVirt cluster"
@@ -46,7 +47,7 @@ def run(source: bytes) -> Reply:
         return _refused(resources, problems)
     at = resources.functionConfig.place if resources.functionConfig else Place()
     spec = at.field("data" if config.flat else "spec")
-    built, found = build_all(resources.items, config, spec, folder=ownership.package_folder(resources))
+    built, found = build_all(resources.items, config, spec, Layout(ownership.package_folder(resources), resources.column))
     problems += found
     if errors(problems):
         return _refused(resources, problems)
@@ -71,12 +72,10 @@ def _texts(built: Build) -> Iterator[str]:
         yield objects.pop().text
 
 
-def build_all(
-    items: list[Item], config: Config, at: Place, folder: str | None = None, several_clusters: bool = False
-) -> tuple[Build, list[Problem]]:
+def build_all(items: list[Item], config: Config, at: Place, layout: Layout, several_clusters: bool = False) -> tuple[Build, list[Problem]]:
     """Build the items and those that stand in the config itself; the problems are the build's and the conflicts that it meets."""
     inline = [item_of(data, file=at.origin.file) for data in config.spec.resources]
-    built = build([*items, *inline], config, at, folder, several_clusters)
+    built = build([*items, *inline], config, at, layout, several_clusters)
     return built, [*_inline_problems(inline), *built.problems, *ownership.conflicts(items, built)]
 
 

@@ -172,13 +172,16 @@ class ResourceList:
     functionConfig: Item | None = None
     results: list[Result] = field(default_factory=list)
 
+    @property
+    def column(self) -> int:
+        """Where the dashes of the items stand."""
+        return self.items[0].column if self.items else 0
+
     def to_yaml(self, added: Iterable[str] = ()) -> str:
-        """The list as YAML; `added` are objects as block YAML that follow the items."""
+        """The list as YAML; `added` are elements for the end of its items, in whole lines, with their dashes in the list's `column`."""
         parts = [f"apiVersion: {self.apiVersion}\nkind: {self.kind}\n"]
-        column = self.items[0].column if self.items else 0
-        items = [f"{' ' * column}- {item.text}\n" if item.flow else item.text for item in self.items]
-        lead = " " * column + "- "
-        items += [lead + text.rstrip("\n").replace("\n", "\n" + " " * (column + 2)) + "\n" for text in added]
+        items = [f"{' ' * self.column}- {item.text}\n" if item.flow else item.text for item in self.items]
+        items += added
         parts += ["items:\n", *items] if items else ["items: []\n"]
         if self.functionConfig:
             parts.append(("functionConfig: %s\n" if self.functionConfig.flow else "functionConfig:\n%s") % self.functionConfig.text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from krmfn.api.kubevirtnodes import Encoding, OutputAnnotations
 from krmfn.guest import userdata
 from krmfn.guest.cloudconfig import CloudConfig
 from krmfn.guest.credentials import Join
+from krmfn.guest.userdata import Payload
 from krmfn.krm import INDEX, PATH
 from krmfn.kubevirt.parts import CLOUD_INIT, DATA_VOLUMES, DISKS, JOIN_DISK, MANAGED_BY, OURS, VOLUMES, cloud_init_kind, get
 from krmfn.kubevirt.template import Prototype, ordered_networks
@@ -43,13 +44,21 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """Where objects go: for a package, the folder of their files, with a slash; for a list, the column of its dashes."""
+
+    folder: str | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
-    """How objects are written: their owner, their annotations, and the folder of a package that they go to, if there is one."""
+    """How objects are written: their owner, their annotations, and where they go."""
 
     owner: str
     encoding: Encoding = "data"
     annotations: OutputAnnotations = field(default_factory=OutputAnnotations)
-    folder: str | None = None
+    layout: Layout = field(default_factory=Layout)
 
 
 @dataclass(slots=True)
@@ -63,7 +72,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One object that comes out, as block YAML."""
+    """One object that comes out, as block YAML: a document, or an element of a list, as the output's layout has it."""
 
     kind: str
     api_version: str
@@ -108,13 +117,13 @@ def compile_machine(prototype: Prototype, group: Group, output: Output) -> Machi
         "metadata": _identity(SECRET_SUFFIX, group, secret_metadata, output, 0),
         "type": "Opaque",
     }
-    return Machine(Template(machine), Template(secret), volumes)
+    return Machine(Template(machine, output.layout.column), Template(secret, output.layout.column), volumes)
 
 
 def _identity(suffix: str, group: Group, metadata: dict[str, Any], output: Output, index: int) -> dict[str, Any]:
     """Metadata with name and namespace, and with the file that a package keeps the object in."""
-    if output.folder is not None:
-        path = Hole(f"{output.folder}{group.cluster}/{Hole.NAME}.yaml")
+    if output.layout.folder is not None:
+        path = Hole(f"{output.layout.folder}{group.cluster}/{Hole.NAME}.yaml")
         metadata["annotations"] |= {INDEX: str(index), PATH: path}
     return {"name": Hole(Hole.NAME + suffix), "namespace": group.namespace, **metadata}
 
@@ -181,22 +190,26 @@ def render(
     machine: Machine, group: Group, claim: str, join: Join, output: Output, arguments: list[str], config: CloudConfig, network: str
 ) -> tuple[Rendered, Rendered]:
     """The Secret and the VirtualMachine of one claim. Raises ValueError where its user data is too large for a Secret."""
-    data = {"userdata": userdata.user_data(claim, join, arguments, config)} | ({"networkdata": network} if network else {})
-    size = sum(len(text.encode()) for text in data.values())
+    data = {"userdata": userdata.payload(claim, join, arguments, config)} | ({"networkdata": Payload(network)} if network else {})
+    size = sum(payload.size for payload in data.values())
     if size > userdata.LARGEST:
         raise ValueError(f"has user data of {size} bytes; a Secret holds at most {userdata.LARGEST}")
-    secret = machine.secret.fill(claim) + _data(data, output.encoding)
+    secret = "".join((machine.secret.fill(claim), *_data(data, output)))
     return (
         Rendered("Secret", "v1", group.namespace, claim + SECRET_SUFFIX, claim, group, secret),
         Rendered("VirtualMachine", "kubevirt.io/v1", group.namespace, claim, claim, group, machine.vm.fill(claim)),
     )
 
 
-def _data(data: dict[str, str], encoding: Encoding) -> str:
-    if encoding == "data":
-        return "data:\n" + "".join(f"  {key}: {base64.b64encode(text.encode()).decode()}\n" for key, text in data.items())
-    return "stringData:\n" + "".join(f"  {key}: |\n{_block(text)}" for key, text in data.items())
+def _data(data: dict[str, Payload], output: Output) -> Iterator[str]:
+    pad = "" if output.layout.column is None else " " * (output.layout.column + 2)
+    yield f"{pad}{output.encoding}:\n"
+    for key, payload in data.items():
+        if output.encoding == "data":
+            yield from (f"{pad}  {key}: ", *payload.base64, "\n")
+        else:
+            yield f"{pad}  {key}: |\n{_block(payload.text, pad)}"
 
 
-def _block(text: str) -> str:
-    return "".join(f"    {line}\n" if line else "\n" for line in text.removesuffix("\n").split("\n"))
+def _block(text: str, pad: str) -> str:
+    return "".join(f"{pad}    {line}\n" if line else f"{pad}\n" for line in text.removesuffix("\n").split("\n"))

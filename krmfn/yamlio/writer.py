@@ -29,8 +29,12 @@ class Hole(str):
 class Template:
     """Dumped text with holes, split once and filled often."""
 
-    def __init__(self, value: Any) -> None:
-        self._parts = dump(value).split(Hole.MARK)
+    def __init__(self, value: Any, column: int | None = None) -> None:
+        """`column` makes it an element of a list whose dashes stand there."""
+        text = dump(value)
+        if column is not None:
+            text = " " * column + "- " + text.rstrip("\n").replace("\n", "\n" + " " * (column + 2)) + "\n"
+        self._parts = text.split(Hole.MARK)
         self._patterns = sorted(set(self._parts[1::2]))
 
     def fill(self, name: str) -> str:
