@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from krmfn import ownership, yamlio
@@ -103,8 +102,7 @@ def read_paths(paths: list[str], inside: str | None = None, known: Known | None 
     problems: list[Problem] = []
     seen: set[str] = set()
     for path in paths:
-        for file in _files(path, problems):
-            real = file if file == STDIN else os.path.realpath(file)
+        for file, real in _files(path, problems):
             if real in seen:
                 continue
             seen.add(real)
@@ -117,9 +115,10 @@ def read_paths(paths: list[str], inside: str | None = None, known: Known | None 
     return items, problems
 
 
-def _files(path: str, problems: list[Problem]) -> Iterator[str]:
+def _files(path: str, problems: list[Problem]) -> Iterator[tuple[str, str]]:
+    """The files, each with its real path."""
     if path == STDIN or not os.path.isdir(path):
-        yield path
+        yield path, path if path == STDIN else os.path.realpath(path)
         return
 
     def unreadable(error: OSError) -> None:
@@ -136,10 +135,10 @@ def _files(path: str, problems: list[Problem]) -> Iterator[str]:
             if not name.lower().endswith(_ENDINGS) or name.startswith("."):
                 continue
             # A pipe would be waited for.
-            if os.path.exists(file) and not os.path.isfile(file):
+            if not os.path.isfile(file) and os.path.exists(file):
                 problems.append(Place(Origin(file=file)).error("is no regular file"))
             else:
-                yield file
+                yield file, os.path.realpath(file) if os.path.islink(file) else os.path.join(real, name)
 
 
 @dataclass(slots=True)
@@ -171,12 +170,17 @@ class Known:
         return [item for _, found in items for item in found]
 
 
+def _bytes(file: str) -> bytes:
+    with open(file, "rb") as stream:
+        return stream.read()
+
+
 def _read(file: str, known: Known | None = None) -> tuple[list[Item], list[Problem]]:
     place = Place(Origin(file="standard input" if file == STDIN else file))
     try:
         if file == STDIN and sys.stdin is None:
             return [], [place.error("is closed")]
-        source = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+        source = sys.stdin.buffer.read() if file == STDIN else _bytes(file)
     except OSError as error:
         return [], [place.error(f"can't be read: {error.strerror}")]
     if known and (written := known.items(source, place.origin.file or "")) is not None:
