@@ -23,7 +23,7 @@ from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.parts import DATA_VOLUMES, MANAGED_BY, OURS, get, mappings
 from krmfn.kubevirt.template import canonical
 from krmfn.plan import cluster_of
-from krmfn.problems import Origin, Place, Problem, errors, listed, path_text, redacted
+from krmfn.problems import Origin, Path, Place, Problem, errors, listed, path_text, redacted
 from krmfn.render import OWNER, SECRET_SUFFIX
 from krmfn.verdicts import Changed, Compared, Key, as_json, as_markdown, as_text
 from krmfn.yamlio import read
@@ -145,6 +145,7 @@ class Comparison:
         self._alike = Alike()
         self._known: dict[tuple[str, str], tuple[str, list[Change]]] = {}
         self._payloads: dict[tuple[str, str], list[str]] = {}
+        self._caused: dict[tuple[int, int, Path], str] = {}
 
     def changes(self, before: dict[Key, Item], same: set[Key]) -> Iterator[Changed]:
         """Every object that changes, and each that stays, in the order of their names."""
@@ -162,7 +163,7 @@ class Comparison:
                     continue
                 fields = self._fields(key, before[key], self._after[key].text, claim.name)
                 machine = key[0] == "VirtualMachine"
-                causes = [_cause(change, claim) if machine else str(claim.request) for change in fields]
+                causes = self._causes(fields, claim) if machine else [str(claim.request)] * len(fields)
                 yield Changed(key, heaviest([change.verdict for change in fields]), fields, causes)
 
     def _fields(self, key: Key, before: Item, text: str, name: str) -> list[Change]:
@@ -179,6 +180,14 @@ class Comparison:
             replace(one, path=renamed(one.path, other, name), old=renamed(one.old, other, name), new=renamed(one.new, other, name))
             for one in changes
         ]
+
+    def _causes(self, changes: list[Change], claim: Claim) -> list[str]:
+        """The inputs that fields of a machine come from; its claim's name is all that two machines of one pool differ in."""
+        keys = [(id(claim.node), id(claim.request.asked), renamed(change.path, claim.name, "\0")) for change in changes]
+        for key, change in zip(keys, changes, strict=True):
+            if key not in self._caused:
+                self._caused[key] = _cause(change, claim)
+        return [self._caused[key] for key in keys]
 
     def _differing(self, key: Key, before: Item, text: str) -> list[Change]:
         new = self._alike.read(text)
