@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from krmfn import budgets, files, ownership
 from krmfn import plan as tables
@@ -20,7 +22,7 @@ from krmfn.krm import Item
 from krmfn.kubevirt import types
 from krmfn.kubevirt.changes import VERDICTS, Change, Strategy, heaviest, judged
 from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.parts import DATA_VOLUMES, MANAGED_BY, OURS, get, mappings
+from krmfn.kubevirt.parts import DATA_VOLUMES, MANAGED_BY, NAMED, OURS, Named, get, mappings
 from krmfn.kubevirt.template import canonical
 from krmfn.plan import cluster_of
 from krmfn.problems import Origin, Path, Place, Problem, errors, listed, path_text, redacted
@@ -29,6 +31,8 @@ from krmfn.verdicts import Changed, Compared, Key, as_json, as_markdown, as_text
 from krmfn.yamlio import read
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# Where a machine that krmfn did not write may hold a password or a token.
+_USER_DATA = ("userData", "userDataBase64", "networkData", "networkDataBase64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ def _earlier(path: str, found: Declared, known: files.Known) -> tuple[dict[Key, 
     items, problems = files.read_paths([path], known=known)
     made: dict[Key, Item] = {}
     owners: Counter[str] = Counter()
+    others: dict[Key, Problem] = {}
     foreign = 0
     elsewhere = _elsewhere(found.built)
     same = Counter(known.found)
@@ -103,13 +108,19 @@ def _earlier(path: str, found: Declared, known: files.Known) -> tuple[dict[Key, 
             if key in rendered:
                 problems.append(item.place.error("is not krmfn's, and the change would overwrite it; give the pool or claim another name"))
         elif not ownership.is_earlier(item, found.built.owner):
-            owners[str(item.annotations.get(OWNER))] += 1
-        elif item.labels.get(f"{OURS}node-provider") in elsewhere:
+            owner = str(item.annotations.get(OWNER, "no owner"))
+            owners[owner] += 1
+            others[key] = item.place.error(f"is of {redacted(owner)}, and the change would overwrite it")
+        elif str(item.labels.get(f"{OURS}node-provider")) in elsewhere:
             owners["another cluster"] += 1
         elif key in made or key in same:
             problems.append(item.place.error("stands in the earlier state twice"))
         else:
             made[key] = item
+    problems += (problem for key, problem in others.items() if key in rendered and key not in made and key not in same)
+    if not (made or same or owners or foreign or known.no_items or errors(problems) or os.path.isdir(path)):
+        text = "has no machine and no Secret, so it is no earlier state; an empty one is an empty folder, or a v1 List without items"
+        problems.append(at.error(text))
     machines = {key[1:] for key in (*made, *same) if key[0] == "VirtualMachine"}
     secrets = {(key[1], key[2].removesuffix(SECRET_SUFFIX)) for key in (*made, *same) if key[0] == "Secret"}
     if machines and not secrets:
@@ -191,10 +202,13 @@ class Comparison:
 
     def _differing(self, key: Key, before: Item, text: str) -> list[Change]:
         new = self._alike.read(text)
-        old, live = _declaration(before)
+        old, live = _declaration(before, new)
         if key[0] == "Secret":
-            return [*self._secret(old, new), *judged({**old, "spec": None}, {**new, "spec": None}, self._strategy, live)]
-        return judged(canonical(old, types.ROOT, lambda path: Place(), []), new, self._strategy, live)
+            # Whoever backs a Secret up in an annotation of it shows what it holds.
+            metadata = judged({**old, "spec": None}, {**new, "spec": None}, self._strategy, live)
+            return [*self._secret(old, new), *(replace(one, old=None, new=None) for one in metadata)]
+        changes = judged(canonical(old, types.ROOT, lambda path: Place(), []), new, self._strategy, live)
+        return [replace(one, old=_discreet(one.old, one.path), new=_discreet(one.new, one.path)) for one in changes]
 
     def _secret(self, old: Map, new: Map) -> Iterator[Change]:
         """What differs in a machine's user and network data. The values are left out."""
@@ -216,14 +230,44 @@ class Comparison:
         return self._payloads[before, after]
 
 
-def _declaration(item: Item) -> tuple[Map, bool]:
-    """What was declared of an object: of a live one what kubectl noted, else all of it; and whether the server's own is among that."""
+def _declaration(item: Item, new: Map) -> tuple[Map, bool]:
+    """The part of an object that a change to `new` touches, and whether the server's own may still be among it.
+
+    `kubectl apply` compares what is declared with the live object, and takes out what it noted at the last time and is declared no more.
+    """
     applied = item.annotations.get(_APPLIED)
     if isinstance(applied, str):
         documents, faults = read(applied)
         if not faults and len(documents) == 1 and isinstance(documents[0].data, dict):
-            return documents[0].data, False
+            return _touched(item.data, [documents[0].data, new], ()), False
     return item.data, any(key in item.metadata for key in ("uid", "resourceVersion", "managedFields"))
+
+
+def _touched(live: Any, declared: list[Any], path: Path) -> Any:
+    """A live object without what none of its declarations has: defaults, and what others have set."""
+    if isinstance(live, dict):
+        maps = [one for one in declared if isinstance(one, dict)]
+        return {
+            key: _touched(value, [one[key] for one in maps if key in one], (*path, key))
+            for key, value in live.items()
+            if any(key in one for one in maps)
+        }
+    if isinstance(live, list) and path in NAMED:
+        of = NAMED[path]
+        elements = [element for one in declared for element in mappings(one)]
+        same = [[element for element in elements if get(element, of) == get(value, of)] for value in live]
+        # An element that nobody declares goes with the list, which is replaced as a whole.
+        return [_touched(value, found, (*path, Named(get(value, of)))) if found else value for value, found in zip(live, same, strict=True)]
+    return live
+
+
+def _discreet(value: Any, path: Path) -> Any:
+    """A value of a machine without the user data that stands in it."""
+    if isinstance(value, dict):
+        return {key: _discreet(child, (key,)) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_discreet(child, ()) for child in value]
+    return "******" if value is not None and path and path[-1] in _USER_DATA else value
 
 
 def _cause(change: Change, claim: Claim) -> str:

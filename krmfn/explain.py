@@ -29,7 +29,7 @@ def explain(name: str, field: str | None, paths: list[str], config: str | None) 
     found = declared(paths, config, several_clusters=True)
     if isinstance(found, Reply):
         return found
-    claims = [claim for claim in found.built.claims if name in (claim.name, f"{claim.request.namespace}/{claim.name}")]
+    claims = [claim for claim in found.built.claims if name in _names(claim)]
     if len(claims) != 1:
         known = sorted(f"{claim.request.namespace}/{claim.name}" if claim.request.namespace else claim.name for claim in found.built.claims)
         plain = [claim.name for claim in found.built.claims]
@@ -47,6 +47,11 @@ def explain(name: str, field: str | None, paths: list[str], config: str | None) 
         return Reply(fields + "".join(f"{where}\n" for where in dict.fromkeys(where for _, _, _, where in rows) if where), "", DONE)
     parts = [*_node_type(claim), fields, *_dropped(claim), *_user_data(secret)]
     return Reply("\n".join(parts), "", DONE)
+
+
+def _names(claim: Claim) -> tuple[str, str, str]:
+    """What a claim may be called by: its name, in its project's namespace, and in its machine's, as `plan --against` prints it."""
+    return claim.name, f"{claim.request.namespace}/{claim.name}", f"{claim.namespace}/{claim.name}"
 
 
 def _made(built: Build, claim: Claim) -> tuple[dict[str, Any], dict[str, Any]]:

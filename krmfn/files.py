@@ -145,12 +145,19 @@ def _files(path: str, problems: list[Problem]) -> Iterator[tuple[str, str]]:
 class Known:
     """Texts of documents whose meaning is known, each with what it stands for, and those of them that were found.
 
+    `no_items`: a List without items was read, or `{}`, which says that there is nothing.
+
     Other documents, where they are as krmfn writes them, are read by their shape, and keep their text.
     """
 
     texts: dict[str, Any]
     found: list[Any] = field(default_factory=list)
+    no_items: bool = False
     alike: Alike = field(default_factory=Alike)
+
+    def note(self, data: Any) -> None:
+        """Note whether a document says that there is nothing."""
+        self.no_items |= data == {} or (isinstance(data, dict) and (data.get("kind"), data.get("items")) == ("List", []))
 
     def items(self, source: bytes, file: str) -> list[Item] | None:
         """The items of a file's unknown documents, None where it has to be read as a whole."""
@@ -163,6 +170,8 @@ class Known:
         except ValueError:
             return None
         self.found += (self.texts[part] for part in parts if part in self.texts)
+        for _, _, data in read:
+            self.note(data)
         items = [(part, _items(data, file, index, lambda path: None)) for index, part, data in read]
         for part, found in items:
             for item in found:
@@ -194,6 +203,8 @@ def _read(file: str, known: Known | None = None) -> tuple[list[Item], list[Probl
     for index, document in enumerate(documents):
         line = partial(yamlio.find_line, text, index)
         items += _items(document.data, place.origin.file or "", index, line)
+        if known:
+            known.note(document.data)
         if isinstance(document.data, dict) and "apiVersion" in document.data and not isinstance(document.data.get("kind"), str):
             problems.append(place.error(f"line {document.line}: has an apiVersion, but no kind{nearest('kind', map(str, document.data))}"))
     return items, problems

@@ -16,7 +16,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 # Bootstrap tokens and PEM blocks, wherever a user may have pasted them: no message may repeat one.
 _TOKEN = r"[a-z0-9]{6}(?:\.|%2[eE])[a-z0-9]{16}"
 _SECRET = re.compile(rf"-----BEGIN[\s\S]*|{_TOKEN}")
-_PRIVATE = re.compile(rf"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)|{_TOKEN}")
+_KEY = r"[A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
+_PRIVATE = re.compile(rf"-----BEGIN {_KEY}[\s\S]*?(?:-----END {_KEY}|\Z)|{_TOKEN}")
 # What names a file or a list of things may be long; what is longer is no name.
 _LONG_WORD = re.compile(r"(\S{300})\S+")
 _SHOWN = 80

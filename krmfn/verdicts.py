@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from krmfn.alike import replaceable
 from krmfn.budgets import exceeded
 from krmfn.kubevirt.changes import VERDICTS, Change
 from krmfn.plan import WIDTH, budgets_table, sums_table
@@ -115,6 +116,8 @@ def _groups(changes: list[Changed]) -> list[_Group]:
 def _lines(change: Changed) -> Iterator[str]:
     """The fields of an object, its own name left open so that equal changes fall together."""
     name = change.machine.partition("/")[2]
+    # A name such as `1` or `root` stands in other words as well: such a machine is told of alone.
+    name = name if replaceable(name) else change.machine
     for one, cause in zip(change.fields, change.causes, strict=True):
         values = "" if one.old is None and one.new is None else f": {_value(one.old)} → {_value(one.new)}"
         why = f", {one.why}" if one.why else ""

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from krmfn import against
-from tests.support import FIXTURES, ROOT, TOKEN, krmfn, objects
+from tests.support import FIXTURES, ROOT, TOKEN, changed, krmfn, objects
 
 T = "spec.template.spec"
 D = f"{T}.domain"
@@ -125,6 +125,69 @@ def test_what_kubectl_applied_tells_what_was_taken_out(package: Path) -> None:
     assert [(one["path"], one["old"], one["new"]) for one in fields] == [(f"{T}.hostname", "x", None)]
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "verdict", "field"),
+    [
+        ("spec.runStrategy", "Halted", "start", ("spec.runStrategy", "Halted", "Always")),
+        (f"{D}.cpu.cores", 8, "restart", (f"{D}.cpu.cores", 8, 2)),
+        (f"{T}.hostname", "x", "unchanged", None),
+    ],
+)
+def test_what_was_changed_by_hand_is_overwritten_where_it_is_declared(
+    package: Path, path: str, value: Any, verdict: str, field: Any
+) -> None:
+    live = objects(krmfn("render", "in", cwd=package).stdout)
+    for number, made in enumerate(live):
+        made["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = json.dumps(made)
+        live[number] = changed(made, path, value) if made["kind"] == "VirtualMachine" else made
+    found = as_json(package, stdin=yaml.safe_dump_all(live))
+    assert found["summary"] == ({"unchanged": 4} if verdict == "unchanged" else {verdict: 2, "unchanged": 2})
+    if field:
+        [one] = found["changes"][0]["fields"]
+        assert (one["path"], one["old"], one["new"]) == field
+
+
+def test_a_machine_of_another_owner_would_be_overwritten(package: Path) -> None:
+    made = [
+        changed(value, "metadata.annotations", {"krmfn.dev/owner": "others"})
+        for value in objects(krmfn("render", "in", cwd=package).stdout)
+    ]
+    done = plan(package, stdin=yaml.safe_dump_all(made))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "VirtualMachine machines/tenant-1-workers-0: is of others, and the change would overwrite it" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("stdin", "code"),
+    [
+        ("error: the server doesn't have a resource type\n", 1),
+        ("\n", 1),
+        ("apiVersion: v1\nkind: Status\nstatus: Failure\n", 1),
+        ("apiVersion: v1\nkind: List\nitems: []\n", 0),
+    ],
+)
+def test_what_says_nothing_is_no_empty_state(package: Path, stdin: str, code: int) -> None:
+    done = plan(package, stdin=stdin)
+    assert done.returncode == code, done.stderr
+    assert ("has no machine and no Secret" in done.stderr) == (code == 1)
+
+
+def test_what_a_secret_or_inline_user_data_holds_is_not_shown(package: Path) -> None:
+    made = objects(krmfn("render", "in", cwd=package).stdout)
+    hidden = "dG9rZW4gaXMgYSBzZWNyZXQ="
+    for value in made:
+        if value["kind"] == "Secret":
+            value["metadata"]["annotations"]["backup"] = hidden
+        else:
+            [volume] = [one for one in value["spec"]["template"]["spec"]["volumes"] if one["name"] == "cloudinit"]
+            volume["cloudInitNoCloud"] = {"userDataBase64": hidden}
+    for form in ("text", "json", "markdown"):
+        done = plan(package, "-o", form, stdin=yaml.safe_dump_all(made))
+        assert done.returncode == 0, done.stderr
+        assert "cloudInitNoCloud" in done.stdout
+        assert hidden not in done.stdout + done.stderr
+
+
 def test_one_change_of_many_machines_is_told_once_and_in_100_columns(package: Path) -> None:
     edit(package, "tenant-1.yaml", "quantity: 2", "quantity: 1000")
     edit(package, "provider.yaml", "maxCapacity: 20", "maxCapacity: 1000")
@@ -223,7 +286,7 @@ def test_what_is_not_this_configs_is_left_out_and_told(package: Path) -> None:
 
 _LABELS = {"labels": {"app.kubernetes.io/managed-by": "krmfn"}, "annotations": {"krmfn.dev/owner": "nodes"}, "namespace": "machines"}
 _ODD: list[Any] = [None, [], {}, 7, "x", {"template": None}, {"template": {"spec": {"domain": 3}}}, {"dataVolumeTemplates": [{"metadata": None}, 4]},
-        {"running": "yes", "runStrategy": 7}, {"template": {"spec": {"domain": {"cpu": {"sockets": "x"}, "memory": {"guest": "nonsense"}}}}},
+        {"running": "yes", "runStrategy": 7}, {"running": []}, {"template": {"spec": {"domain": {"memory": {"guest": "1Gi"}, "devices": {"interfaces": [{"name": {}}]}}, "networks": [{"name": [], "pod": {}}]}}}, {"template": {"spec": {"domain": {"cpu": {"sockets": "x"}, "memory": {"guest": "nonsense"}}}}},
         {"template": {"spec": {"domain": {"cpu": {"sockets": 2.5}, "devices": {"disks": {"a": 1}}}, "networks": None, "volumes": [1, None]}}}]  # fmt: skip
 
 

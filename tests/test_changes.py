@@ -224,6 +224,7 @@ TABLE: list[tuple[Fields, Fields, str, str]] = [
     ([], [("spec.dataVolumeTemplates", [data_volume("a-root", "2Gi")])], "no-effect", "no-effect"),
     ([], [("spec.dataVolumeTemplates.0.spec.source.http.url", "http://x/v")], "no-effect", "no-effect"),
     ([], [("spec.dataVolumeTemplates", [])], "no-effect", "no-effect"),
+    ([], [("spec.template.metadata.annotations", {"descheduler.alpha.kubernetes.io/evict": "true"})], "live", "live"),
 ]  # fmt: skip
 
 

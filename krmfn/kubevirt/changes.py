@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.parts import DATA_VOLUMES, DISKS, DOMAIN, INTERFACES, NAMED, NETWORKS, VOLUMES, Named, get, mappings
+from krmfn.kubevirt.parts import DATA_VOLUMES, DISKS, DOMAIN, INTERFACES, NAMED, NETWORKS, VOLUMES, Named, get, has, mappings
 from krmfn.problems import Path, path_text
 from krmfn.quantity import Quantity
 
@@ -23,6 +23,8 @@ VERDICTS = (
     "rejected", "delete", "create", "stop", "start", "restart", "next-start", "pending", "live", "no-effect", "unchanged",
 )  # fmt: skip
 _T = ("spec", "template", "spec")
+_METADATA = ("spec", "template", "metadata")
+_BRIDGE_MIGRATES = "kubevirt.io/allow-pod-bridge-network-live-migration"
 _DESCHEDULER = ("descheduler.alpha.kubernetes.io/evict", "descheduler.alpha.kubernetes.io/prefer-no-eviction")
 _GIB, _ALIGNED = 2**30, 2 * 2**20
 _HOTPLUG_RATIO, _MAX_VCPUS = 4, 512
@@ -57,13 +59,16 @@ def differences(old: Any, new: Any, live: bool = False, path: Path = ()) -> Iter
     """The fields that differ. Of a `live` object, what only it has is the server's: defaults and status, not a change."""
     if old == new:
         return
+    if path[: len(_METADATA)] == _METADATA and None in (old, new) and dict in (type(old), type(new)):
+        # Labels and annotations each have a verdict of their own, the first and the last as well.
+        old, new = old or {}, new or {}
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
             if key in new or not live:
                 yield from differences(old.get(key), new.get(key), live, (*path, key))
         return
     name = NAMED.get(path)
-    before, after = (_by_name(values, name) if name else None for values in (old, new))
+    before, after = (_by_name([] if values is None else values, name) if name else None for values in (old, new))
     if before is None or after is None:
         yield Change(path, old, new)
         return
@@ -98,7 +103,7 @@ def judged(old: Map, new: Map, strategy: Strategy, live: bool = False) -> list[C
 
 
 def _declared(vm: Map) -> Map:
-    metadata = {key: vm.get("metadata", {}).get(key) or {} for key in ("labels", "annotations")}
+    metadata = {key: get(vm, ("metadata", key)) or {} for key in ("labels", "annotations")}
     return {"metadata": metadata, "spec": vm.get("spec")}
 
 
@@ -132,9 +137,7 @@ def _always(verdict: str, why: str = "") -> Rule:
 
 
 def _run(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
-    before, after = (
-        get(vm, ("spec", "runStrategy")) or {True: "Always", False: "Halted"}.get(get(vm, ("spec", "running"))) for vm in (old, new)
-    )
+    before, after = _strategy(old), _strategy(new)
     if before == after:
         return "no-effect", ""
     if after == "Halted":
@@ -145,7 +148,8 @@ def _run(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
 
 
 def _strategy(vm: Map) -> Any:
-    return get(vm, ("spec", "runStrategy")) or {True: "Always", False: "Halted"}.get(get(vm, ("spec", "running")))
+    running = get(vm, ("spec", "running"))
+    return get(vm, ("spec", "runStrategy")) or ({True: "Always", False: "Halted"}[running] if isinstance(running, bool) else None)
 
 
 def _data_volumes(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
@@ -201,6 +205,8 @@ def _guest(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
         most = Quantity.parse(started).value if started is not None else _HOTPLUG_RATIO * before
         if written is not None and after > Quantity.parse(written).value:
             return "rejected", "is above maxGuest"
+        if written is not None and after % _ALIGNED:
+            return "rejected", "is no multiple of 2Mi, as it has to be beside maxGuest"
     except ValueError:
         # An earlier state is taken as it is.
         return "restart", ""
@@ -226,8 +232,10 @@ def _is_amd64(vm: Map) -> bool:
 
 
 def _migratable(vm: Map) -> bool:
-    """As far as manifests tell: a bridge on the pod network can't migrate."""
-    pod = {network.get("name") for network in mappings(get(vm, NETWORKS)) if "pod" in network}
+    """As far as manifests tell: a bridge on the pod network can't migrate, unless an annotation says that it can."""
+    pod = [network.get("name") for network in mappings(get(vm, NETWORKS)) if "pod" in network]
+    if has(vm, (*_METADATA, "annotations", _BRIDGE_MIGRATES)):
+        return True
     return not any("bridge" in interface and interface.get("name") in pod for interface in mappings(get(vm, INTERFACES)))
 
 
@@ -297,7 +305,7 @@ _RULES: tuple[tuple[Path, Rule], ...] = (
     (("spec", "updateVolumesStrategy"), _always("live")),
     (DATA_VOLUMES, _data_volumes),
     (("spec", "instancetype"), _instancetype),
-    (("spec", "template", "metadata"), _template_metadata),
+    (_METADATA, _template_metadata),
     (_SOCKETS, _sockets),
     (_GUEST, _guest),
     *((path, _scheduling) for path in _SCHEDULING),
