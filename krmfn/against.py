@@ -206,7 +206,8 @@ class Comparison:
         if key[0] == "Secret":
             # Whoever backs a Secret up in an annotation of it shows what it holds.
             metadata = judged({**old, "spec": None}, {**new, "spec": None}, self._strategy, live)
-            return [*self._secret(old, new), *(replace(one, old=None, new=None) for one in metadata)]
+            # Declared as `stringData`, it is `data` in a live Secret: what is there counts, under either key.
+            return [*self._secret(before.data, new), *(replace(one, old=None, new=None) for one in metadata)]
         changes = judged(canonical(old, types.ROOT, lambda path: Place(), []), new, self._strategy, live)
         return [replace(one, old=_discreet(one.old, one.path), new=_discreet(one.new, one.path)) for one in changes]
 

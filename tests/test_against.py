@@ -1,5 +1,6 @@
 """`krmfn plan --against`: what a merge does to machines that run."""
 
+import base64
 import copy
 import json
 import shutil
@@ -123,6 +124,17 @@ def test_what_kubectl_applied_tells_what_was_taken_out(package: Path) -> None:
     edit(package, "provider.yaml", "            hostname: x\n", "")
     fields = as_json(package, stdin=yaml.safe_dump_all(live))["changes"][0]["fields"]
     assert [(one["path"], one["old"], one["new"]) for one in fields] == [(f"{T}.hostname", "x", None)]
+
+
+def test_what_a_server_makes_of_string_data_is_no_change(package: Path) -> None:
+    edit(package, "nodes.yaml", "spec:\n", "spec:\n  secretEncoding: stringData\n")
+    live = objects(krmfn("render", "in", cwd=package).stdout)
+    for value in live:
+        value["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = json.dumps(value)
+        for key, text in value.pop("stringData", {}).items():
+            value.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
+    assert sorted(key for value in live for key in value if key.endswith("ata")) == ["data"] * 2 + ["metadata"] * 4
+    assert as_json(package, stdin=yaml.safe_dump_all(live))["summary"] == {"unchanged": 4}
 
 
 @pytest.mark.parametrize(

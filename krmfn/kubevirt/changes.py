@@ -233,9 +233,9 @@ def _is_amd64(vm: Map) -> bool:
 
 def _migratable(vm: Map) -> bool:
     """As far as manifests tell: a bridge on the pod network can't migrate, unless an annotation says that it can."""
-    pod = [network.get("name") for network in mappings(get(vm, NETWORKS)) if "pod" in network]
     if has(vm, (*_METADATA, "annotations", _BRIDGE_MIGRATES)):
         return True
+    pod = [network.get("name") for network in mappings(get(vm, NETWORKS)) if "pod" in network]
     return not any("bridge" in interface and interface.get("name") in pod for interface in mappings(get(vm, INTERFACES)))
 
 
