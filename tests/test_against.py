@@ -320,6 +320,25 @@ def test_an_odd_earlier_machine_is_no_traceback(package: Path, monkeypatch: pyte
             assert "2 machines: 1 create, 1 " in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("where", "key", "value", "verdict"),
+    [
+        ("labels", "krmfn.dev/node-provider", [], "live"),
+        ("labels", "krmfn.dev/node-provider", {}, "live"),
+        ("annotations", "kubectl.kubernetes.io/last-applied-configuration", '{"metadata": null}', "unchanged"),
+        # What is no object was not noted by kubectl: an annotation like others, and it goes.
+        *(("annotations", "kubectl.kubernetes.io/last-applied-configuration", text, "live") for text in ("[]", "7", "{")),
+    ],
+)
+def test_odd_metadata_is_no_traceback(package: Path, where: str, key: str, value: Any, verdict: str) -> None:
+    made = objects(krmfn("render", "in", cwd=package).stdout)
+    for one in made:
+        one["metadata"][where][key] = value
+    done = plan(package, stdin=yaml.safe_dump_all(made))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"2 machines: 2 {verdict}\n")
+
+
 def test_no_token_is_shown(tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "minimal", tmp_path / "in", ignore=shutil.ignore_patterns("expected.yaml"))
     before = krmfn("render", "in", cwd=tmp_path).stdout
