@@ -71,13 +71,20 @@ class Case:
 
 def resource_list(items: Iterable[dict[str, Any]], config: dict[str, Any] = CONFIG) -> bytes:
     """A ResourceList as kustomize writes it."""
-    head = yaml.safe_dump({"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "functionConfig": config}, sort_keys=False)
+    head = yaml.safe_dump(
+        {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "functionConfig": config},
+        sort_keys=False,
+    )
     return (head + "items:\n" + yaml.dump(list(items), Dumper=yaml.CSafeDumper)).encode()
 
 
 def claims(count: int) -> list[dict[str, Any]]:
     """A provider, a token, and claims that differ in their name alone."""
-    return [PROVIDER, SECRET, *(changed(CLAIM, "metadata.name", f"node-{number}") for number in range(count))]
+    return [
+        PROVIDER,
+        SECRET,
+        *(changed(CLAIM, "metadata.name", f"node-{number}") for number in range(count)),
+    ]
 
 
 def unlike(count: int) -> list[dict[str, Any]]:
@@ -86,7 +93,9 @@ def unlike(count: int) -> list[dict[str, Any]]:
     for number in range(count):
         claim = changed(CLAIM, "metadata.name", f"node-{number}")
         claim["metadata"]["labels"] = {f"label-{number}": f"value-{number}"}
-        claim["spec"]["taints"] = [{"key": f"taint-{number}", "value": str(number), "effect": "NoSchedule"}]
+        claim["spec"]["taints"] = [
+            {"key": f"taint-{number}", "value": str(number), "effect": "NoSchedule"}
+        ]
         claim["spec"]["properties"] = {"topology.kubernetes.io/zone": f"zone-{number}"}
         made.append(claim)
     half = len(made) // 2
@@ -100,7 +109,12 @@ def pool(count: int) -> list[dict[str, Any]]:
 
 def pool_config(count: int) -> dict[str, Any]:
     """A config whose virtual cluster has one static pool."""
-    values = {"privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": [{"name": "workers", "quantity": count}]}]}}
+    values = {
+        "privateNodes": {
+            "enabled": True,
+            "autoNodes": [{"provider": "edge", "static": [{"name": "workers", "quantity": count}]}],
+        }
+    }
     return changed(CONFIG, "spec.virtualClusters.0.values", values)
 
 
@@ -108,19 +122,38 @@ def tenants(folder: Path, count: int, nodes: int, types: int) -> None:
     """A folder of tenants, each with its pools, and one provider with many node types."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    node_types = [{"name": f"type-{number}", "resources": {"cpu": 1 + number, "memory": f"{2 + number}Gi"}} for number in range(types)]
-    documents: list[dict[str, Any]] = [changed(PROVIDER, "spec.kubeVirt.nodeTypes", node_types), SECRET]
+    node_types = [
+        {"name": f"type-{number}", "resources": {"cpu": 1 + number, "memory": f"{2 + number}Gi"}}
+        for number in range(types)
+    ]
+    documents: list[dict[str, Any]] = [
+        changed(PROVIDER, "spec.kubeVirt.nodeTypes", node_types),
+        SECRET,
+    ]
     clusters = []
     for tenant in range(count):
         name = f"tenant-{tenant:03}"
         static = [
-            {"name": f"pool-{number}", "quantity": nodes // 4, "nodeTypeSelector": [_selector(f"type-{(tenant + 5 * number) % types}")]}
+            {
+                "name": f"pool-{number}",
+                "quantity": nodes // 4,
+                "nodeTypeSelector": [_selector(f"type-{(tenant + 5 * number) % types}")],
+            }
             for number in range(4)
         ]
-        values = {"privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": static}]}}
+        values = {
+            "privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": static}]}
+        }
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(_values(name, values)))
         join = {"delivery": "Disk", "secretKeyRef": {"name": f"{name}-join"}}
-        clusters.append({"name": name, "endpoint": f"{name}.example.com", "joinToken": join, "certificateAuthority": {"system": True}})
+        clusters.append(
+            {
+                "name": name,
+                "endpoint": f"{name}.example.com",
+                "joinToken": join,
+                "certificateAuthority": {"system": True},
+            }
+        )
     documents.append(changed(CONFIG, "spec.virtualClusters", clusters))
     (folder / "all.yaml").write_text(yaml.safe_dump_all(documents))
 
@@ -141,13 +174,19 @@ def _values(name: str, values: dict[str, Any]) -> dict[str, Any]:
 def templates(source: bytes) -> tuple[Path, Path]:
     """What the peers fill in: the manifests that krmfn makes of the one claim of a ResourceList, and its user data, with holes."""
     made = subprocess.run(KRMFN, input=source, capture_output=True, check=True).stdout
-    objects = [item for item in yaml.safe_load(made)["items"] if item["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by")]
+    objects = [
+        item
+        for item in yaml.safe_load(made)["items"]
+        if item["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by")
+    ]
     [secret] = [value for value in objects if value["kind"] == "Secret"]
     user_data = base64.b64decode(secret["data"]["userdata"]).decode().replace(_NAME, "NAME")
     secret["data"]["userdata"] = "USERDATA"
     files = WORK / "files"
     files.mkdir(parents=True, exist_ok=True)
-    (files / "manifests.yaml").write_text(yaml.safe_dump_all(objects, sort_keys=False).replace(_NAME, "NAME"))
+    (files / "manifests.yaml").write_text(
+        yaml.safe_dump_all(objects, sort_keys=False).replace(_NAME, "NAME")
+    )
     (files / "userdata.txt").write_text(user_data)
     return files / "manifests.yaml", files / "userdata.txt"
 
@@ -164,21 +203,33 @@ def build_peers() -> None:
         "CGO_ENABLED": "0",
         "PATH": f"{TOOLS}:{os.environ['PATH']}",
     }
-    subprocess.run(["go", "build", "-trimpath", "-o", str(TOOLS / "peer"), "."], cwd=HERE / "peers", env=environment, check=True)
+    subprocess.run(
+        ["go", "build", "-trimpath", "-o", str(TOOLS / "peer"), "."],
+        cwd=HERE / "peers",
+        env=environment,
+        check=True,
+    )
     if not (TOOLS / "helm").exists():
-        subprocess.run(["go", "install", "helm.sh/helm/v3/cmd/helm@v3.19.4"], env=environment, check=True)
+        subprocess.run(
+            ["go", "install", "helm.sh/helm/v3/cmd/helm@v3.19.4"], env=environment, check=True
+        )
 
 
 def cases() -> list[Case]:
     """All cases, with their inputs written."""
     WORK.mkdir(exist_ok=True)
     [named] = [claim for claim in claims(1) if claim["kind"] == "NodeClaim"]
-    manifests, user_data = map(str, templates(resource_list([PROVIDER, SECRET, changed(named, "metadata.name", _NAME)])))
+    manifests, user_data = map(
+        str, templates(resource_list([PROVIDER, SECRET, changed(named, "metadata.name", _NAME)]))
+    )
     chart = WORK / "chart"
     shutil.rmtree(chart, ignore_errors=True)
     shutil.copytree(HERE / "peers" / "chart", chart)
     shutil.copytree(WORK / "files", chart / "files")
-    peers = {"go": [str(TOOLS / "peer"), user_data], "floor": [PYTHON, str(HERE / "peers" / "floor.py"), manifests, user_data]}
+    peers = {
+        "go": [str(TOOLS / "peer"), user_data],
+        "floor": [PYTHON, str(HERE / "peers" / "floor.py"), manifests, user_data],
+    }
     found = [Case("bare interpreter", {"krmfn": [PYTHON, "-c", "pass"]})]
     for count in (1, 10, 100, 1_000, 10_000):
         values = WORK / f"values-{count}.yaml"
@@ -186,10 +237,22 @@ def cases() -> list[Case]:
         helm = [str(TOOLS / "helm"), "template", "peer", str(chart), "-f", str(values)]
         commands = {"krmfn": KRMFN, **peers, "helm": helm}
         found.append(
-            Case(f"{count:,} claims", commands, resource_list(claims(count)), same=("go", "helm", "floor"), runs=15 if count < 100 else 5)
+            Case(
+                f"{count:,} claims",
+                commands,
+                resource_list(claims(count)),
+                same=("go", "helm", "floor"),
+                runs=15 if count < 100 else 5,
+            )
         )
-    found.append(Case("10,000 claims, no two alike", {"krmfn": KRMFN}, resource_list(unlike(10_000)), runs=3))
-    found.append(Case("one pool of 10,000", {"krmfn": KRMFN}, resource_list(pool(10_000), pool_config(10_000))))
+    found.append(
+        Case("10,000 claims, no two alike", {"krmfn": KRMFN}, resource_list(unlike(10_000)), runs=3)
+    )
+    found.append(
+        Case(
+            "one pool of 10,000", {"krmfn": KRMFN}, resource_list(pool(10_000), pool_config(10_000))
+        )
+    )
     return [*found, *_folders(), *_kustomize(peers["go"])]
 
 
@@ -203,17 +266,33 @@ def _folders() -> list[Case]:
     tenants(machines, 1, 2_000, 4)
     tenants(after, 1, 2_000, 4)
     file = after / "all.yaml"
-    file.write_text(file.read_text().replace("cores: 1", "cores: 2").replace("bus: virtio", "bus: sata"))
+    file.write_text(
+        file.read_text().replace("cores: 1", "cores: 2").replace("bus: virtio", "bus: sata")
+    )
     before = WORK / "machines-rendered"
     shutil.rmtree(before, ignore_errors=True)
-    subprocess.run([*KRMFN, "render", "-o", str(before), str(machines)], check=True, capture_output=True)
+    subprocess.run(
+        [*KRMFN, "render", "-o", str(before), str(machines)], check=True, capture_output=True
+    )
     return [
-        Case("300 tenants x 20 nodes, 20 node types: render", {"krmfn": [*KRMFN, "render", str(folder)]}),
-        Case("… render -o DIR --check", {"krmfn": [*KRMFN, "render", "-o", str(out), "--check", str(folder)]}),
+        Case(
+            "300 tenants x 20 nodes, 20 node types: render",
+            {"krmfn": [*KRMFN, "render", str(folder)]},
+        ),
+        Case(
+            "… render -o DIR --check",
+            {"krmfn": [*KRMFN, "render", "-o", str(out), "--check", str(folder)]},
+        ),
         Case("… plan", {"krmfn": [*KRMFN, "plan", str(folder)]}),
         Case("2,000 machines: render", {"krmfn": [*KRMFN, "render", str(machines)]}),
-        Case("… plan --against, nothing changes", {"krmfn": [*KRMFN, "plan", str(machines), "--against", str(before)]}),
-        Case("… plan --against, all machines change", {"krmfn": [*KRMFN, "plan", str(after), "--against", str(before)]}),
+        Case(
+            "… plan --against, nothing changes",
+            {"krmfn": [*KRMFN, "plan", str(machines), "--against", str(before)]},
+        ),
+        Case(
+            "… plan --against, all machines change",
+            {"krmfn": [*KRMFN, "plan", str(after), "--against", str(before)]},
+        ),
     ]
 
 
@@ -230,11 +309,27 @@ def _kustomize(go: list[str]) -> list[Case]:
             config = changed(CONFIG, "metadata.annotations", run)
             (folder / "config.yaml").write_text(yaml.safe_dump(config))
             (folder / "claims.yaml").write_text(yaml.safe_dump_all(claims(count)))
-            (folder / "kustomization.yaml").write_text("resources: [claims.yaml]\ntransformers: [config.yaml]\n")
-            commands[name] = [str(TOOLS / "kustomize"), "build", "--enable-alpha-plugins", "--enable-exec", str(folder)]
+            (folder / "kustomization.yaml").write_text(
+                "resources: [claims.yaml]\ntransformers: [config.yaml]\n"
+            )
+            commands[name] = [
+                str(TOOLS / "kustomize"),
+                "build",
+                "--enable-alpha-plugins",
+                "--enable-exec",
+                str(folder),
+            ]
         script = WORK / "peer.sh"
         script.write_text(f"#!/bin/sh\nexec {' '.join(go)}\n")
         script.chmod(0o755)
         path = {"PATH": f"{Path(PYTHON).parent}:{os.environ['PATH']}"}
-        found.append(Case(f"{count:,} claims in kustomize", commands, same=("go",), runs=5 if count == 100 else 1, environment=path))
+        found.append(
+            Case(
+                f"{count:,} claims in kustomize",
+                commands,
+                same=("go",),
+                runs=5 if count == 100 else 1,
+                environment=path,
+            )
+        )
     return found

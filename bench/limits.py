@@ -36,7 +36,9 @@ def with_text(value: str, path: str = "spec.displayName") -> str:
 
 def foreign(value: str, count: int) -> str:
     """A ResourceList with that many more items."""
-    return listed(PROVIDER, CLAIM, SECRET).replace('"items": [', '"items": [' + ", ".join([value] * count) + ", ")
+    return listed(PROVIDER, CLAIM, SECRET).replace(
+        '"items": [', '"items": [' + ", ".join([value] * count) + ", "
+    )
 
 
 def claims(count: int, **fields: Any) -> list[dict[str, Any]]:
@@ -63,7 +65,9 @@ def annotations(count: int, size: int = 20) -> dict[str, str]:
 def pools(count: int, quantity: int) -> str:
     """Static pools of plain nodes."""
     static = [{"name": f"pool-{number}", "quantity": quantity} for number in range(count)]
-    values = {"privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": static}]}}
+    values = {
+        "privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": static}]}
+    }
     return listed(PROVIDER, SECRET, **{"virtualClusters.0.values": values})
 
 
@@ -86,30 +90,49 @@ CASES: dict[str, Callable[[], str]] = {
     "800,000 anchors": lambda: with_text("[" + ",".join(f"&a{n} x" for n in range(800_000)) + "]"),
     "90,000 merges": lambda: with_text("[&a {x: 1}" + ", {<<: *a}" * 90_000 + "]"),
     "200,000 foreign items": lambda: foreign('{"apiVersion": "v1", "kind": "Secret"}', 200_000),
-    "130,000 broken claims": lambda: foreign('{"kind": "NodeClaim", "apiVersion": "storage.loft.sh/v1"}', 130_000),
-    "500,000 unknown fields": lambda: listed(PROVIDER, changed(CLAIM, "spec", {f"f{n}": 1 for n in range(500_000)}), SECRET),
+    "130,000 broken claims": lambda: foreign(
+        '{"kind": "NodeClaim", "apiVersion": "storage.loft.sh/v1"}', 130_000
+    ),
+    "500,000 unknown fields": lambda: listed(
+        PROVIDER, changed(CLAIM, "spec", {f"f{n}": 1 for n in range(500_000)}), SECRET
+    ),
     "2,000 annotations x 2,000 types": lambda: listed(
-        changed(changed(PROVIDER, TEMPLATE + ".metadata", {"annotations": annotations(2_000)}), "spec.kubeVirt.nodeTypes", types(2_000)),
+        changed(
+            changed(PROVIDER, TEMPLATE + ".metadata", {"annotations": annotations(2_000)}),
+            "spec.kubeVirt.nodeTypes",
+            types(2_000),
+        ),
         changed(CLAIM, "spec.typeRef", "type-1"),
         SECRET,
     ),
     "90,000 node types": lambda: listed(
-        changed(PROVIDER, "spec.kubeVirt.nodeTypes", types(90_000)), changed(CLAIM, "spec.typeRef", "type-1"), SECRET
+        changed(PROVIDER, "spec.kubeVirt.nodeTypes", types(90_000)),
+        changed(CLAIM, "spec.typeRef", "type-1"),
+        SECRET,
     ),
     "10,000 types with patches": lambda: listed(
         changed(
             PROVIDER,
             "spec.kubeVirt.nodeTypes",
-            types(10_000, mergeVirtualMachineTemplate={"spec": {"template": {"spec": {"domain": {"cpu": {"cores": 2}}}}}}),
+            types(
+                10_000,
+                mergeVirtualMachineTemplate={
+                    "spec": {"template": {"spec": {"domain": {"cpu": {"cores": 2}}}}}
+                },
+            ),
         ),
         changed(CLAIM, "spec.typeRef", "type-1"),
         SECRET,
     ),
     "1 MB of annotations x 1,000 claims": lambda: listed(
-        changed(PROVIDER, TEMPLATE + ".metadata", {"annotations": annotations(1_000, 1_000)}), *claims(1_000), SECRET
+        changed(PROVIDER, TEMPLATE + ".metadata", {"annotations": annotations(1_000, 1_000)}),
+        *claims(1_000),
+        SECRET,
     ),
     "200 KB of annotations x 5,000 claims": lambda: listed(
-        changed(PROVIDER, TEMPLATE + ".metadata", {"annotations": annotations(200, 1_000)}), *claims(5_000), SECRET
+        changed(PROVIDER, TEMPLATE + ".metadata", {"annotations": annotations(200, 1_000)}),
+        *claims(5_000),
+        SECRET,
     ),
     "a pool of 50,000": lambda: pools(1, 50_000),
     "100 pools of 50,000": lambda: pools(100, 50_000),
@@ -119,7 +142,14 @@ CASES: dict[str, Callable[[], str]] = {
         PROVIDER, *claims(30_000, properties=lambda n: {"example.com/a": str(n)}), SECRET
     ),
     "10,000 claims, each with user data of its own": lambda: listed(
-        PROVIDER, *claims(10_000, properties=lambda n: {"vcluster.com/user-data": f"#cloud-config\nruncmd: [[echo, '{n}']]\n"}), SECRET
+        PROVIDER,
+        *claims(
+            10_000,
+            properties=lambda n: {
+                "vcluster.com/user-data": f"#cloud-config\nruncmd: [[echo, '{n}']]\n"
+            },
+        ),
+        SECRET,
     ),
     "10,000 claims, each with a patch of its own": lambda: listed(
         PROVIDER,
@@ -135,17 +165,29 @@ CASES: dict[str, Callable[[], str]] = {
         allowClaimTemplates=True,
     ),
     "user data of 900 kB x 1,000 claims": lambda: listed(
-        changed(PROVIDER, "spec.properties", {"vcluster.com/user-data": "#cloud-config\nruncmd: [" + "x" * 900_000 + "]\n"}),
+        changed(
+            PROVIDER,
+            "spec.properties",
+            {"vcluster.com/user-data": "#cloud-config\nruncmd: [" + "x" * 900_000 + "]\n"},
+        ),
         *claims(1_000),
         SECRET,
     ),
     "user data of 2,000,000 commands": lambda: listed(
-        changed(PROVIDER, "spec.properties", {"vcluster.com/user-data": "#cloud-config\nruncmd:\n" + "- a\n" * 2_000_000}), CLAIM, SECRET
+        changed(
+            PROVIDER,
+            "spec.properties",
+            {"vcluster.com/user-data": "#cloud-config\nruncmd:\n" + "- a\n" * 2_000_000},
+        ),
+        CLAIM,
+        SECRET,
     ),
     "100,000 requirements, 2,000 types": lambda: listed(
         changed(PROVIDER, "spec.kubeVirt.nodeTypes", types(2_000)),
         changed(
-            changed(CLAIM, "spec.typeRef", None), "spec.requirements", [{"key": f"k{n}", "operator": "Exists"} for n in range(100_000)]
+            changed(CLAIM, "spec.typeRef", None),
+            "spec.requirements",
+            [{"key": f"k{n}", "operator": "Exists"} for n in range(100_000)],
         ),
         SECRET,
     ),
@@ -153,14 +195,21 @@ CASES: dict[str, Callable[[], str]] = {
         changed(PROVIDER, "spec.kubeVirt.nodeTypes", types(1_000)),
         *(
             changed(claim, "spec.typeRef", None)
-            for claim in claims(5_000, requirements=lambda n: [{"key": "example.com/a", "operator": "NotIn", "values": [str(n)]}])
+            for claim in claims(
+                5_000,
+                requirements=lambda n: [
+                    {"key": "example.com/a", "operator": "NotIn", "values": [str(n)]}
+                ],
+            )
         ),
         SECRET,
     ),
     "a template of 100,000 disks": lambda: listed(
         changed(
             changed(
-                PROVIDER, TEMPLATE + ".spec.template.spec.domain.devices.disks", [{"name": f"d{n}", "disk": {}} for n in range(100_000)]
+                PROVIDER,
+                TEMPLATE + ".spec.template.spec.domain.devices.disks",
+                [{"name": f"d{n}", "disk": {}} for n in range(100_000)],
             ),
             TEMPLATE + ".spec.template.spec.volumes",
             [{"name": f"d{n}", "emptyDisk": {"capacity": "1Gi"}} for n in range(100_000)],
@@ -176,7 +225,18 @@ CASES: dict[str, Callable[[], str]] = {
                 [{"name": f"d{n}", "emptyDisk": {"capacity": "1Gi"}} for n in range(60_000)],
             ),
             "spec.kubeVirt.nodeTypes.0.mergeVirtualMachineTemplate",
-            {"spec": {"template": {"spec": {"volumes": [{"name": f"d{n}", "emptyDisk": {"capacity": "2Gi"}} for n in range(60_000)]}}}},
+            {
+                "spec": {
+                    "template": {
+                        "spec": {
+                            "volumes": [
+                                {"name": f"d{n}", "emptyDisk": {"capacity": "2Gi"}}
+                                for n in range(60_000)
+                            ]
+                        }
+                    }
+                }
+            },
         ),
         CLAIM,
         SECRET,
@@ -185,7 +245,9 @@ CASES: dict[str, Callable[[], str]] = {
         PROVIDER,
         SECRET,
         *claims(20_000, vClusterRef=lambda n: f"t-{n}"),
-        virtualClusters=[{**CONFIG["spec"]["virtualClusters"][0], "name": f"t-{n}"} for n in range(20_000)],
+        virtualClusters=[
+            {**CONFIG["spec"]["virtualClusters"][0], "name": f"t-{n}"} for n in range(20_000)
+        ],
     ),
     "20,000 ranges of addresses": lambda: listed(
         PROVIDER,
@@ -229,7 +291,14 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 said = done.stderr[:90].decode(errors="replace").split("\\n")[0]
 print(used.ru_utime + used.ru_stime, used.ru_maxrss, done.returncode, said, file=sys.stderr)
 """
-        done = subprocess.run([sys.executable, "-c", code, KRMFN], stdin=file, stdout=out, stderr=subprocess.PIPE, check=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code, KRMFN],
+            stdin=file,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
         seconds, memory, returned, said = (*done.stderr.strip("\n").split(" ", 3), "")[:4]
         return float(seconds), int(memory) // 1024, out.seek(0, 2), int(returned), said
 

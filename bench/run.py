@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from cases import PYTHON, WORK, Case, build_peers, cases
 
-from krmfn import yamlio
+from krmfn.manifests import yamlio
 
 
 @dataclass(slots=True)
@@ -36,7 +36,12 @@ def timed(case: Case, command: list[str], into: Measured | None) -> bytes:
         source.seek(0)
         start = time.perf_counter()
         process = subprocess.Popen(
-            command, stdin=source, stdout=output, stderr=subprocess.DEVNULL, cwd=case.folder, env={**os.environ, **case.environment}
+            command,
+            stdin=source,
+            stdout=output,
+            stderr=subprocess.DEVNULL,
+            cwd=case.folder,
+            env={**os.environ, **case.environment},
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
@@ -74,7 +79,9 @@ def check_same(case: Case) -> None:
         theirs = made(timed(case, case.commands[peer], None))
         if theirs != ours:
             odd = sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
-            raise SystemExit(f"{case.name}: {peer} makes other objects than krmfn: {len(odd)}, such as {odd[:2]}")
+            raise SystemExit(
+                f"{case.name}: {peer} makes other objects than krmfn: {len(odd)}, such as {odd[:2]}"
+            )
 
 
 def made(text: bytes) -> dict[tuple[str, str], object]:
@@ -110,7 +117,15 @@ def rows(case: Case, found: dict[str, Measured]) -> list[str]:
     for name, one in found.items():
         wall, cpu = statistics.median(one.wall), statistics.median(one.cpu)
         ratio = "" if name == "krmfn" else f"{ours / wall:.2f}"
-        cells = [case.name, name, f"{wall:.3f}", f"{cpu:.3f}", ratio, f"{one.memory:.0f} MiB", f"{one.output / 1e6:.1f} MB"]
+        cells = [
+            case.name,
+            name,
+            f"{wall:.3f}",
+            f"{cpu:.3f}",
+            ratio,
+            f"{one.memory:.0f} MiB",
+            f"{one.output / 1e6:.1f} MB",
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -123,7 +138,9 @@ def main() -> None:
     arguments = parser.parse_args()
     build_peers()
     WORK.mkdir(exist_ok=True)
-    print("| case | program | wall s | CPU s | krmfn / it | peak memory | output |\n|---|---|---|---|---|---|---|")
+    print(
+        "| case | program | wall s | CPU s | krmfn / it | peak memory | output |\n|---|---|---|---|---|---|---|"
+    )
     for case in cases():
         if arguments.only in case.name:
             if not arguments.unchecked:

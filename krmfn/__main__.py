@@ -39,16 +39,19 @@ def main() -> None:
     except Exception as error:
         # The message may quote the input: only the kind of the error and its place are told.
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        _end(f"krmfn failed ({type(error).__name__} at {os.path.basename(frame.filename)}:{frame.lineno}); please report it", 1)
+        _end(
+            f"krmfn failed ({type(error).__name__} at {os.path.basename(frame.filename)}:{frame.lineno}); please report it",
+            1,
+        )
 
 
 def _run() -> None:
     if len(sys.argv) == 1 and sys.stdin is not None and not sys.stdin.isatty():
-        from krmfn.function import run
+        from krmfn.commands.function import run
 
         sys.exit(run(sys.stdin.buffer.read()).say())
     # click is not imported on the function's path: it costs as much start-up time as the work itself.
-    from krmfn.cli import cli
+    from krmfn.commands.cli import cli
 
     cli()
 

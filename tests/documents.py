@@ -8,16 +8,22 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from krmfn.api.common import Model
-from krmfn.api.kubevirtnodes import ConfigMapForm, KubeVirtNodes
-from krmfn.api.nodeclaim import NodeClaim
-from krmfn.api.nodeprovider import NodeProvider
-from krmfn.api.shared import MachineConfigTemplate, NodeEnvironment, NodeProfile, OSImage, SSHKey
-from krmfn.api.vcluster import ListForm, ObjectForm
-from krmfn.codes import CODES
-from krmfn.kubevirt.checks import RULES
-from krmfn.properties import TABLE
-from krmfn.quantity import Quantity
+from krmfn.kubernetes.quantity import Quantity
+from krmfn.machine.checks import RULES
+from krmfn.platform.config import ConfigMapForm, KubeVirtNodes
+from krmfn.platform.model import Model
+from krmfn.platform.node_claim import NodeClaim
+from krmfn.platform.node_provider import NodeProvider
+from krmfn.platform.properties import TABLE
+from krmfn.platform.shared import (
+    MachineConfigTemplate,
+    NodeEnvironment,
+    NodeProfile,
+    OSImage,
+    SSHKey,
+)
+from krmfn.platform.vcluster_yaml import ListForm, ObjectForm
+from krmfn.problems.codes import WARNINGS
 from tests.support import ROOT
 
 DOCS = ROOT / "docs"
@@ -39,18 +45,23 @@ KINDS: list[tuple[str, type[Model]]] = [
 def warnings(page: str) -> str:
     """All warnings, each under its code."""
     head = page[: page.index("## `")]
-    return head + "\n".join(f"## `{code}`\n\n{text}\n" for code, text in sorted(CODES.items()))
+    return head + "\n".join(f"## `{code}`\n\n{text}\n" for code, text in sorted(WARNINGS.items()))
 
 
 def rules(page: str) -> str:
     """The admission rules by code."""
-    rows = [f"| `{rule.code}` | {rule.text}{' A warning.' if rule.gated else ''} |\n" for rule in RULES]
+    rows = [
+        f"| `{rule.code}` | {rule.text}{' A warning.' if rule.gated else ''} |\n" for rule in RULES
+    ]
     return _with_table(page, "| code | rule |\n|---|---|\n", rows)
 
 
 def properties(page: str) -> str:
     """The properties of the Platform."""
-    rows = [f"| `{key}` | {one.since} | {one.text or f'Refused: {one.refused}.'} |\n" for key, one in TABLE.items()]
+    rows = [
+        f"| `{key}` | {one.since} | {one.text or f'Refused: {one.refused}.'} |\n"
+        for key, one in TABLE.items()
+    ]
     return _with_table(page, "| property | since | what it does |\n|---|---|---|\n", rows)
 
 
@@ -77,14 +88,22 @@ def _fields(model: type[Model], before: str = "") -> Iterator[tuple[str, str, st
         if path in ("apiVersion", "kind", "status"):
             continue
         inner, listed = _inner(field.annotation)
-        default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
+        default = (
+            "required"
+            if field.is_required()
+            else _default(field.get_default(call_default_factory=True))
+        )
         yield path + ("[]" if listed else ""), _type(field.annotation), default
         if inner:
             yield from _fields(inner, f"{path}{'[]' if listed else ''}.")
 
 
 def _default(value: Any) -> str:
-    return "" if value in (None, "", [], {}) or isinstance(value, BaseModel) else f"`{json.dumps(value)}`"
+    return (
+        ""
+        if value in (None, "", [], {}) or isinstance(value, BaseModel)
+        else f"`{json.dumps(value)}`"
+    )
 
 
 def _inner(annotation: Any) -> tuple[type[Model] | None, bool]:
@@ -99,7 +118,10 @@ def _inner(annotation: Any) -> tuple[type[Model] | None, bool]:
 
 def _type(annotation: Any) -> str:
     """A type in words."""
-    origin, arguments = get_origin(annotation), [argument for argument in get_args(annotation) if argument is not type(None)]
+    origin, arguments = (
+        get_origin(annotation),
+        [argument for argument in get_args(annotation) if argument is not type(None)],
+    )
     if origin is Annotated:
         return _type(arguments[0])
     if origin is Literal:
@@ -113,7 +135,13 @@ def _type(annotation: Any) -> str:
         return " or ".join(_type(argument) for argument in arguments)
     if isinstance(annotation, type) and issubclass(annotation, Model):
         return _text(annotation).partition(". ")[0].rstrip(".").replace("|", "\\|")
-    return {str: "text", int: "whole number", bool: "true or false", Quantity: "quantity", Any: "anything"}.get(annotation, "anything")
+    return {
+        str: "text",
+        int: "whole number",
+        bool: "true or false",
+        Quantity: "quantity",
+        Any: "anything",
+    }.get(annotation, "anything")
 
 
 def _with_table(page: str, head: str, rows: list[str]) -> str:
@@ -122,7 +150,12 @@ def _with_table(page: str, head: str, rows: list[str]) -> str:
     return page[:start] + "".join(rows) + re.sub(r"\A(?:\|.*\n)*", "", page[start:])
 
 
-PAGES: dict[str, Callable[[str], str]] = {"api.md": api, "warnings.md": warnings, "rules.md": rules, "properties.md": properties}
+PAGES: dict[str, Callable[[str], str]] = {
+    "api.md": api,
+    "warnings.md": warnings,
+    "rules.md": rules,
+    "properties.md": properties,
+}
 
 
 if __name__ == "__main__":

@@ -13,12 +13,18 @@ def expected(case: str) -> str:
 
 def cases() -> list[str]:
     """The fixtures by name."""
-    return sorted(folder.name for folder in FIXTURES.iterdir() if folder.is_dir() and folder.name != "released")
+    return sorted(
+        folder.name
+        for folder in FIXTURES.iterdir()
+        if folder.is_dir() and folder.name != "released"
+    )
 
 
 def released() -> list[str]:
     """The cases that releases rendered, which are never written anew."""
-    return sorted(str(folder.relative_to(FIXTURES)) for folder in (FIXTURES / "released").glob("v*/*"))
+    return sorted(
+        str(folder.relative_to(FIXTURES)) for folder in (FIXTURES / "released").glob("v*/*")
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,10 @@ GOOD: list[dict[str, Any]] = [
         "dataVolumeTemplates": [
             {
                 "metadata": {"name": "root"},
-                "spec": {"source": {"registry": {"url": "docker://x"}}, "storage": {"resources": {"requests": {"storage": "1Gi"}}}},
+                "spec": {
+                    "source": {"registry": {"url": "docker://x"}},
+                    "storage": {"resources": {"requests": {"storage": "1Gi"}}},
+                },
             }
         ],
         "template": {
@@ -22,21 +25,45 @@ GOOD: list[dict[str, Any]] = [
                 "hostname": "host",
                 "evictionStrategy": "LiveMigrate",
                 "dnsPolicy": "None",
-                "dnsConfig": {"nameservers": ["10.0.0.1"], "searches": ["a.b"], "options": [{"name": "ndots", "value": "2"}]},
+                "dnsConfig": {
+                    "nameservers": ["10.0.0.1"],
+                    "searches": ["a.b"],
+                    "options": [{"name": "ndots", "value": "2"}],
+                },
                 "domain": {
-                    "cpu": {"cores": 2, "sockets": 1, "threads": 1, "maxSockets": 4, "features": [{"name": "vmx", "policy": "require"}]},
+                    "cpu": {
+                        "cores": 2,
+                        "sockets": 1,
+                        "threads": 1,
+                        "maxSockets": 4,
+                        "features": [{"name": "vmx", "policy": "require"}],
+                    },
                     "memory": {"guest": "2Gi", "maxGuest": "4Gi"},
                     "machine": {"type": "q35"},
                     "firmware": {"bootloader": {"efi": {"secureBoot": False}}},
                     "features": {"acpi": {"enabled": True}, "smm": {"enabled": True}},
                     "ioThreadsPolicy": "auto",
-                    "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
+                    "resources": {
+                        "requests": {"cpu": "1", "memory": "1Gi"},
+                        "limits": {"cpu": "2", "memory": "4Gi"},
+                    },
                     "devices": {
                         "disks": [
-                            {**_DISK, "bootOrder": 1, "serial": "abc", "cache": "none", "io": "native", "errorPolicy": "stop"},
+                            {
+                                **_DISK,
+                                "bootOrder": 1,
+                                "serial": "abc",
+                                "cache": "none",
+                                "io": "native",
+                                "errorPolicy": "stop",
+                            },
                             {"name": "data", "lun": {"bus": "scsi"}},
                             {"name": "cd", "cdrom": {"bus": "sata"}},
-                            {"name": "scratch", "disk": {"bus": "sata"}, "blockSize": {"custom": {"logical": 512, "physical": 4096}}},
+                            {
+                                "name": "scratch",
+                                "disk": {"bus": "sata"},
+                                "blockSize": {"custom": {"logical": 512, "physical": 4096}},
+                            },
                         ],
                         "interfaces": [
                             {
@@ -50,7 +77,10 @@ GOOD: list[dict[str, Any]] = [
                                 "bridge": {},
                                 "model": "virtio",
                                 "macAddress": "02:00:00:00:00:01",
-                                "dhcpOptions": {"ntpServers": ["10.0.0.1"], "privateOptions": [{"option": 240, "value": "x"}]},
+                                "dhcpOptions": {
+                                    "ntpServers": ["10.0.0.1"],
+                                    "privateOptions": [{"option": 240, "value": "x"}],
+                                },
                             },
                         ],
                         "inputs": [{"name": "tablet", "type": "tablet", "bus": "usb"}],
@@ -58,7 +88,10 @@ GOOD: list[dict[str, Any]] = [
                         "rng": {},
                     },
                 },
-                "networks": [{"name": "default", "pod": {}}, {"name": "lan", "multus": {"networkName": "a/b"}}],
+                "networks": [
+                    {"name": "default", "pod": {}},
+                    {"name": "lan", "multus": {"networkName": "a/b"}},
+                ],
                 "volumes": [
                     {"name": "root", "dataVolume": {"name": "root"}},
                     {"name": "data", "persistentVolumeClaim": {"claimName": "x"}},
@@ -80,14 +113,23 @@ GOOD: list[dict[str, Any]] = [
                 "affinity": {
                     "nodeAffinity": {
                         "requiredDuringSchedulingIgnoredDuringExecution": {
-                            "nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}]
+                            "nodeSelectorTerms": [
+                                {
+                                    "matchExpressions": [
+                                        {"key": "a", "operator": "In", "values": ["b"]}
+                                    ]
+                                }
+                            ]
                         }
                     },
                     "podAntiAffinity": {
                         "preferredDuringSchedulingIgnoredDuringExecution": [
                             {
                                 "weight": 1,
-                                "podAffinityTerm": {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"a": "b"}}},
+                                "podAffinityTerm": {
+                                    "topologyKey": "kubernetes.io/hostname",
+                                    "labelSelector": {"matchLabels": {"a": "b"}},
+                                },
                             }
                         ]
                     },
@@ -110,9 +152,16 @@ GOOD: list[dict[str, Any]] = [
                         "realtime": {},
                     },
                     "memory": {"guest": "4Gi", "hugepages": {"pageSize": "2Mi"}},
-                    "resources": {"requests": {"cpu": "4", "memory": "4Gi"}, "limits": {"cpu": "4", "memory": "4Gi"}},
+                    "resources": {
+                        "requests": {"cpu": "4", "memory": "4Gi"},
+                        "limits": {"cpu": "4", "memory": "4Gi"},
+                    },
                     "devices": {
-                        "disks": [_DISK, {"name": "conf", "disk": {"bus": "usb"}}, {"name": "key", "disk": {"bus": "scsi"}}],
+                        "disks": [
+                            _DISK,
+                            {"name": "conf", "disk": {"bus": "usb"}},
+                            {"name": "key", "disk": {"bus": "scsi"}},
+                        ],
                         "interfaces": [{"name": "a", "sriov": {}, "pciAddress": "0000:81:00.1"}],
                         "gpus": [{"name": "g", "deviceName": "nvidia.com/x"}],
                         "watchdog": {"name": "w", "i6300esb": {"action": "reset"}},
@@ -120,7 +169,11 @@ GOOD: list[dict[str, Any]] = [
                     "firmware": {
                         "kernelBoot": {
                             "kernelArgs": "quiet",
-                            "container": {"image": "x", "kernelPath": "/boot/vmlinuz", "initrdPath": "/boot/initrd"},
+                            "container": {
+                                "image": "x",
+                                "kernelPath": "/boot/vmlinuz",
+                                "initrdPath": "/boot/initrd",
+                            },
                         }
                     },
                 },
@@ -181,7 +234,9 @@ def mutations(count: int) -> Iterator[dict[str, Any]]:
             elif kind == 2 and isinstance(parent[key], dict):
                 parent[key][random_.choice(_EXTRA)] = copy.deepcopy(random_.choice(_VALUES))
             elif kind == 3 and isinstance(parent, dict):
-                parent[random_.choice(("nmae", "Name", key[:-1] or "x", key + "s"))] = parent.pop(key)
+                parent[random_.choice(("nmae", "Name", key[:-1] or "x", key + "s"))] = parent.pop(
+                    key
+                )
             else:
                 parent[key] = copy.deepcopy(random_.choice(_VALUES))
         yield spec

@@ -10,21 +10,32 @@ from typing import Any
 
 import yaml
 
-from krmfn.function import Reply, run
+from krmfn.commands.function import run
+from krmfn.commands.reply import Reply
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
 TOOLS = ROOT / ".tools" / "bin"
 TOKEN = "abcdef.0123456789abcdef"
-CERTIFICATE = yaml.safe_load((FIXTURES / "minimal" / "token.yaml").read_text())["stringData"]["ca.crt"]
+CERTIFICATE = yaml.safe_load((FIXTURES / "minimal" / "token.yaml").read_text())["stringData"][
+    "ca.crt"
+]
 
 
-def krmfn(*arguments: str, stdin: str | bytes = "", cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+def krmfn(
+    *arguments: str, stdin: str | bytes = "", cwd: Path = ROOT
+) -> "subprocess.CompletedProcess[str]":
     """Run the program as a user does."""
     text = stdin.decode() if isinstance(stdin, bytes) else stdin
     command = [sys.executable, "-m", "krmfn", *arguments]
     return subprocess.run(
-        command, input=text, capture_output=True, text=True, cwd=cwd, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        command,
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
 
 
@@ -38,8 +49,17 @@ def oracle(command: str, values: list[Any]) -> list[Any]:
     """Ask the Go judge (KubeVirt's and apimachinery's own code), one answer a value."""
     lines = "".join(json.dumps(value) + "\n" for value in values)
     # KubeVirt's admission code takes seconds to start: a second binary does without it.
-    program = {"vm": "oracle", "change": "oracle", "vcluster": "oracle-vcluster"}.get(command, "oracle-light")
-    done = subprocess.run([TOOLS / program, command], input=lines, capture_output=True, text=True, timeout=300, check=True)
+    program = {"vm": "oracle", "change": "oracle", "vcluster": "oracle-vcluster"}.get(
+        command, "oracle-light"
+    )
+    done = subprocess.run(
+        [TOOLS / program, command],
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
     answers = [json.loads(line) for line in done.stdout.split("\n") if line]
     assert len(answers) == len(values), done.stderr
     return answers
@@ -47,9 +67,17 @@ def oracle(command: str, values: list[Any]) -> list[Any]:
 
 def kustomize(folder: Path) -> "subprocess.CompletedProcess[str]":
     """Build a kustomization with the real kustomize; its config names `krmfn`, which is on the PATH here."""
-    command = [str(TOOLS / "kustomize"), "build", "--enable-alpha-plugins", "--enable-exec", str(folder)]
+    command = [
+        str(TOOLS / "kustomize"),
+        "build",
+        "--enable-alpha-plugins",
+        "--enable-exec",
+        str(folder),
+    ]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, "PATH": path})
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env={**os.environ, "PATH": path}
+    )
 
 
 def objects(text: str) -> list[dict[str, Any]]:
@@ -105,7 +133,11 @@ CONFIG: dict[str, Any] = {
     "metadata": {"name": "nodes"},
     "spec": {
         "virtualClusters": [
-            {"name": "tenant-1", "endpoint": "tenant-1.example.com", "joinToken": {"secretKeyRef": {"name": "join", "key": "token"}}}
+            {
+                "name": "tenant-1",
+                "endpoint": "tenant-1.example.com",
+                "joinToken": {"secretKeyRef": {"name": "join", "key": "token"}},
+            }
         ]
     },
 }
@@ -135,14 +167,23 @@ def changed(value: dict[str, Any], path: str, new: Any) -> dict[str, Any]:
 def resource_list(*items: dict[str, Any], config: dict[str, Any] | None = None) -> dict[str, Any]:
     """A ResourceList as data; without items, the one of everything that works."""
     chosen = list(items) or [PROVIDER, CLAIM, SECRET]
-    return {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": chosen, "functionConfig": config or CONFIG}
+    return {
+        "apiVersion": "config.kubernetes.io/v1",
+        "kind": "ResourceList",
+        "items": chosen,
+        "functionConfig": config or CONFIG,
+    }
 
 
 def refusal(reply: Reply) -> str:
     """What a refused run says: nothing made, results and stderr agree, no traceback and no token."""
     output = yaml.load(reply.stdout, Loader=yaml.CSafeLoader)
     assert reply.code == 1, reply.stderr
-    assert not [item for item in output["items"] if "krmfn.dev/node-type" in (item.get("metadata", {}).get("labels") or {})]
+    assert not [
+        item
+        for item in output["items"]
+        if "krmfn.dev/node-type" in (item.get("metadata", {}).get("labels") or {})
+    ]
     failed = [result for result in output["results"] if result["severity"] == "error"]
     lines = [line for line in reply.stderr.splitlines() if line.startswith("error: ")]
     assert failed
@@ -156,16 +197,25 @@ def refusal(reply: Reply) -> str:
 
 def made(reply: Reply) -> list[dict[str, Any]]:
     """The VirtualMachines in a function's reply."""
-    return [item for item in yaml.safe_load(reply.stdout)["items"] if item["kind"] == "VirtualMachine"]
+    return [
+        item for item in yaml.safe_load(reply.stdout)["items"] if item["kind"] == "VirtualMachine"
+    ]
 
 
 def by_name(reply: Reply) -> dict[tuple[str, str], dict[str, Any]]:
     """All that was handed back, by kind and name."""
     assert reply.code == 0, reply.stderr
-    return {(item["kind"], item["metadata"]["name"]): item for item in yaml.safe_load(reply.stdout)["items"]}
+    return {
+        (item["kind"], item["metadata"]["name"]): item
+        for item in yaml.safe_load(reply.stdout)["items"]
+    }
 
 
 def user_data(reply: Reply) -> list[str]:
     """The user data in a function's reply, in the order of its Secrets."""
-    secrets = [item for item in yaml.safe_load(reply.stdout)["items"] if item["kind"] == "Secret" and "userdata" in item.get("data", {})]
+    secrets = [
+        item
+        for item in yaml.safe_load(reply.stdout)["items"]
+        if item["kind"] == "Secret" and "userdata" in item.get("data", {})
+    ]
     return [base64.b64decode(secret["data"]["userdata"]).decode() for secret in secrets]

@@ -3,8 +3,19 @@ from typing import Any
 
 import pytest
 
-from krmfn.codes import CODES
-from tests.support import CLAIM, CONFIG, PROVIDER, ROOT, SECRET, changed, function, made, refusal, resource_list
+from krmfn.problems.codes import WARNINGS
+from tests.support import (
+    CLAIM,
+    CONFIG,
+    PROVIDER,
+    ROOT,
+    SECRET,
+    changed,
+    function,
+    made,
+    refusal,
+    resource_list,
+)
 
 SPEC = "spec.kubeVirt.virtualMachineTemplate.spec.template.spec"
 DEVICES = f"{SPEC}.domain.devices"
@@ -13,10 +24,16 @@ DISK = {"name": "root", "disk": {"bus": "virtio"}}
 
 
 def warnings(*claims: dict[str, Any], **changes: Any) -> set[str]:
-    provider = changed(PROVIDER, f"{SPEC}.volumes", [{"name": "root", "emptyDisk": {"capacity": "1Gi"}}])
+    provider = changed(
+        PROVIDER, f"{SPEC}.volumes", [{"name": "root", "emptyDisk": {"capacity": "1Gi"}}]
+    )
     for path, value in changes.items():
         provider = changed(
-            provider, {"volumes": f"{SPEC}.volumes", "networks": f"{SPEC}.networks", "patch": PATCH}.get(path, f"{DEVICES}.{path}"), value
+            provider,
+            {"volumes": f"{SPEC}.volumes", "networks": f"{SPEC}.networks", "patch": PATCH}.get(
+                path, f"{DEVICES}.{path}"
+            ),
+            value,
         )
     done = function(resource_list(provider, *(claims or CLAIMS), SECRET))
     assert done.code == 0, done.stderr
@@ -24,7 +41,10 @@ def warnings(*claims: dict[str, Any], **changes: Any) -> set[str]:
 
 
 PATCH = "spec.kubeVirt.nodeTypes.0.mergeVirtualMachineTemplate"
-MASQUERADE = {"interfaces": [{"name": "a", "masquerade": {}}], "networks": [{"name": "a", "pod": {}}]}
+MASQUERADE = {
+    "interfaces": [{"name": "a", "masquerade": {}}],
+    "networks": [{"name": "a", "pod": {}}],
+}
 TWO = {
     "interfaces": [{"name": "a", "bridge": {}}, {"name": "b", "bridge": {}}],
     "networks": [{"name": "b", "multus": {"networkName": "b"}}, {"name": "a", "pod": {}}],
@@ -43,17 +63,45 @@ CONTAINER = {"volumes": [{"name": "root", "containerDisk": {"image": "x"}}]}
         (TWO, {"network-order"}),
         ({**TWO, "networks": TWO["networks"][::-1]}, set()),
         (CONTAINER, {"ephemeral-root"}),
-        ({"volumes": [*CONTAINER["volumes"], EMPTY], "disks": [DISK, {"name": "b", "bootOrder": 1, "disk": {}}]}, set()),
-        ({"volumes": [{"name": "root", "persistentVolumeClaim": {"claimName": "x"}}]}, {"shared-volume"}),
+        (
+            {
+                "volumes": [*CONTAINER["volumes"], EMPTY],
+                "disks": [DISK, {"name": "b", "bootOrder": 1, "disk": {}}],
+            },
+            set(),
+        ),
+        (
+            {"volumes": [{"name": "root", "persistentVolumeClaim": {"claimName": "x"}}]},
+            {"shared-volume"},
+        ),
         ({"volumes": [{"name": "root", "dataVolume": {"name": "x"}}]}, {"shared-volume"}),
         (
-            {"patch": {"spec": {"template": {"spec": {"volumes": [EMPTY], "domain": {"devices": {"disks": [{**DISK, "name": "b"}]}}}}}}},
+            {
+                "patch": {
+                    "spec": {
+                        "template": {
+                            "spec": {
+                                "volumes": [EMPTY],
+                                "domain": {"devices": {"disks": [{**DISK, "name": "b"}]}},
+                            }
+                        }
+                    }
+                }
+            },
             {"merge-drops"},
         ),
         (
             {
                 "volumes": [BASE, EMPTY],
-                "patch": {"spec": {"template": {"spec": {"domain": {"devices": {"disks": [DISK, {**DISK, "name": "b"}]}}}}}},
+                "patch": {
+                    "spec": {
+                        "template": {
+                            "spec": {
+                                "domain": {"devices": {"disks": [DISK, {**DISK, "name": "b"}]}}
+                            }
+                        }
+                    }
+                },
             },
             set(),
         ),
@@ -64,7 +112,11 @@ def test_what_is_warned_of(changes: dict[str, Any], codes: set[str]) -> None:
 
 
 def test_networks_are_rendered_in_the_order_of_their_interfaces() -> None:
-    provider = changed(changed(PROVIDER, f"{DEVICES}.interfaces", TWO["interfaces"]), f"{SPEC}.networks", TWO["networks"])
+    provider = changed(
+        changed(PROVIDER, f"{DEVICES}.interfaces", TWO["interfaces"]),
+        f"{SPEC}.networks",
+        TWO["networks"],
+    )
     [machine] = made(function(resource_list(provider, CLAIM, SECRET)))
     assert machine["spec"]["template"]["spec"]["networks"] == TWO["networks"][::-1]
 
@@ -76,14 +128,18 @@ def test_one_machine_has_no_neighbours() -> None:
 
 def test_every_code_is_explained_and_made() -> None:
     page = (ROOT / "docs" / "warnings.md").read_text()
-    assert re.findall(r"^## `([a-z-]+)`$", page, re.MULTILINE) == sorted(CODES)
-    source = "".join(path.read_text() for path in (ROOT / "krmfn").rglob("*.py") if path.name != "codes.py")
-    for code, text in CODES.items():
+    assert re.findall(r"^## `([a-z-]+)`$", page, re.MULTILINE) == sorted(WARNINGS)
+    source = "".join(
+        path.read_text() for path in (ROOT / "krmfn").rglob("*.py") if path.name != "codes.py"
+    )
+    for code, text in WARNINGS.items():
         assert text in page
         assert f'"{code}"' in source
 
 
 def test_an_unknown_code_can_not_be_accepted() -> None:
-    said = refusal(function(resource_list(config=changed(CONFIG, "spec.acceptWarnings", ["plaintext-tokn"]))))
+    said = refusal(
+        function(resource_list(config=changed(CONFIG, "spec.acceptWarnings", ["plaintext-tokn"])))
+    )
     assert 'spec.acceptWarnings[0]: is "plaintext-tokn", no code of a warning' in said
     assert '(did you mean "plaintext-token"?)' in said

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from krmfn import against
+from krmfn.commands import compare as against
 from tests.support import FIXTURES, ROOT, TOKEN, changed, krmfn, objects
 
 T = "spec.template.spec"
@@ -20,7 +20,7 @@ D = f"{T}.domain"
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """Declarations and what they gave, in `in` and `out`."""
-    shutil.copytree(ROOT / "krmfn" / "starter", tmp_path / "in")
+    shutil.copytree(ROOT / "krmfn" / "commands" / "starter", tmp_path / "in")
     assert krmfn("render", "-o", "out", "in", cwd=tmp_path).returncode == 0
     return tmp_path
 
@@ -33,7 +33,9 @@ def edit(package: Path, file: str, old: str, new: str) -> None:
 
 
 def plan(package: Path, *more: str, stdin: str = "") -> Any:
-    return krmfn("plan", "in", "--against", "out" if not stdin else "-", *more, cwd=package, stdin=stdin)
+    return krmfn(
+        "plan", "in", "--against", "out" if not stdin else "-", *more, cwd=package, stdin=stdin
+    )
 
 
 def as_json(package: Path, *more: str, stdin: str = "") -> Any:
@@ -44,7 +46,11 @@ def as_json(package: Path, *more: str, stdin: str = "") -> Any:
 
 def test_nothing_changes(package: Path) -> None:
     found = as_json(package)
-    assert (found["changes"], found["summary"], found["peak"]) == ([], {"unchanged": 4}, found["totals"])
+    assert (found["changes"], found["summary"], found["peak"]) == (
+        [],
+        {"unchanged": 4},
+        found["totals"],
+    )
     assert plan(package).stdout == "2 machines: 2 unchanged\n"
 
 
@@ -52,7 +58,11 @@ def test_creation_deletion_and_what_they_take_along(package: Path) -> None:
     edit(package, "tenant-1.yaml", "name: workers", "name: others")
     found = as_json(package)
     assert found["summary"] == {"delete": 4, "create": 4}
-    [deleted, _] = [change for change in found["changes"] if change["verdict"] == "delete" and change["kind"] == "VirtualMachine"]
+    [deleted, _] = [
+        change
+        for change in found["changes"]
+        if change["verdict"] == "delete" and change["kind"] == "VirtualMachine"
+    ]
     assert deleted == {
         "kind": "VirtualMachine", "namespace": "machines", "name": "tenant-1-workers-0", "verdict": "delete", "fields": [],
         "cause": "no claim asks for it any more", "dataVolumes": ["tenant-1-workers-0-root"],
@@ -85,21 +95,44 @@ def test_fields_have_causes(package: Path) -> None:
         }
     ]  # fmt: skip
     assert by_kind["Secret"]["fields"] == [
-        {"path": "userdata.bootcmd", "old": None, "new": None, "verdict": "next-start", "why": "", "cause": "pool workers"}
+        {
+            "path": "userdata.bootcmd",
+            "old": None,
+            "new": None,
+            "verdict": "next-start",
+            "why": "",
+            "cause": "pool workers",
+        }
     ]
 
 
 def test_the_cause_is_the_layer_that_wrote_it(package: Path) -> None:
-    edit(package, "provider.yaml", "- name: small\n", "- name: small\n      resources: {cpu: 4, memory: 8Gi}\n")
+    edit(
+        package,
+        "provider.yaml",
+        "- name: small\n",
+        "- name: small\n      resources: {cpu: 4, memory: 8Gi}\n",
+    )
     causes = {one["path"]: one["cause"] for one in as_json(package)["changes"][0]["fields"]}
-    assert causes[f"{D}.cpu.cores"] == "in/provider.yaml: NodeProvider kubevirt: spec.kubeVirt.nodeTypes[0].resources.cpu"
-    assert causes[f"{D}.memory.guest"] == "in/provider.yaml: NodeProvider kubevirt: spec.kubeVirt.nodeTypes[0].resources.memory"
+    assert (
+        causes[f"{D}.cpu.cores"]
+        == "in/provider.yaml: NodeProvider kubevirt: spec.kubeVirt.nodeTypes[0].resources.cpu"
+    )
+    assert (
+        causes[f"{D}.memory.guest"]
+        == "in/provider.yaml: NodeProvider kubevirt: spec.kubeVirt.nodeTypes[0].resources.memory"
+    )
 
 
 def test_a_live_machine_is_no_change(package: Path) -> None:
     live = objects(krmfn("render", "in", cwd=package).stdout)
     for value in live:
-        value["metadata"] |= {"uid": "x", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z", "generation": 3}
+        value["metadata"] |= {
+            "uid": "x",
+            "resourceVersion": "1",
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "generation": 3,
+        }
         if value["kind"] == "VirtualMachine":
             value["metadata"]["annotations"]["kubevirt.io/latest-observed-api-version"] = "v1"
             value["status"] = {"ready": True}
@@ -116,24 +149,38 @@ def test_a_live_machine_is_no_change(package: Path) -> None:
 
 
 def test_what_kubectl_applied_tells_what_was_taken_out(package: Path) -> None:
-    edit(package, "provider.yaml", "          spec:\n            domain:", "          spec:\n            hostname: x\n            domain:")
+    edit(
+        package,
+        "provider.yaml",
+        "          spec:\n            domain:",
+        "          spec:\n            hostname: x\n            domain:",
+    )
     live = objects(krmfn("render", "in", cwd=package).stdout)
     for value in live:
-        value["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = json.dumps(value)
+        value["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = (
+            json.dumps(value)
+        )
         value["metadata"]["uid"] = "x"
     edit(package, "provider.yaml", "            hostname: x\n", "")
     fields = as_json(package, stdin=yaml.safe_dump_all(live))["changes"][0]["fields"]
-    assert [(one["path"], one["old"], one["new"]) for one in fields] == [(f"{T}.hostname", "x", None)]
+    assert [(one["path"], one["old"], one["new"]) for one in fields] == [
+        (f"{T}.hostname", "x", None)
+    ]
 
 
 def test_what_a_server_makes_of_string_data_is_no_change(package: Path) -> None:
     edit(package, "nodes.yaml", "spec:\n", "spec:\n  secretEncoding: stringData\n")
     live = objects(krmfn("render", "in", cwd=package).stdout)
     for value in live:
-        value["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = json.dumps(value)
+        value["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = (
+            json.dumps(value)
+        )
         for key, text in value.pop("stringData", {}).items():
             value.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
-    assert sorted(key for value in live for key in value if key.endswith("ata")) == ["data"] * 2 + ["metadata"] * 4
+    assert (
+        sorted(key for value in live for key in value if key.endswith("ata"))
+        == ["data"] * 2 + ["metadata"] * 4
+    )
     assert as_json(package, stdin=yaml.safe_dump_all(live))["summary"] == {"unchanged": 4}
 
 
@@ -150,10 +197,14 @@ def test_what_was_changed_by_hand_is_overwritten_where_it_is_declared(
 ) -> None:
     live = objects(krmfn("render", "in", cwd=package).stdout)
     for number, made in enumerate(live):
-        made["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = json.dumps(made)
+        made["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = (
+            json.dumps(made)
+        )
         live[number] = changed(made, path, value) if made["kind"] == "VirtualMachine" else made
     found = as_json(package, stdin=yaml.safe_dump_all(live))
-    assert found["summary"] == ({"unchanged": 4} if verdict == "unchanged" else {verdict: 2, "unchanged": 2})
+    assert found["summary"] == (
+        {"unchanged": 4} if verdict == "unchanged" else {verdict: 2, "unchanged": 2}
+    )
     if field:
         [one] = found["changes"][0]["fields"]
         assert (one["path"], one["old"], one["new"]) == field
@@ -166,7 +217,10 @@ def test_a_machine_of_another_owner_would_be_overwritten(package: Path) -> None:
     ]
     done = plan(package, stdin=yaml.safe_dump_all(made))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "VirtualMachine machines/tenant-1-workers-0: is of others, and the change would overwrite it" in done.stderr
+    assert (
+        "VirtualMachine machines/tenant-1-workers-0: is of others, and the change would overwrite it"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,7 +245,11 @@ def test_what_a_secret_or_inline_user_data_holds_is_not_shown(package: Path) -> 
         if value["kind"] == "Secret":
             value["metadata"]["annotations"]["backup"] = hidden
         else:
-            [volume] = [one for one in value["spec"]["template"]["spec"]["volumes"] if one["name"] == "cloudinit"]
+            [volume] = [
+                one
+                for one in value["spec"]["template"]["spec"]["volumes"]
+                if one["name"] == "cloudinit"
+            ]
             volume["cloudInitNoCloud"] = {"userDataBase64": hidden}
     for form in ("text", "json", "markdown"):
         done = plan(package, "-o", form, stdin=yaml.safe_dump_all(made))
@@ -208,15 +266,25 @@ def test_one_change_of_many_machines_is_told_once_and_in_100_columns(package: Pa
     shown = plan(package).stdout.splitlines()
     assert len(shown) < 10
     assert max(map(len, shown)) <= 100
-    assert shown[0].startswith("restart     1000 machines: machines/tenant-1-workers-0, machines/tenant-1-workers-1,")
+    assert shown[0].startswith(
+        "restart     1000 machines: machines/tenant-1-workers-0, machines/tenant-1-workers-1,"
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--max-deletions", "0"], 4, "error: 1 machines would be deleted; --max-deletions allows 0\n"),
+        (
+            ["--max-deletions", "0"],
+            4,
+            "error: 1 machines would be deleted; --max-deletions allows 0\n",
+        ),
         (["--max-deletions", "1"], 0, ""),
-        (["--fail-on", "restart,delete"], 4, "error: 2 objects have the verdict delete, on which --fail-on fails\n"),
+        (
+            ["--fail-on", "restart,delete"],
+            4,
+            "error: 2 objects have the verdict delete, on which --fail-on fails\n",
+        ),
         (["--fail-on", "no-effect"], 0, ""),
         (["--fail-on", "nothing"], 2, "--fail-on has nothing; verdicts are rejected, delete"),
         (["--rollout-strategy", "Stage"], 0, ""),
@@ -232,7 +300,13 @@ def test_what_fails(package: Path, arguments: list[str], code: int, said: str) -
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--fail-on", "delete"], ["--max-deletions", "1"], ["--rollout-strategy", "Stage"], ["-o", "markdown"]]
+    "arguments",
+    [
+        ["--fail-on", "delete"],
+        ["--max-deletions", "1"],
+        ["--rollout-strategy", "Stage"],
+        ["-o", "markdown"],
+    ],
 )
 def test_options_that_need_an_earlier_state(package: Path, arguments: list[str]) -> None:
     assert krmfn("plan", "in", *arguments, cwd=package).returncode == 2
@@ -256,7 +330,9 @@ def lose(package: Path) -> str:
 
 
 def twice(package: Path) -> str:
-    shutil.copy(package / "out" / "kubevirt-1" / "tenant-1-workers-1.yaml", package / "out" / "b.yaml")
+    shutil.copy(
+        package / "out" / "kubevirt-1" / "tenant-1-workers-1.yaml", package / "out" / "b.yaml"
+    )
     return "error: out: has Secret machines/tenant-1-workers-1-cloud-init twice"
 
 
@@ -282,27 +358,43 @@ def test_what_is_not_this_configs_is_left_out_and_told(package: Path) -> None:
     made = objects(krmfn("render", "in", cwd=package).stdout)
     other = copy.deepcopy(made[2])
     other["metadata"]["annotations"]["krmfn.dev/owner"] = "others"
-    foreign: Any = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": "x", "namespace": "machines"}}
+    foreign: Any = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "metadata": {"name": "x", "namespace": "machines"},
+    }
     done = plan(package, stdin=yaml.safe_dump_all([*made, other, foreign]))
     assert done.stdout == "2 machines: 2 unchanged\n"
-    assert "info: standard input: holds 1 objects of others, which are left out (other-owner)" in done.stderr
+    assert (
+        "info: standard input: holds 1 objects of others, which are left out (other-owner)"
+        in done.stderr
+    )
     assert "holds 1 machines and Secrets that krmfn did not make" in done.stderr
     foreign["metadata"]["name"] = "tenant-1-workers-0"
     done = plan(package, stdin=yaml.safe_dump(foreign))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "VirtualMachine machines/tenant-1-workers-0: is not krmfn's, and the change would overwrite it" in done.stderr
+    assert (
+        "VirtualMachine machines/tenant-1-workers-0: is not krmfn's, and the change would overwrite it"
+        in done.stderr
+    )
     only = [value for value in made if value["kind"] == "VirtualMachine"]
     assert "has machines and no Secret" in plan(package, stdin=yaml.safe_dump_all(only)).stderr
     assert "all is new" in plan(package, stdin="{}\n").stderr
 
 
-_LABELS = {"labels": {"app.kubernetes.io/managed-by": "krmfn"}, "annotations": {"krmfn.dev/owner": "nodes"}, "namespace": "machines"}
+_LABELS = {
+    "labels": {"app.kubernetes.io/managed-by": "krmfn"},
+    "annotations": {"krmfn.dev/owner": "nodes"},
+    "namespace": "machines",
+}
 _ODD: list[Any] = [None, [], {}, 7, "x", {"template": None}, {"template": {"spec": {"domain": 3}}}, {"dataVolumeTemplates": [{"metadata": None}, 4]},
         {"running": "yes", "runStrategy": 7}, {"running": []}, {"template": {"spec": {"domain": {"memory": {"guest": "1Gi"}, "devices": {"interfaces": [{"name": {}}]}}, "networks": [{"name": [], "pod": {}}]}}}, {"template": {"spec": {"domain": {"cpu": {"sockets": "x"}, "memory": {"guest": "nonsense"}}}}},
         {"template": {"spec": {"domain": {"cpu": {"sockets": 2.5}, "devices": {"disks": {"a": 1}}}, "networks": None, "volumes": [1, None]}}}]  # fmt: skip
 
 
-def test_an_odd_earlier_machine_is_no_traceback(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_odd_earlier_machine_is_no_traceback(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(package)
     payloads: list[Any] = [None, [], {"userdata": 5}, {"userdata": "!!"}, {"userdata": "YTogWw=="}]
     for spec in _ODD:
@@ -313,7 +405,12 @@ def test_an_odd_earlier_machine_is_no_traceback(package: Path, monkeypatch: pyte
                 "metadata": {"name": "tenant-1-workers-0", **_LABELS},
                 "spec": spec,
             }
-            secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tenant-1-workers-0-cloud-init", **_LABELS}, "data": data}
+            secret = {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "tenant-1-workers-0-cloud-init", **_LABELS},
+                "data": data,
+            }
             Path("earlier.yaml").write_text(yaml.safe_dump_all([machine, secret]))
             done = against.plan(["in"], None, "earlier.yaml", against.Options())
             assert done.code == 0, done.stderr
@@ -325,12 +422,22 @@ def test_an_odd_earlier_machine_is_no_traceback(package: Path, monkeypatch: pyte
     [
         ("labels", "krmfn.dev/node-provider", [], "live"),
         ("labels", "krmfn.dev/node-provider", {}, "live"),
-        ("annotations", "kubectl.kubernetes.io/last-applied-configuration", '{"metadata": null}', "unchanged"),
+        (
+            "annotations",
+            "kubectl.kubernetes.io/last-applied-configuration",
+            '{"metadata": null}',
+            "unchanged",
+        ),
         # What is no object was not noted by kubectl: an annotation like others, and it goes.
-        *(("annotations", "kubectl.kubernetes.io/last-applied-configuration", text, "live") for text in ("[]", "7", "{")),
+        *(
+            ("annotations", "kubectl.kubernetes.io/last-applied-configuration", text, "live")
+            for text in ("[]", "7", "{")
+        ),
     ],
 )
-def test_odd_metadata_is_no_traceback(package: Path, where: str, key: str, value: Any, verdict: str) -> None:
+def test_odd_metadata_is_no_traceback(
+    package: Path, where: str, key: str, value: Any, verdict: str
+) -> None:
     made = objects(krmfn("render", "in", cwd=package).stdout)
     for one in made:
         one["metadata"][where][key] = value
@@ -340,7 +447,9 @@ def test_odd_metadata_is_no_traceback(package: Path, where: str, key: str, value
 
 
 def test_no_token_is_shown(tmp_path: Path) -> None:
-    shutil.copytree(FIXTURES / "minimal", tmp_path / "in", ignore=shutil.ignore_patterns("expected.yaml"))
+    shutil.copytree(
+        FIXTURES / "minimal", tmp_path / "in", ignore=shutil.ignore_patterns("expected.yaml")
+    )
     before = krmfn("render", "in", cwd=tmp_path).stdout
     new = TOKEN.replace("abcdef", "fedcba")
     edit(tmp_path, "token.yaml", TOKEN, new)
@@ -360,13 +469,15 @@ def test_no_token_is_shown(tmp_path: Path) -> None:
 
 def test_machines_alike_are_compared_as_if_each_were_alone(tmp_path: Path) -> None:
     """A folder of krmfn's own files is read by shape; a list as kubectl prints it is read whole."""
-    shutil.copytree(ROOT / "krmfn" / "starter", tmp_path / "in")
+    shutil.copytree(ROOT / "krmfn" / "commands" / "starter", tmp_path / "in")
     edit(tmp_path, "tenant-1.yaml", "quantity: 2", "quantity: 12")
     for encoding in ("data", "stringData"):
         edit(tmp_path, "nodes.yaml", "spec:\n", f"spec:\n  secretEncoding: {encoding}\n")
         assert krmfn("render", "-o", "out", "in", cwd=tmp_path).returncode == 0
         items = objects(krmfn("render", "in", cwd=tmp_path).stdout)
-        listed = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": items}, sort_keys=False)
+        listed = yaml.safe_dump(
+            {"apiVersion": "v1", "kind": "List", "items": items}, sort_keys=False
+        )
         for file, old, new in (
             ("provider.yaml", "cores: 2", "cores: 4"),
             ("provider.yaml", "- name: root\n", "- name: system\n"),
@@ -375,10 +486,13 @@ def test_machines_alike_are_compared_as_if_each_were_alone(tmp_path: Path) -> No
         ):
             edit(tmp_path, file, old, new)
             for form in ("text", "json"):
-                by_shape, whole = plan(tmp_path, "-o", form), plan(tmp_path, "-o", form, stdin=listed)
+                by_shape, whole = (
+                    plan(tmp_path, "-o", form),
+                    plan(tmp_path, "-o", form, stdin=listed),
+                )
                 assert by_shape.stdout == whole.stdout
                 assert by_shape.stdout.count("tenant-1-workers-") >= 3
         shutil.rmtree(tmp_path / "in")
         shutil.rmtree(tmp_path / "out")
-        shutil.copytree(ROOT / "krmfn" / "starter", tmp_path / "in")
+        shutil.copytree(ROOT / "krmfn" / "commands" / "starter", tmp_path / "in")
         edit(tmp_path, "tenant-1.yaml", "quantity: 2", "quantity: 12")

@@ -10,7 +10,11 @@ import yaml
 
 from tests.support import ROOT, krmfn
 
-QUOTA: dict[str, Any] = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "compute", "namespace": "machines"}}
+QUOTA: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "ResourceQuota",
+    "metadata": {"name": "compute", "namespace": "machines"},
+}
 HARD = {
     "count/virtualmachines.kubevirt.io": "3",
     "limits.memory": "1Gi",
@@ -27,7 +31,7 @@ HARD = {
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """Two machines of 2 CPUs, 4Gi and 20Gi, in `in`, and what they gave, in `out`."""
-    shutil.copytree(ROOT / "krmfn" / "starter", tmp_path / "in")
+    shutil.copytree(ROOT / "krmfn" / "commands" / "starter", tmp_path / "in")
     assert krmfn("render", "-o", "out", "in", cwd=tmp_path).returncode == 0
     return tmp_path
 
@@ -80,15 +84,34 @@ def test_what_machines_ask_of_a_quota(package: Path) -> None:
         ("resources: {limits: {memory: 6Gi}}", "limits.memory", "12Gi"),
     ],
 )
-def test_what_the_template_requests_counts(package: Path, template: str, resource: str, used: str) -> None:
-    replace(package, "provider.yaml", "                guest: 4Gi\n", f"                guest: 4Gi\n              {template}\n")
+def test_what_the_template_requests_counts(
+    package: Path, template: str, resource: str, used: str
+) -> None:
+    replace(
+        package,
+        "provider.yaml",
+        "                guest: 4Gi\n",
+        f"                guest: 4Gi\n              {template}\n",
+    )
     add(package, {resource: "100Gi"})
-    assert [row["used"] for row in plan(package)[0]["budgets"] if row["resource"] == resource] == [used]
+    assert [row["used"] for row in plan(package)[0]["budgets"] if row["resource"] == resource] == [
+        used
+    ]
 
 
 def test_dedicated_cpus_and_storage_classes(package: Path) -> None:
-    replace(package, "provider.yaml", "cores: 2\n", "cores: 2\n                dedicatedCpuPlacement: true\n")
-    replace(package, "provider.yaml", "            storage:\n", "            storage:\n              storageClassName: fast\n")
+    replace(
+        package,
+        "provider.yaml",
+        "cores: 2\n",
+        "cores: 2\n                dedicatedCpuPlacement: true\n",
+    )
+    replace(
+        package,
+        "provider.yaml",
+        "            storage:\n",
+        "            storage:\n              storageClassName: fast\n",
+    )
     of = "fast.storageclass.storage.k8s.io/"
     add(package, {"requests.cpu": "9", f"{of}requests.storage": "1Ti", f"{of}persistentvolumeclaims": "9", "slow.storageclass.storage.k8s.io/requests.storage": "1"})  # fmt: skip
     quota = [row for row in plan(package)[0]["budgets"] if row["budget"] == "quota compute"]
@@ -99,9 +122,7 @@ def test_dedicated_cpus_and_storage_classes(package: Path) -> None:
 
 def test_a_quota_that_is_not_kept(package: Path) -> None:
     add(package, {"requests.storage": "30Gi"})
-    text = (
-        "in/quota.yaml:8: ResourceQuota machines/compute: spec.hard[requests.storage]: is 30Gi, but the machines in machines ask for 40Gi"
-    )
+    text = "in/quota.yaml:8: ResourceQuota machines/compute: spec.hard[requests.storage]: is 30Gi, but the machines in machines ask for 40Gi"
     assert f"warning: {text} (quota)\n" in plan(package)[1]
     replace(package, "nodes.yaml", "spec:\n", "spec:\n  acceptWarnings: [quota]\n")
     assert plan(package)[1] == ""
@@ -113,7 +134,17 @@ def test_a_quota_that_is_not_kept(package: Path) -> None:
         ({"metadata": {"name": "compute", "namespace": "others"}}, 0),
         ({"spec": {"hard": {"pods": "1"}, "scopes": ["Terminating"]}}, 0),
         ({"spec": {"hard": {"pods": "1"}, "scopeSelector": {"matchExpressions": []}}}, 1),
-        ({"spec": {"hard": {"pods": "1"}, "scopeSelector": {"matchExpressions": [{"scopeName": "Terminating", "operator": "Exists"}]}}}, 0),
+        (
+            {
+                "spec": {
+                    "hard": {"pods": "1"},
+                    "scopeSelector": {
+                        "matchExpressions": [{"scopeName": "Terminating", "operator": "Exists"}]
+                    },
+                }
+            },
+            0,
+        ),
         ({"spec": {"hard": ["pods"]}}, 0),
         ({"spec": None}, 0),
         ({"apiVersion": "example.com/v1"}, 0),
@@ -121,8 +152,13 @@ def test_a_quota_that_is_not_kept(package: Path) -> None:
     ],
 )
 def test_quotas_of_something_else(package: Path, quota: dict[str, Any], rows: int) -> None:
-    (package / "in" / "quota.yaml").write_text(yaml.safe_dump({**QUOTA, "spec": {"hard": {"pods": "1"}}, **quota}))
-    assert len([row for row in plan(package)[0]["budgets"] if row["budget"] == "quota compute"]) == rows
+    (package / "in" / "quota.yaml").write_text(
+        yaml.safe_dump({**QUOTA, "spec": {"hard": {"pods": "1"}}, **quota})
+    )
+    assert (
+        len([row for row in plan(package)[0]["budgets"] if row["budget"] == "quota compute"])
+        == rows
+    )
 
 
 @pytest.mark.parametrize("against", [[], ["--against", "out"]])
@@ -140,17 +176,37 @@ def test_the_peak_of_a_change(package: Path) -> None:
     add(package, {"requests.storage": "60Gi", "requests.memory": "16Gi"})
     found, said = plan(package, "--against", "out")
     sums = {"cluster": "kubevirt-1", "namespace": "machines"}
-    assert found["totals"] == [{**sums, "virtualMachines": 2, "resources": {"cpu": "4", "memory": "8Gi", "storage": "40Gi"}}]
-    assert found["peak"] == [{**sums, "virtualMachines": 4, "resources": {"cpu": "8", "memory": "16Gi", "storage": "80Gi"}}]
-    assert {row["resource"]: (row["used"], row["peak"], row["hard"]) for row in found["budgets"]} == {
+    assert found["totals"] == [
+        {
+            **sums,
+            "virtualMachines": 2,
+            "resources": {"cpu": "4", "memory": "8Gi", "storage": "40Gi"},
+        }
+    ]
+    assert found["peak"] == [
+        {
+            **sums,
+            "virtualMachines": 4,
+            "resources": {"cpu": "8", "memory": "16Gi", "storage": "80Gi"},
+        }
+    ]
+    assert {
+        row["resource"]: (row["used"], row["peak"], row["hard"]) for row in found["budgets"]
+    } == {
         "requests.storage": ("40Gi", "80Gi", "60Gi"),
         "requests.memory": ("8Gi", "16Gi", "16Gi"),
         "kubevirt.small": ("2", "4", "3"),
         "kubevirt.large": ("0", "0", "5"),
     }
     later = "as long as those that are to be deleted are still there"
-    assert f"is 60Gi, but the machines in machines ask for 80Gi {later} (40Gi afterwards) (quota)" in said
-    assert f"maxCapacity: is 3, but the machines of this type are 4 {later} (2 afterwards) (quota)" in said
+    assert (
+        f"is 60Gi, but the machines in machines ask for 80Gi {later} (40Gi afterwards) (quota)"
+        in said
+    )
+    assert (
+        f"maxCapacity: is 3, but the machines of this type are 4 {later} (2 afterwards) (quota)"
+        in said
+    )
     done = krmfn("plan", "in", "--against", "out", "--fail-on", "quota", cwd=package)
     assert done.returncode == 4
     assert "error: 2 budgets are not kept, on which --fail-on fails" in done.stderr
@@ -163,7 +219,10 @@ def test_the_peak_of_a_change(package: Path) -> None:
         "kubevirt-1   machines    quota compute   requests.storage   40Gi   80Gi   60Gi\n"
         "kubevirt-1   -           maxCapacity     kubevirt.small     2      4      3\n"
     )
-    assert "```\nAt its peak" in krmfn("plan", "in", "--against", "out", "-o", "markdown", cwd=package).stdout
+    assert (
+        "```\nAt its peak"
+        in krmfn("plan", "in", "--against", "out", "-o", "markdown", cwd=package).stdout
+    )
 
 
 def test_disks_stay_until_their_machine_goes(package: Path) -> None:
@@ -171,5 +230,9 @@ def test_disks_stay_until_their_machine_goes(package: Path) -> None:
     add(package, {"requests.storage": "60Gi"})
     found, _ = plan(package, "--against", "out")
     assert found["summary"] == {"restart": 2, "unchanged": 2}
-    assert [(row["used"], row["peak"]) for row in found["budgets"] if row["resource"] == "requests.storage"] == [("40Gi", "80Gi")]
+    assert [
+        (row["used"], row["peak"])
+        for row in found["budgets"]
+        if row["resource"] == "requests.storage"
+    ] == [("40Gi", "80Gi")]
     assert found["peak"][0]["virtualMachines"] == 2

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krmfn.kubevirt import types
+from krmfn.kubevirt.canonical import canonical
 from krmfn.kubevirt.changes import Change, Strategy, heaviest, judged
-from krmfn.kubevirt.parts import DATA_VOLUMES, Named
-from krmfn.kubevirt.template import canonical
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Named
 from krmfn.problems import Place
 from tests.support import REMOVED, changed, oracle
 
@@ -23,7 +23,10 @@ D = f"{T}.domain"
 
 def data_volume(name: str, size: str = "1Gi") -> dict[str, Any]:
     storage = {"resources": {"requests": {"storage": size}}}
-    return {"metadata": {"name": name}, "spec": {"source": {"http": {"url": "http://x/u"}}, "storage": storage}}
+    return {
+        "metadata": {"name": name},
+        "spec": {"source": {"http": {"url": "http://x/u"}}, "storage": storage},
+    }
 
 
 def disk(name: str) -> dict[str, Any]:
@@ -72,23 +75,42 @@ def with_(*fields: tuple[str, Any]) -> dict[str, Any]:
 
 def nic(one: dict[str, Any], network: str = "multus") -> Fields:
     source = {"networkName": "x"} if network == "multus" else {}
-    return [(f"{D}.devices.interfaces", [LAN, one]), (f"{T}.networks", [NET, {"name": one["name"], network: source}])]
+    return [
+        (f"{D}.devices.interfaces", [LAN, one]),
+        (f"{T}.networks", [NET, {"name": one["name"], network: source}]),
+    ]
 
 
 def volumes(*added: dict[str, Any], base: list[dict[str, Any]] = VOLUMES) -> Fields:
     made = [*base, *added]
-    return [(f"{T}.volumes", made), (f"{D}.devices.disks", [disk(volume["name"]) for volume in made])]
+    return [
+        (f"{T}.volumes", made),
+        (f"{D}.devices.disks", [disk(volume["name"]) for volume in made]),
+    ]
 
 
 POD: Fields = [(f"{T}.networks", [{"name": "lan", "pod": {}}])]
 MASQUERADE: Fields = [*POD, (f"{D}.devices.interfaces", [{"name": "lan", "masquerade": {}}])]
 OFF: Fields = [("spec.runStrategy", "Halted")]
 EFI = (f"{D}.firmware", {"bootloader": {"efi": {"secureBoot": False}}})
-TYPED: Fields = [("spec.instancetype", {"name": "small"}), (f"{D}.cpu", REMOVED), (f"{D}.memory", REMOVED), (f"{D}.resources", REMOVED)]
+TYPED: Fields = [
+    ("spec.instancetype", {"name": "small"}),
+    (f"{D}.cpu", REMOVED),
+    (f"{D}.memory", REMOVED),
+    (f"{D}.resources", REMOVED),
+]
 MIGRATION: Fields = [("spec.updateVolumesStrategy", "Migration")]
-MOVED: Fields = [("spec.dataVolumeTemplates", [data_volume("b")]), (f"{T}.volumes.0.dataVolume.name", "b")]
+MOVED: Fields = [
+    ("spec.dataVolumeTemplates", [data_volume("b")]),
+    (f"{T}.volumes.0.dataVolume.name", "b"),
+]
 SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
-KEYS = {"sshPublicKey": {"source": {"secret": {"secretName": "x"}}, "propagationMethod": {"qemuGuestAgent": {"users": ["a"]}}}}
+KEYS = {
+    "sshPublicKey": {
+        "source": {"secret": {"secretName": "x"}},
+        "propagationMethod": {"qemuGuestAgent": {"users": ["a"]}},
+    }
+}
 HOT_DATA = {"name": "data", "dataVolume": {"name": "a-data", "hotpluggable": True}}
 # Each row: what is on both sides, the change, and the heaviest verdict under LiveUpdate and under Stage.
 TABLE: list[tuple[Fields, Fields, str, str]] = [
@@ -251,14 +273,23 @@ Seen = dict[str, bool]
 def told(changes: list[Change]) -> Seen:
     """By krmfn."""
     found = {change.verdict for change in changes}
-    inside = [change for change in changes if change.path[0] == "spec" and change.path != ("spec", "updateVolumesStrategy")]
+    inside = [
+        change
+        for change in changes
+        if change.path[0] == "spec" and change.path != ("spec", "updateVolumesStrategy")
+    ]
     return {
         "rejected": "rejected" in found,
         "stop": "stop" in found,
         "start": "start" in found,
         "restart": "restart" in found,
-        "instance": any(change.verdict in ("pending", "live") and change.path[:2] == ("spec", "template") for change in inside),
-        "disk": any(change.verdict == "live" and change.path[:2] == DATA_VOLUMES for change in inside),
+        "instance": any(
+            change.verdict in ("pending", "live") and change.path[:2] == ("spec", "template")
+            for change in inside
+        ),
+        "disk": any(
+            change.verdict == "live" and change.path[:2] == DATA_VOLUMES for change in inside
+        ),
     }
 
 
@@ -277,31 +308,63 @@ def done(answer: dict[str, Any]) -> Seen:
 
 def disagreements(cases: list[tuple[Fields, Fields, Strategy]]) -> list[tuple[Any, ...]]:
     pairs = [(with_(*base), with_(*base, *change)) for base, change, _ in cases]
-    questions = [{"strategy": case[2], "old": old, "new": new} for case, (old, new) in zip(cases, pairs, strict=True)]
+    questions = [
+        {"strategy": case[2], "old": old, "new": new}
+        for case, (old, new) in zip(cases, pairs, strict=True)
+    ]
     wrong = []
-    for (base, change, strategy), (old, new), answer in zip(cases, pairs, oracle("change", questions), strict=True):
+    for (base, change, strategy), (old, new), answer in zip(
+        cases, pairs, oracle("change", questions), strict=True
+    ):
         ours, theirs = told(verdicts(old, new, strategy)), done(answer)
         if ours["rejected"] or ours["stop"] or ours["start"]:
             # Nothing else is to be seen of it then.
-            ours = {key: value if key in ("rejected", "stop", "start") else theirs[key] for key, value in ours.items()}
+            ours = {
+                key: value if key in ("rejected", "stop", "start") else theirs[key]
+                for key, value in ours.items()
+            }
         if base == POD and change == [(f"{D}.cpu.sockets", 4)] and strategy == "LiveUpdate":
             # KubeVirt notes it in an instance that can never migrate: nothing comes of it before the next start.
             theirs["instance"] = False
         if ours != theirs:
-            wrong.append((base, change, strategy, {key: (ours[key], theirs[key]) for key in ours if ours[key] != theirs[key]}, answer))
+            wrong.append(
+                (
+                    base,
+                    change,
+                    strategy,
+                    {key: (ours[key], theirs[key]) for key in ours if ours[key] != theirs[key]},
+                    answer,
+                )
+            )
     return wrong
 
 
 def test_krmfn_and_kubevirt_agree_on_every_row() -> None:
-    assert disagreements([(base, change, strategy) for base, change, *_ in TABLE for strategy in STRATEGIES]) == []
+    assert (
+        disagreements(
+            [(base, change, strategy) for base, change, *_ in TABLE for strategy in STRATEGIES]
+        )
+        == []
+    )
 
 
 def test_krmfn_and_kubevirt_agree_on_changes_that_come_together() -> None:
     """What holds back what: two changes of other fields in one commit."""
-    single = [change for base, change, *verdict in TABLE if base == [] and change and "rejected" not in verdict]
-    pairs = [(one, other) for one, other in itertools.combinations(single, 2) if not touching(one, other)]
+    single = [
+        change
+        for base, change, *verdict in TABLE
+        if base == [] and change and "rejected" not in verdict
+    ]
+    pairs = [
+        (one, other) for one, other in itertools.combinations(single, 2) if not touching(one, other)
+    ]
     chosen = random.Random(7).sample(pairs, 150)
-    assert disagreements([([], [*one, *other], STRATEGIES[i % 4 == 3]) for i, (one, other) in enumerate(chosen)]) == []
+    assert (
+        disagreements(
+            [([], [*one, *other], STRATEGIES[i % 4 == 3]) for i, (one, other) in enumerate(chosen)]
+        )
+        == []
+    )
 
 
 def touching(one: Fields, other: Fields) -> bool:
@@ -320,7 +383,9 @@ def applied(vm: dict[str, Any], path: tuple[Any, ...], new: Any) -> None:
         target = element(target, step) if isinstance(step, Named) else target.setdefault(step, {})
     last = path[-1]
     if isinstance(last, Named):
-        index = next((index for index, value in enumerate(target) if name_of(value) == last), len(target))
+        index = next(
+            (index for index, value in enumerate(target) if name_of(value) == last), len(target)
+        )
         target[index : index + 1] = [] if new is None else [new]
     elif new is None:
         target.pop(last, None)
@@ -343,7 +408,9 @@ def element(values: list[Any], name: str) -> Any:
 def test_the_changes_applied_to_the_old_give_the_new(one: Any, other: Any) -> None:
     old, new = with_(*one[0], *one[1]), with_(*other[0], *other[1])
     built = copy.deepcopy(old)
-    for change in sorted(judged(old, new, "LiveUpdate"), key=lambda change: isinstance(change.new, list)):
+    for change in sorted(
+        judged(old, new, "LiveUpdate"), key=lambda change: isinstance(change.new, list)
+    ):
         applied(built, change.path, copy.deepcopy(change.new))
     assert cleaned(built) == cleaned(new)
 

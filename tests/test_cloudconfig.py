@@ -8,12 +8,25 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krmfn.guest import gotemplate
-from tests.support import CLAIM, CONFIG, PROVIDER, SECRET, by_name, changed, function, oracle, refusal, resource_list
+from krmfn.guest import go_template as gotemplate
+from tests.support import (
+    CLAIM,
+    CONFIG,
+    PROVIDER,
+    SECRET,
+    by_name,
+    changed,
+    function,
+    oracle,
+    refusal,
+    resource_list,
+)
 from tests.test_properties import PUBLIC, shared
 
 VOLUMES = "spec.kubeVirt.virtualMachineTemplate.spec.template.spec.volumes"
-ROOT = PROVIDER["spec"]["kubeVirt"]["virtualMachineTemplate"]["spec"]["template"]["spec"]["volumes"][0]
+ROOT = PROVIDER["spec"]["kubeVirt"]["virtualMachineTemplate"]["spec"]["template"]["spec"][
+    "volumes"
+][0]
 USER_DATA = "vcluster.com/user-data"
 READABLE = changed(CONFIG, "spec.secretEncoding", "stringData")
 
@@ -23,7 +36,12 @@ def with_property(text: str, *items: dict[str, Any], key: str = USER_DATA, **mor
     return function(resource_list(PROVIDER, claim, SECRET, *items, config=READABLE))
 
 
-def with_volume(source: dict[str, Any], *items: dict[str, Any], kind: str = "cloudInitNoCloud", **properties: str) -> Any:
+def with_volume(
+    source: dict[str, Any],
+    *items: dict[str, Any],
+    kind: str = "cloudInitNoCloud",
+    **properties: str,
+) -> Any:
     provider = changed(PROVIDER, VOLUMES, [ROOT, {"name": "init", kind: source}])
     claim = changed(CLAIM, "spec.properties", properties)
     return function(resource_list(provider, claim, SECRET, *items, config=READABLE))
@@ -58,14 +76,32 @@ JOINS = [
         "cloud_init_modules: [bootcmd, set_hostname, update-hostname]",
         {"cloud_init_modules": ["bootcmd", "set_hostname", "update-hostname"]},
     ),
-    ("merge_how: [{name: list, settings: [replace]}]", {"merge_how": [{"name": "list", "settings": ["replace"]}]}),
+    (
+        "merge_how: [{name: list, settings: [replace]}]",
+        {"merge_how": [{"name": "list", "settings": ["replace"]}]},
+    ),
     # Values as cloud-init's own YAML reader takes them, not as kustomize's.
-    ("package_update: yes\npackage_upgrade: off", {"package_update": True, "package_upgrade": False}),
-    ("write_files: [{path: /x, permissions: 0644}]", {"write_files": [{"path": "/x", "permissions": 0o644}]}),
+    (
+        "package_update: yes\npackage_upgrade: off",
+        {"package_update": True, "package_upgrade": False},
+    ),
+    (
+        "write_files: [{path: /x, permissions: 0644}]",
+        {"write_files": [{"path": "/x", "permissions": 0o644}]},
+    ),
     ("mac: 02:00:00:00:00:01\nratio: 0:0", {"mac": "02:00:00:00:00:01", "ratio": "0:0"}),
-    ("ssh_pwauth: y\nswap: {size: 1_000, maxsize: 0x10}", {"ssh_pwauth": "y", "swap": {"size": 1000, "maxsize": 16}}),
-    ("a: &x {b: [1, 1.5, null, ~]}\nc: *x\nd: {<<: *x}", {key: {"b": [1, 1.5, None, None]} for key in "acd"}),
-    ("runcmd: ['echo ${HOME} $(id) {{ x }} %s `y` \"z\"']", {"runcmd": ['echo ${HOME} $(id) {{ x }} %s `y` "z"']}),
+    (
+        "ssh_pwauth: y\nswap: {size: 1_000, maxsize: 0x10}",
+        {"ssh_pwauth": "y", "swap": {"size": 1000, "maxsize": 16}},
+    ),
+    (
+        "a: &x {b: [1, 1.5, null, ~]}\nc: *x\nd: {<<: *x}",
+        {key: {"b": [1, 1.5, None, None]} for key in "acd"},
+    ),
+    (
+        "runcmd: ['echo ${HOME} $(id) {{ x }} %s `y` \"z\"']",
+        {"runcmd": ['echo ${HOME} $(id) {{ x }} %s `y` "z"']},
+    ),
 ]
 REFUSED = [
     ("runcmd: exit", "runcmd: is text; must be a list, or cloud-init drops it"),
@@ -75,15 +111,24 @@ REFUSED = [
     ("bootcmd: [null]", "bootcmd[0]: is null; must be a command"),
     ("write_files: {a: b}", "write_files: is a mapping; must be a list"),
     ("write_files: [a]", "write_files[0]: must be a mapping with a path"),
-    ("write_files: [{path: /run/krmfn/join.sh}]", 'write_files[0].path: is "/run/krmfn/join.sh", which the join writes'),
+    (
+        "write_files: [{path: /run/krmfn/join.sh}]",
+        'write_files[0].path: is "/run/krmfn/join.sh", which the join writes',
+    ),
     ("write_files: [{path: /var/lib/krmfn/joined}]", "which the join writes"),
     ("ssh_authorized_keys: x", "ssh_authorized_keys: is"),
     ("hostname: other", 'sets hostname to "other"; the host is named after its claim, node-1'),
     ("fqdn: other.example.com", 'sets fqdn to "other.example.com"'),
     ("hostname: 12", "hostname: is a number; must be text"),
     ("preserve_hostname: true", "preserve_hostname: is set"),
-    ("cloud_init_modules: [set_hostname]", "cloud_init_modules: is without bootcmd, update_hostname"),
-    ("cloud_init_modules: [[bootcmd, once], set_hostname, update_hostname]", "cloud_init_modules: is without bootcmd"),
+    (
+        "cloud_init_modules: [set_hostname]",
+        "cloud_init_modules: is without bootcmd, update_hostname",
+    ),
+    (
+        "cloud_init_modules: [[bootcmd, once], set_hostname, update_hostname]",
+        "cloud_init_modules: is without bootcmd",
+    ),
     ("cloud_init_modules: all", "cloud_init_modules: is without bootcmd"),
     ("a: [\nb: c", "is not YAML"),
     ("a: 1\na: 2", 'has the key "a" twice'),
@@ -122,7 +167,12 @@ ENCODED = base64.b64encode(NTP.encode()).decode()
 
 
 def base_secret(**data: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "base", "namespace": "machines"}, "stringData": data}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "base", "namespace": "machines"},
+        "stringData": data,
+    }
 
 
 @pytest.mark.parametrize("kind", ["cloudInitNoCloud", "cloudInitConfigDrive"])
@@ -135,12 +185,25 @@ def base_secret(**data: str) -> dict[str, Any]:
         ({"secretRef": {"name": "base"}}, [base_secret(userData=NTP)]),
     ],
 )
-def test_a_templates_own_volume_keeps_its_place_and_gets_our_secret(source: dict[str, Any], items: list[Any], kind: str) -> None:
-    done = with_volume(source, *items, kind=kind, **{USER_DATA: "runcmd: [second]\nntp: {pools: [b]}"})
-    assert merged(done) == {"bootcmd": [], "ntp": {"servers": ["a"], "pools": ["b"]}, "runcmd": ["first", "second"]}
+def test_a_templates_own_volume_keeps_its_place_and_gets_our_secret(
+    source: dict[str, Any], items: list[Any], kind: str
+) -> None:
+    done = with_volume(
+        source, *items, kind=kind, **{USER_DATA: "runcmd: [second]\nntp: {pools: [b]}"}
+    )
+    assert merged(done) == {
+        "bootcmd": [],
+        "ntp": {"servers": ["a"], "pools": ["b"]},
+        "runcmd": ["first", "second"],
+    }
     vm = by_name(done)["VirtualMachine", "node-1"]
-    assert vm["spec"]["template"]["spec"]["volumes"] == [ROOT, {"name": "init", kind: {"secretRef": {"name": "node-1-cloud-init"}}}]
-    assert [disk["name"] for disk in vm["spec"]["template"]["spec"]["domain"]["devices"]["disks"]] == ["root", "init"]
+    assert vm["spec"]["template"]["spec"]["volumes"] == [
+        ROOT,
+        {"name": "init", kind: {"secretRef": {"name": "node-1-cloud-init"}}},
+    ]
+    assert [
+        disk["name"] for disk in vm["spec"]["template"]["spec"]["domain"]["devices"]["disks"]
+    ] == ["root", "init"]
     assert oracle("vm", [vm]) == [{"pruned": [], "schema": [], "admission": []}]
 
 
@@ -158,63 +221,113 @@ DHCP = "version: 2\nethernets: {eth0: {dhcp4: true}}\n"
 )
 def test_a_templates_own_network_data(source: dict[str, Any], items: list[Any]) -> None:
     objects = by_name(with_volume(source, *items))
-    assert yaml.safe_load(objects["Secret", "node-1-cloud-init"]["stringData"]["networkdata"]) == yaml.safe_load(DHCP)
+    assert yaml.safe_load(
+        objects["Secret", "node-1-cloud-init"]["stringData"]["networkdata"]
+    ) == yaml.safe_load(DHCP)
     volume = objects["VirtualMachine", "node-1"]["spec"]["template"]["spec"]["volumes"][1]
     assert volume["cloudInitNoCloud"]["networkDataSecretRef"] == {"name": "node-1-cloud-init"}
 
 
-STATIC = {"kubevirt.vcluster.com/network-cidr": "10.0.0.0/24", "kubevirt.vcluster.com/network-nameservers": "10.0.0.1"}
+STATIC = {
+    "kubevirt.vcluster.com/network-cidr": "10.0.0.0/24",
+    "kubevirt.vcluster.com/network-nameservers": "10.0.0.1",
+}
 
 
 @pytest.mark.parametrize(
     ("source", "kind", "properties", "message"),
     [
-        ({"userData": NTP, "userDataBase64": ENCODED}, "cloudInitNoCloud", {}, "has userData and userDataBase64; KubeVirt takes one"),
+        (
+            {"userData": NTP, "userDataBase64": ENCODED},
+            "cloudInitNoCloud",
+            {},
+            "has userData and userDataBase64; KubeVirt takes one",
+        ),
         ({"userDataBase64": "%"}, "cloudInitNoCloud", {}, "userDataBase64: is no base64 of text"),
-        ({"userData": "ntp: {}"}, "cloudInitNoCloud", {}, "userData: does not begin with #cloud-config"),
+        (
+            {"userData": "ntp: {}"},
+            "cloudInitNoCloud",
+            {},
+            "userData: does not begin with #cloud-config",
+        ),
         ({"userData": 1}, "cloudInitNoCloud", {}, "userData: is 1; must be text"),
-        ({"secretRef": {"name": "missing"}}, "cloudInitNoCloud", {}, "Secret missing is not among the items; there is machines/base"),
-        ({"secretRef": {"name": "base"}}, "cloudInitNoCloud", {}, "names Secret machines/base, which has no key userdata"),
+        (
+            {"secretRef": {"name": "missing"}},
+            "cloudInitNoCloud",
+            {},
+            "Secret missing is not among the items; there is machines/base",
+        ),
+        (
+            {"secretRef": {"name": "base"}},
+            "cloudInitNoCloud",
+            {},
+            "names Secret machines/base, which has no key userdata",
+        ),
         ({"networkData": "a: b"}, "cloudInitNoCloud", {}, "networkData: is no network config"),
         ({"userData": NTP}, "cloudInitConfigDrive", STATIC, "a static address is NoCloud's"),
     ],
 )
-def test_volumes_that_can_not_be_merged(source: dict[str, Any], kind: str, properties: dict[str, str], message: str) -> None:
+def test_volumes_that_can_not_be_merged(
+    source: dict[str, Any], kind: str, properties: dict[str, str], message: str
+) -> None:
     assert message in refusal(with_volume(source, base_secret(other="x"), kind=kind, **properties))
 
 
 def test_two_cloud_init_volumes() -> None:
-    volumes = [ROOT, {"name": "a", "cloudInitNoCloud": {"userData": NTP}}, {"name": "b", "cloudInitNoCloud": {"userData": NTP}}]
+    volumes = [
+        ROOT,
+        {"name": "a", "cloudInitNoCloud": {"userData": NTP}},
+        {"name": "b", "cloudInitNoCloud": {"userData": NTP}},
+    ]
     done = function(resource_list(changed(PROVIDER, VOLUMES, volumes), CLAIM, SECRET))
     assert "is one of several cloud-init volumes" in refusal(done)
 
 
 def test_a_volume_named_cloudinit_may_be_the_templates_own() -> None:
-    done = function(resource_list(changed(PROVIDER, VOLUMES, [ROOT, {"name": "cloudinit", "cloudInitNoCloud": {}}]), CLAIM, SECRET))
+    done = function(
+        resource_list(
+            changed(PROVIDER, VOLUMES, [ROOT, {"name": "cloudinit", "cloudInitNoCloud": {}}]),
+            CLAIM,
+            SECRET,
+        )
+    )
     assert done.code == 0, done.stderr
 
 
 def test_keys_that_may_log_in() -> None:
     done = with_property(
-        f"ssh_authorized_keys: [other, {PUBLIC}]", shared("SSHKey", "me", publicKey=f"{PUBLIC}\n"), **{"vcluster.com/ssh-keys": "me"}
+        f"ssh_authorized_keys: [other, {PUBLIC}]",
+        shared("SSHKey", "me", publicKey=f"{PUBLIC}\n"),
+        **{"vcluster.com/ssh-keys": "me"},
     )
     assert merged(done)["ssh_authorized_keys"] == ["other", PUBLIC]
 
 
 def templated(text: str, *items: dict[str, Any], **properties: str) -> Any:
     template = shared("MachineConfigTemplate", "t", cloudInitTemplate=text)
-    return with_property("t", template, *items, key="vcluster.com/user-data-template-config", **properties)
+    return with_property(
+        "t", template, *items, key="vcluster.com/user-data-template-config", **properties
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("runcmd: ['{{ .Values.NodeClaim.Name }} {{ .Values.Project }}']", {"runcmd": ["node-1 default"]}),
-        ("a: {{ .Values.NodeClaim.Namespace }}/{{ .Values.NodeClaim.Spec.VClusterRef }}", {"a": "p-default/tenant-1"}),
+        (
+            "runcmd: ['{{ .Values.NodeClaim.Name }} {{ .Values.Project }}']",
+            {"runcmd": ["node-1 default"]},
+        ),
+        (
+            "a: {{ .Values.NodeClaim.Namespace }}/{{ .Values.NodeClaim.Spec.VClusterRef }}",
+            {"a": "p-default/tenant-1"},
+        ),
         ('a: {{ index .Values.Properties "example.com/a" }}', {"a": "value"}),
         ("a: {{ .Values.Properties.plain }}", {"a": 9000}),
         ("a: b {{- /* a comment */ -}}  \nc: d", {"a": "bc: d"} if False else {"a": "b"}),
-        ("users:\n{{- range .Values.SSHKeys }}\n- {{ . }}\n{{- end }}\n", {"users": [PUBLIC], "ssh_authorized_keys": [PUBLIC]}),
+        (
+            "users:\n{{- range .Values.SSHKeys }}\n- {{ . }}\n{{- end }}\n",
+            {"users": [PUBLIC], "ssh_authorized_keys": [PUBLIC]},
+        ),
         ("hostname: {{ .Values.NodeClaim.Name }}\nruncmd: [a]", {"runcmd": ["a"]}),
     ],
 )
@@ -222,16 +335,30 @@ def test_templates(text: str, expected: dict[str, Any]) -> None:
     if "comment" in text:
         text = text.replace("  \nc: d", "")
     keys = {"vcluster.com/ssh-keys": "me"} if "SSHKeys" in text else {}
-    done = templated(text, shared("SSHKey", "me", publicKey=PUBLIC), **{"example.com/a": "value", "plain": "9000"}, **keys)
+    done = templated(
+        text,
+        shared("SSHKey", "me", publicKey=PUBLIC),
+        **{"example.com/a": "value", "plain": "9000"},
+        **keys,
+    )
     assert merged(done) == {"bootcmd": [], **expected}
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: {{ if .Values.Project }}b{{ end }}", 'spec.cloudInitTemplate: line 1: "if .Values.Project" is not read by krmfn; it knows'),
-        ("b: c\na: {{ .Values.Project | quote }}", 'line 2: ".Values.Project | quote" is not read by krmfn'),
-        ("a: {{ .Values.Nothing }}", 'asks for ".Values.Nothing", which is no text here; there are .Values.NodeClaim.Name'),
+        (
+            "a: {{ if .Values.Project }}b{{ end }}",
+            'spec.cloudInitTemplate: line 1: "if .Values.Project" is not read by krmfn; it knows',
+        ),
+        (
+            "b: c\na: {{ .Values.Project | quote }}",
+            'line 2: ".Values.Project | quote" is not read by krmfn',
+        ),
+        (
+            "a: {{ .Values.Nothing }}",
+            'asks for ".Values.Nothing", which is no text here; there are .Values.NodeClaim.Name',
+        ),
         ('a: {{ index .Values.Properties "x" }}', 'asks for ".Values.Properties.x"'),
         ("a: {{ .Values.SSHKeys }}", "which is no text here"),
         ("a: {{ range .Values.Project }}{{ end }}x", "line 1"),
@@ -255,7 +382,14 @@ def test_templates_that_are_refused(text: str, message: str) -> None:
 
 def test_user_data_wins_over_a_template() -> None:
     template = shared("MachineConfigTemplate", "t", cloudInitTemplate="a: template")
-    assert merged(with_property("a: property", template, **{"vcluster.com/user-data-template-config": "t"}))["a"] == "property"
+    assert (
+        merged(
+            with_property(
+                "a: property", template, **{"vcluster.com/user-data-template-config": "t"}
+            )
+        )["a"]
+        == "property"
+    )
 
 
 def test_a_template_without_the_field_that_is_asked_for() -> None:
@@ -267,7 +401,9 @@ def test_a_template_without_the_field_that_is_asked_for() -> None:
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30))
 def test_a_value_arrives_as_itself_or_is_refused(value: str) -> None:
-    template = gotemplate.parse("a: {{ .Values.X }}\nb: '{{ .Values.X }}'\nc: [\"{{ .Values.X }}\", {d: e}]\nf: |\n  {{ .Values.X }}.\n")
+    template = gotemplate.parse(
+        "a: {{ .Values.X }}\nb: '{{ .Values.X }}'\nc: [\"{{ .Values.X }}\", {d: e}]\nf: |\n  {{ .Values.X }}.\n"
+    )
     try:
         text = gotemplate.filled(template, {"X": value}, yaml.safe_load)
     except (ValueError, yaml.YAMLError):
@@ -282,7 +418,9 @@ def test_a_value_arrives_as_itself_or_is_refused(value: str) -> None:
         st.none()
         | st.booleans()
         | st.integers(-(10**6), 10**6)
-        | st.text(st.characters(codec="utf-8", max_codepoint=0xFFFD, exclude_categories=["Cs", "Cc"])),
+        | st.text(
+            st.characters(codec="utf-8", max_codepoint=0xFFFD, exclude_categories=["Cs", "Cc"])
+        ),
         lambda inner: st.lists(inner) | st.dictionaries(st.text("abz0:-# y"), inner),
         max_leaves=8,
     )

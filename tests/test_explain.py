@@ -11,12 +11,23 @@ from tests.support import FIXTURES, TOKEN, krmfn, objects
 
 
 def explained(claim: str, *more: str, case: str = "sizes") -> "subprocess.CompletedProcess[str]":
-    return krmfn("explain", claim, *more, "-f", str(FIXTURES / case), "--config", str(FIXTURES / case / "config.yaml"))
+    return krmfn(
+        "explain",
+        claim,
+        *more,
+        "-f",
+        str(FIXTURES / case),
+        "--config",
+        str(FIXTURES / case / "config.yaml"),
+    )
 
 
 def layers(text: str) -> dict[str, str]:
     return {
-        path: layer for layer, path in re.findall(r"^(base|replacement|merge|property|resources|claim|krmfn) +(\S+)", text, re.MULTILINE)
+        path: layer
+        for layer, path in re.findall(
+            r"^(base|replacement|merge|property|resources|claim|krmfn) +(\S+)", text, re.MULTILINE
+        )
     }
 
 
@@ -29,7 +40,9 @@ def layers(text: str) -> dict[str, str]:
 )  # fmt: skip
 def test_every_field_has_a_layer(case: str, claim: str, expected: dict[str, str]) -> None:
     names = [
-        value["metadata"]["name"] for value in objects((FIXTURES / case / "expected.yaml").read_text()) if value["kind"] == "VirtualMachine"
+        value["metadata"]["name"]
+        for value in objects((FIXTURES / case / "expected.yaml").read_text())
+        if value["kind"] == "VirtualMachine"
     ]
     seen: set[str] = set()
     for name in names:
@@ -46,7 +59,11 @@ def test_every_field_has_a_layer(case: str, claim: str, expected: dict[str, str]
 
 
 def test_a_property_is_a_layer() -> None:
-    machine = next(value for value in objects((FIXTURES / "images" / "expected.yaml").read_text()) if value["kind"] == "VirtualMachine")
+    machine = next(
+        value
+        for value in objects((FIXTURES / "images" / "expected.yaml").read_text())
+        if value["kind"] == "VirtualMachine"
+    )
     found = layers(explained(machine["metadata"]["name"], case="images").stdout)
     assert found["spec.template.spec.volumes[rootdisk].dataVolume.name"] == "property"
 
@@ -65,7 +82,9 @@ def test_a_field_alone_with_its_place() -> None:
 
 def test_why_this_node_type() -> None:
     done = explained("tenant-1-standard-0", case="pool")
-    assert re.search(r"^standard +28 +the cheapest that meets all$", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^standard +28 +the cheapest that meets all$", done.stdout, re.MULTILINE), (
+        done.stdout
+    )
     assert re.search(r"^large +72 +(misses|would do)", done.stdout, re.MULTILINE), done.stdout
 
 
@@ -74,14 +93,21 @@ def test_what_merges_replaced() -> None:
     heading, *rows = stdout[stdout.index("REPLACED BY A MERGE") :].split("\n\n")[0].splitlines()
     assert heading.split() == ["REPLACED", "BY", "A", "MERGE", "WAS", "IS"]
     found = {path: values for path, *values in (re.split(r" {2,}", row) for row in rows)}
-    assert found["spec.template.spec.tolerations"] == ['[{"key": "infra", "operator": "Exists"}]', '[{"key": "gpu", "operator": "Exists"}]']
+    assert found["spec.template.spec.tolerations"] == [
+        '[{"key": "infra", "operator": "Exists"}]',
+        '[{"key": "gpu", "operator": "Exists"}]',
+    ]
     assert "REPLACED" not in explained("tenant-1-a", case="minimal").stdout
 
 
 def test_user_data_is_in_clear_and_the_token_is_not(tmp_path: Path) -> None:
-    shutil.copytree(FIXTURES / "minimal", tmp_path / "in", ignore=shutil.ignore_patterns("expected.yaml"))
+    shutil.copytree(
+        FIXTURES / "minimal", tmp_path / "in", ignore=shutil.ignore_patterns("expected.yaml")
+    )
     provider = tmp_path / "in" / "provider.yaml"
-    key = "-----BEGIN OPENSSH PRIVATE KEY-----\\n    c2VjcmV0\\n    -----END OPENSSH PRIVATE KEY-----"
+    key = (
+        "-----BEGIN OPENSSH PRIVATE KEY-----\\n    c2VjcmV0\\n    -----END OPENSSH PRIVATE KEY-----"
+    )
     data = f'  properties:\n    vcluster.com/user-data: "#cloud-config\\nwrite_files:\\n- path: /k\\n  content: |\\n    {key}\\n- path: /l\\n"\n'
     provider.write_text(provider.read_text().replace("spec:\n", "spec:\n" + data, 1))
     done = krmfn("explain", "tenant-1-a", "-f", "in", cwd=tmp_path)
@@ -96,7 +122,10 @@ def test_user_data_is_in_clear_and_the_token_is_not(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["tenant-1-b"], '"tenant-1-b" is no claim; there are p-default/tenant-1-a (did you mean "tenant-1-a"?)'),
+        (
+            ["tenant-1-b"],
+            '"tenant-1-b" is no claim; there are p-default/tenant-1-a (did you mean "tenant-1-a"?)',
+        ),
         (["other/tenant-1-a"], '"other/tenant-1-a" is no claim; there are p-default/tenant-1-a'),
         (
             ["tenant-1-a", "spec.runStrateg"],

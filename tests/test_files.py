@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from krmfn import __version__, files
+from krmfn import __version__
+from krmfn.commands.render import render
 from tests.support import FIXTURES, ROOT, krmfn, objects
 
 MINIMAL = FIXTURES / "minimal"
@@ -57,19 +58,33 @@ def test_all_prints_the_foreign_manifests_too(tmp_path: Path) -> None:
 
 def test_a_problem_names_file_and_line(tmp_path: Path) -> None:
     claims = (MINIMAL / "claims.yaml").read_text()
-    copy(tmp_path, claims=f"# two claims\n---\n{claims}---\n{claims.replace('small', 'smal').replace('tenant-1-a', 'tenant-1-b')}")
+    copy(
+        tmp_path,
+        claims=f"# two claims\n---\n{claims}---\n{claims.replace('small', 'smal').replace('tenant-1-a', 'tenant-1-b')}",
+    )
     done = krmfn("render", ".", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert 'error: claims.yaml:20: NodeClaim p-default/tenant-1-b: spec.typeRef: is "smal"; the provider has small' in done.stderr
+    assert (
+        'error: claims.yaml:20: NodeClaim p-default/tenant-1-b: spec.typeRef: is "smal"; the provider has small'
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize(
     ("files", "arguments", "message"),
     [
         ({}, ["nowhere"], "error: nowhere: can't be read: No such file or directory"),
-        ({"config": ""}, ["."], "error: there is no KubeVirtNodes among the files; write one, or name one with --config"),
+        (
+            {"config": ""},
+            ["."],
+            "error: there is no KubeVirtNodes among the files; write one, or name one with --config",
+        ),
         ({"provider": "a: [\n"}, ["."], "error: provider.yaml: line 2, column 1: is not YAML"),
-        ({"provider": "kind: A\nkind: B\n"}, ["."], 'error: provider.yaml: line 2, column 1: has the key "kind" twice'),
+        (
+            {"provider": "kind: A\nkind: B\n"},
+            ["."],
+            'error: provider.yaml: line 2, column 1: has the key "kind" twice',
+        ),
         (
             {},
             [".", "--config", "token.yaml"],
@@ -77,13 +92,19 @@ def test_a_problem_names_file_and_line(tmp_path: Path) -> None:
         ),
         ({}, [".", "--config", "missing.yaml"], "error: missing.yaml: can't be read"),
         (
-            {"config": (MINIMAL / "config.yaml").read_text() + "---\n" + (MINIMAL / "config.yaml").read_text()},
+            {
+                "config": (MINIMAL / "config.yaml").read_text()
+                + "---\n"
+                + (MINIMAL / "config.yaml").read_text()
+            },
             ["."],
             "must be one config, but there are 2",
         ),
     ],
 )
-def test_what_is_wrong_with_files(tmp_path: Path, files: dict[str, str], arguments: list[str], message: str) -> None:
+def test_what_is_wrong_with_files(
+    tmp_path: Path, files: dict[str, str], arguments: list[str], message: str
+) -> None:
     done = krmfn("render", *arguments, cwd=copy(tmp_path, **files))
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
@@ -100,11 +121,18 @@ def test_help_and_version() -> None:
 def shell(command: str) -> "subprocess.CompletedProcess[str]":
     program = f"{sys.executable} -m krmfn"
     return subprocess.run(
-        ["bash", "-c", command.replace("krmfn", program)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        ["bash", "-c", command.replace("krmfn", program)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 
-@pytest.mark.parametrize("command", ["krmfn render fixtures/sizes", "krmfn <fixtures/package/input.yaml"])
+@pytest.mark.parametrize(
+    "command", ["krmfn render fixtures/sizes", "krmfn <fixtures/package/input.yaml"]
+)
 def test_output_that_can_not_be_written(command: str) -> None:
     full = shell(f"{command} >/dev/full")
     assert full.returncode == 1
@@ -122,7 +150,9 @@ def test_a_closed_standard_input() -> None:
 
 def test_text_is_utf_8_whatever_the_environment_says(tmp_path: Path) -> None:
     copy(tmp_path)
-    (tmp_path / "more.yaml").write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: é}}\n")
+    (tmp_path / "more.yaml").write_text(
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: é}}\n"
+    )
     done = shell(f"PYTHONIOENCODING=ascii LC_ALL=C krmfn render --all {tmp_path}")
     assert done.returncode == 0, done.stderr
     assert 'a: "é"' in done.stdout
@@ -166,7 +196,9 @@ def binary(folder: Path) -> None:
         (binary, "binary.yaml: line 1, column 4: is not valid UTF-8"),
     ],
 )
-def test_what_is_wrong_with_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], message: str) -> None:
+def test_what_is_wrong_with_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], message: str
+) -> None:
     copy(tmp_path)
     make(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -176,7 +208,7 @@ def test_what_is_wrong_with_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
         tmp_path.chmod(0o755)
         os.seteuid(65534)
     try:
-        done = files.render(["."])
+        done = render(["."])
     finally:
         if root:
             os.seteuid(0)
@@ -195,7 +227,10 @@ def test_a_manifest_without_kind_is_no_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [300])
 def test_many_problems_in_one_file_are_told_in_time(tmp_path: Path, count: int) -> None:
     claim = (MINIMAL / "claims.yaml").read_text().replace("small", "smal")
-    copy(tmp_path, claims="---\n".join(claim.replace("tenant-1-a", f"n{number}") for number in range(count)))
+    copy(
+        tmp_path,
+        claims="---\n".join(claim.replace("tenant-1-a", f"n{number}") for number in range(count)),
+    )
     start = time.monotonic()
     done = krmfn("render", str(tmp_path))
     assert done.stderr.count("error: ") == count

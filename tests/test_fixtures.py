@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from krmfn.files import render
+from krmfn.commands.render import render
 from tests.fixtures import cases, expected, released
 from tests.support import FIXTURES, function, kustomize, machines, objects, oracle
 
@@ -19,7 +19,11 @@ def test_output_is_as_promised(case: str) -> None:
 
 
 def test_kubevirt_takes_every_machine() -> None:
-    rendered = [machine for case in FOLDERS for machine in machines((FIXTURES / case / "expected.yaml").read_text())]
+    rendered = [
+        machine
+        for case in FOLDERS
+        for machine in machines((FIXTURES / case / "expected.yaml").read_text())
+    ]
     assert len(rendered) > 20
     for machine, verdict in zip(rendered, oracle("vm", rendered), strict=True):
         assert verdict == {"pruned": [], "schema": [], "admission": []}, machine["metadata"]["name"]
@@ -35,10 +39,16 @@ def test_kustomize_builds_the_same_objects(case: str) -> None:
         for value in objects(built.stdout)
         if value["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == "krmfn"
     }
-    promised = {key(value): value for value in objects((FIXTURES / case / "expected.yaml").read_text())}
+    promised = {
+        key(value): value for value in objects((FIXTURES / case / "expected.yaml").read_text())
+    }
     assert made == promised
     # What was consumed is not left for the cluster.
-    assert not [value for value in objects(built.stdout) if value["kind"] in ("NodeProvider", "NodeClaim", "KubeVirtNodes")]
+    assert not [
+        value
+        for value in objects(built.stdout)
+        if value["kind"] in ("NodeProvider", "NodeClaim", "KubeVirtNodes")
+    ]
 
 
 @pytest.mark.parametrize("case", FOLDERS)
@@ -47,7 +57,10 @@ def test_order_of_files_never_matters(case: str) -> None:
     paths = [str(path) for path in sorted(folder.glob("*.yaml")) if path.name != "expected.yaml"]
     for seed in range(3):
         Random(seed).shuffle(paths)
-        assert render(paths, str(folder / "config.yaml")).stdout == (folder / "expected.yaml").read_text()
+        assert (
+            render(paths, str(folder / "config.yaml")).stdout
+            == (folder / "expected.yaml").read_text()
+        )
 
 
 def test_a_run_on_its_own_output_changes_nothing() -> None:
@@ -59,7 +72,10 @@ def test_secrets_read_alike_in_both_encodings() -> None:
     for case in FOLDERS:
         for secret in objects((FIXTURES / case / "expected.yaml").read_text()):
             if secret["kind"] == "Secret":
-                text = secret.get("stringData", {}).get("userdata") or base64.b64decode(secret["data"]["userdata"]).decode()
+                text = (
+                    secret.get("stringData", {}).get("userdata")
+                    or base64.b64decode(secret["data"]["userdata"]).decode()
+                )
                 assert text.startswith("#cloud-config\nhostname: ")
 
 

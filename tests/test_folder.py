@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from krmfn import folder
+from krmfn.commands import rendered_folder as folder
 from tests.support import FIXTURES, ROOT, TOKEN, krmfn, kustomize, objects
 
 HEAD = "# Written by krmfn for nodes as {file}; the next run overwrites it.\n"
@@ -20,7 +20,7 @@ HEAD = "# Written by krmfn for nodes as {file}; the next run overwrites it.\n"
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """Declarations of two machines whose token comes on a disk, in `in`."""
-    shutil.copytree(ROOT / "krmfn" / "starter", tmp_path / "in")
+    shutil.copytree(ROOT / "krmfn" / "commands" / "starter", tmp_path / "in")
     return tmp_path
 
 
@@ -29,13 +29,19 @@ def run(package: Path, *more: str) -> "subprocess.CompletedProcess[str]":
 
 
 def content(package: Path) -> dict[str, str]:
-    return {str(file.relative_to(package / "out")): file.read_text() for file in (package / "out").rglob("*") if file.is_file()}
+    return {
+        str(file.relative_to(package / "out")): file.read_text()
+        for file in (package / "out").rglob("*")
+        if file.is_file()
+    }
 
 
 def pool(package: Path, quantity: int) -> None:
     file = package / "in" / "tenant-1.yaml"
     text = file.read_text()
-    file.write_text(text.replace(text[text.index("quantity: ") :].partition("\n")[0], f"quantity: {quantity}"))
+    file.write_text(
+        text.replace(text[text.index("quantity: ") :].partition("\n")[0], f"quantity: {quantity}")
+    )
 
 
 def test_a_file_a_claim_by_cluster(package: Path) -> None:
@@ -49,14 +55,24 @@ def test_a_file_a_claim_by_cluster(package: Path) -> None:
         "kustomization.yaml",
     ]
     assert all(text.startswith(HEAD.format(file=name)) for name, text in files.items())
-    assert [value["kind"] for value in objects(files["kubevirt-1/tenant-1-workers-0.yaml"])] == ["Secret", "VirtualMachine"]
+    assert [value["kind"] for value in objects(files["kubevirt-1/tenant-1-workers-0.yaml"])] == [
+        "Secret",
+        "VirtualMachine",
+    ]
     printed = objects(krmfn("render", "in", cwd=package).stdout)
-    assert sorted(map(str, printed)) == sorted(str(v) for name, text in files.items() if "workers" in name for v in objects(text))
+    assert sorted(map(str, printed)) == sorted(
+        str(v) for name, text in files.items() if "workers" in name for v in objects(text)
+    )
 
 
 def test_kustomize_gives_the_same_from_the_folder_as_from_the_function(package: Path) -> None:
     run(package)
-    assert kustomize(package / "out").stdout == kustomize(package / "in").stdout == kustomize(package / "out" / "kubevirt-1").stdout != ""
+    assert (
+        kustomize(package / "out").stdout
+        == kustomize(package / "in").stdout
+        == kustomize(package / "out" / "kubevirt-1").stdout
+        != ""
+    )
 
 
 def test_a_second_run_writes_nothing(package: Path) -> None:
@@ -65,7 +81,10 @@ def test_a_second_run_writes_nothing(package: Path) -> None:
     assert run(package).stdout == "out: 0 written, 0 removed, 4 unchanged\n"
     assert {file: file.stat().st_mtime_ns for file in (package / "out").rglob("*")} == before
     # The folder may be among what is read.
-    assert krmfn("render", "-o", "out", ".", cwd=package).stdout == "out: 0 written, 0 removed, 4 unchanged\n"
+    assert (
+        krmfn("render", "-o", "out", ".", cwd=package).stdout
+        == "out: 0 written, 0 removed, 4 unchanged\n"
+    )
 
 
 def test_growing_and_shrinking(package: Path) -> None:
@@ -79,7 +98,10 @@ def test_growing_and_shrinking(package: Path) -> None:
         "kubevirt-1/tenant-1-workers-2.yaml",
     }
     pool(package, 2)
-    assert run(package).stdout == "removed out/kubevirt-1/tenant-1-workers-2.yaml\nout: 1 written, 1 removed, 3 unchanged\n"
+    assert (
+        run(package).stdout
+        == "removed out/kubevirt-1/tenant-1-workers-2.yaml\nout: 1 written, 1 removed, 3 unchanged\n"
+    )
     assert content(package) == first
 
 
@@ -92,14 +114,19 @@ def test_what_is_stale_is_shown(package: Path) -> None:
     provider.write_text(provider.read_text().replace("guest: 4Gi", "guest: 6Gi"))
     stale = run(package, "--check")
     assert stale.returncode == 4
-    assert stale.stderr == "error: out: is stale: 3 of its files differ from what the declarations give; run krmfn render with -o out\n"
+    assert (
+        stale.stderr
+        == "error: out: is stale: 3 of its files differ from what the declarations give; run krmfn render with -o out\n"
+    )
     assert re.search(r"^- +guest: 4Gi\n\+ +guest: 6Gi$", stale.stdout, re.MULTILINE)
     assert "--- a/out/kubevirt-1/tenant-1-workers-1.yaml\n+++ /dev/null\n" in stale.stdout
     assert content(package) == before
 
 
 def test_a_diff_shows_user_data_in_clear_and_no_token(tmp_path: Path) -> None:
-    shutil.copytree(FIXTURES / "minimal", tmp_path / "in", ignore=shutil.ignore_patterns("expected.yaml"))
+    shutil.copytree(
+        FIXTURES / "minimal", tmp_path / "in", ignore=shutil.ignore_patterns("expected.yaml")
+    )
     shown = run(tmp_path, "--check", "--allow-plaintext-token")
     assert shown.returncode == 4
     assert "+    #cloud-config" in shown.stdout
@@ -108,7 +135,9 @@ def test_a_diff_shows_user_data_in_clear_and_no_token(tmp_path: Path) -> None:
 
 
 def test_a_token_is_not_written_unless_it_is_allowed(tmp_path: Path) -> None:
-    shutil.copytree(FIXTURES / "minimal", tmp_path / "in", ignore=shutil.ignore_patterns("expected.yaml"))
+    shutil.copytree(
+        FIXTURES / "minimal", tmp_path / "in", ignore=shutil.ignore_patterns("expected.yaml")
+    )
     refused = run(tmp_path)
     assert refused.returncode == 1
     assert "joinToken: would be in the files that are written" in refused.stderr
@@ -146,7 +175,9 @@ def foreign(package: Path) -> None:
 
 def of_another_config(package: Path) -> None:
     (package / "out").mkdir()
-    (package / "out" / "kustomization.yaml").write_text(HEAD.format(file="kustomization.yaml").replace("nodes", "others"))
+    (package / "out" / "kustomization.yaml").write_text(
+        HEAD.format(file="kustomization.yaml").replace("nodes", "others")
+    )
 
 
 def linked(package: Path) -> None:
@@ -162,23 +193,40 @@ def file_instead(package: Path) -> None:
 def several(package: Path) -> None:
     run(package)
     text = (package / "in" / "provider.yaml").read_text()
-    (package / "in" / "other.yaml").write_text(text.replace("name: kubevirt\n", "name: other\n").replace("kubevirt-1", "kubevirt-2"))
+    (package / "in" / "other.yaml").write_text(
+        text.replace("name: kubevirt\n", "name: other\n").replace("kubevirt-1", "kubevirt-2")
+    )
     values = (package / "in" / "tenant-1.yaml").read_text()
-    more = values[values.index("      - provider") :].replace("provider: kubevirt", "provider: other").replace("workers", "others")
+    more = (
+        values[values.index("      - provider") :]
+        .replace("provider: kubevirt", "provider: other")
+        .replace("workers", "others")
+    )
     (package / "in" / "tenant-1.yaml").write_text(values + more)
 
 
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (foreign, "out/kubevirt-1/tenant-1-workers-1.yaml: is in the way: it is no file that krmfn wrote for nodes"),
-        (of_another_config, "out/kustomization.yaml: is in the way: it is no file that krmfn wrote for nodes"),
+        (
+            foreign,
+            "out/kubevirt-1/tenant-1-workers-1.yaml: is in the way: it is no file that krmfn wrote for nodes",
+        ),
+        (
+            of_another_config,
+            "out/kustomization.yaml: is in the way: it is no file that krmfn wrote for nodes",
+        ),
         (linked, "out/kubevirt-1: is a link"),
         (file_instead, "can't be written: Not a directory"),
-        (several, "out/kustomization.yaml: is of the time when there was one cluster, and now there are several"),
+        (
+            several,
+            "out/kustomization.yaml: is of the time when there was one cluster, and now there are several",
+        ),
     ],
 )
-def test_what_is_in_the_way_is_never_overwritten(package: Path, make: Callable[[Path], None], said: str) -> None:
+def test_what_is_in_the_way_is_never_overwritten(
+    package: Path, make: Callable[[Path], None], said: str
+) -> None:
     make(package)
     before = content(package) if (package / "out").is_dir() else {}
     done = run(package)
@@ -195,7 +243,9 @@ def test_several_clusters_have_folders_of_their_own(package: Path) -> None:
     assert {name.partition("/")[0] for name in content(package)} == {"kubevirt-1", "kubevirt-2"}
 
 
-@pytest.mark.parametrize("arguments", [["--check"], ["--allow-plaintext-token"], ["-o", "out", "--all"]])
+@pytest.mark.parametrize(
+    "arguments", [["--check"], ["--allow-plaintext-token"], ["-o", "out", "--all"]]
+)
 def test_wrong_usage(package: Path, arguments: list[str]) -> None:
     assert krmfn("render", "in", *arguments, cwd=package).returncode == 2
 
@@ -204,7 +254,9 @@ class Interrupted(BaseException):
     """The end of a run at some point."""
 
 
-def test_interrupted_at_any_operation_every_file_is_whole_and_the_next_run_finishes(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_at_any_operation_every_file_is_whole_and_the_next_run_finishes(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(package)
     run(package)
     old = content(package)
@@ -215,7 +267,9 @@ def test_interrupted_at_any_operation_every_file_is_whole_and_the_next_run_finis
     assert folder.write(["in"], None, "out").code == 0
     new = content(package)
     count = operations = 0
-    real: dict[str, Any] = {name: getattr(os, name) for name in ("replace", "unlink", "rmdir", "makedirs")}
+    real: dict[str, Any] = {
+        name: getattr(os, name) for name in ("replace", "unlink", "rmdir", "makedirs")
+    }
 
     def interrupting(name: str) -> Callable[..., Any]:
         def call(*arguments: Any, **more: Any) -> Any:
@@ -239,11 +293,15 @@ def test_interrupted_at_any_operation_every_file_is_whole_and_the_next_run_finis
                 break
             except Interrupted:
                 pass
-        files = {name: text for name, text in content(package).items() if not name.endswith(".krmfn-tmp")}
+        files = {
+            name: text for name, text in content(package).items() if not name.endswith(".krmfn-tmp")
+        }
         assert all(text in (old.get(name), new.get(name)) for name, text in files.items())
         assert objects(kustomize(package / "out").stdout)
         assert folder.write(["in"], None, "out").code == 0
-        assert {name: text for name, text in content(package).items() if not name.endswith(".krmfn-tmp")} == new
+        assert {
+            name: text for name, text in content(package).items() if not name.endswith(".krmfn-tmp")
+        } == new
     assert operations > 5
 
 
@@ -256,14 +314,19 @@ def test_a_full_disk_says_so(package: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(os, "replace", full)
     done = folder.write(["in"], None, "out")
     assert (done.code, done.stdout) == (1, "")
-    assert done.stderr == "error: out/kubevirt-1/a.yaml: can't be written: No space left on device; the next run finishes what is left\n"
+    assert (
+        done.stderr
+        == "error: out/kubevirt-1/a.yaml: can't be written: No space left on device; the next run finishes what is left\n"
+    )
     assert content(package) == {}
 
 
 def test_the_example_that_init_writes(tmp_path: Path) -> None:
     done = krmfn("init", "a/b", cwd=tmp_path)
     assert done.returncode == 0
-    assert done.stdout.splitlines()[:4] == [f"a/b/{name}.yaml" for name in ("kustomization", "nodes", "provider", "tenant-1")]
+    assert done.stdout.splitlines()[:4] == [
+        f"a/b/{name}.yaml" for name in ("kustomization", "nodes", "provider", "tenant-1")
+    ]
     plan = krmfn("plan", "a/b", cwd=tmp_path)
     assert (plan.returncode, plan.stderr) == (0, "")
     assert len(objects(kustomize(tmp_path / "a" / "b").stdout)) == 4
@@ -272,4 +335,7 @@ def test_the_example_that_init_writes(tmp_path: Path) -> None:
     assert again.returncode == 1
     assert "a/b/nodes.yaml: is there already; nothing was written" in again.stderr
     assert (tmp_path / "a" / "b" / "nodes.yaml").read_text() == "mine"
-    assert yaml.safe_load((tmp_path / "a" / "b" / "provider.yaml").read_text())["kind"] == "NodeProvider"
+    assert (
+        yaml.safe_load((tmp_path / "a" / "b" / "provider.yaml").read_text())["kind"]
+        == "NodeProvider"
+    )

@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support import CLAIM, CONFIG, PROVIDER, ROOT, SECRET, TOKEN, changed, function, krmfn, resource_list
+from tests.support import (
+    CLAIM,
+    CONFIG,
+    PROVIDER,
+    ROOT,
+    SECRET,
+    TOKEN,
+    changed,
+    function,
+    krmfn,
+    resource_list,
+)
 
 HEAD = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"
 
@@ -19,16 +30,28 @@ def test_success_with_a_warning() -> None:
     done = krmfn(stdin=json.dumps(resource_list()))
     assert done.returncode == 0
     output = yaml.safe_load(done.stdout)
-    assert [item["kind"] for item in output["items"]] == ["NodeProvider", "NodeClaim", "Secret", "Secret", "VirtualMachine"]
+    assert [item["kind"] for item in output["items"]] == [
+        "NodeProvider",
+        "NodeClaim",
+        "Secret",
+        "Secret",
+        "VirtualMachine",
+    ]
     [result] = output["results"]
     assert result == {
         "message": "the output holds the join token in clear; joinToken.delivery: Disk keeps it out",
         "severity": "warning",
-        "resourceRef": {"apiVersion": "krmfn.dev/v1alpha1", "kind": "KubeVirtNodes", "name": "nodes"},
+        "resourceRef": {
+            "apiVersion": "krmfn.dev/v1alpha1",
+            "kind": "KubeVirtNodes",
+            "name": "nodes",
+        },
         "field": {"path": "spec.virtualClusters[0].joinToken"},
         "tags": {"code": "plaintext-token"},
     }
-    assert done.stderr.startswith("warning: KubeVirtNodes nodes: spec.virtualClusters[0].joinToken: ")
+    assert done.stderr.startswith(
+        "warning: KubeVirtNodes nodes: spec.virtualClusters[0].joinToken: "
+    )
 
 
 def test_an_error_leaves_the_items_as_they_were() -> None:
@@ -45,10 +68,14 @@ def test_a_result_names_the_file() -> None:
     annotations = {"config.kubernetes.io/path": "a/claims.yaml", "config.kubernetes.io/index": "3"}
     wrong = changed(changed(CLAIM, "metadata.annotations", annotations), "spec.typeRef", "x")
     done = function(resource_list(PROVIDER, wrong, SECRET))
-    [result] = [result for result in yaml.safe_load(done.stdout)["results"] if result["severity"] == "error"]
+    [result] = [
+        result for result in yaml.safe_load(done.stdout)["results"] if result["severity"] == "error"
+    ]
     assert result["file"] == {"path": "a/claims.yaml", "index": 3}
     assert result["resourceRef"]["namespace"] == "p-default"
-    assert done.stderr.startswith("error: a/claims.yaml: NodeClaim p-default/node-1: spec.typeRef: ")
+    assert done.stderr.startswith(
+        "error: a/claims.yaml: NodeClaim p-default/node-1: spec.typeRef: "
+    )
 
 
 def test_the_config_is_missing() -> None:
@@ -74,14 +101,24 @@ def _processor_time() -> float:
         "\x00",
         '"\\ud800"',
         '"\\x1b[2J"',
-        "{" + ", ".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10) if i else 'x'}]" for i in range(12)) + "}",
+        "{"
+        + ", ".join(
+            f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10) if i else 'x'}]" for i in range(12)
+        )
+        + "}",
         "!!python/object:os.system {}",
         "é" * 100_000,
     ],
     ids=["nested", "dashes", "digits", "NUL", "surrogate", "escape", "bomb", "tag", "long"],
 )
 def test_hostile_values_are_an_error_in_under_two_seconds(value: str) -> None:
-    text = json.dumps(resource_list(changed(PROVIDER, "spec.displayName", "VALUE"), changed(CLAIM, "spec.typeRef", "VALUE"), SECRET))
+    text = json.dumps(
+        resource_list(
+            changed(PROVIDER, "spec.displayName", "VALUE"),
+            changed(CLAIM, "spec.typeRef", "VALUE"),
+            SECRET,
+        )
+    )
     # Processor time: how busy the machine is with other things says nothing.
     before = _processor_time()
     done = krmfn(stdin=text.replace('"VALUE"', value))
@@ -93,22 +130,40 @@ def test_hostile_values_are_an_error_in_under_two_seconds(value: str) -> None:
     assert "\x1b" not in done.stderr
 
 
-@pytest.mark.parametrize("field", ["metadata.name", "spec.providerRef", "spec.typeRef", "spec.vClusterRef", "spec.displayName"])
+@pytest.mark.parametrize(
+    "field",
+    ["metadata.name", "spec.providerRef", "spec.typeRef", "spec.vClusterRef", "spec.displayName"],
+)
 def test_a_token_in_the_wrong_place_is_in_no_message(field: str) -> None:
-    for value in (TOKEN, f"x {TOKEN} " + "y" * 200, "z" * 70 + TOKEN, f"https://a/node/join?token={TOKEN}"):
-        done = function(resource_list(PROVIDER, changed(changed(CLAIM, field, value), "spec.controlPlane", 1), SECRET))
+    for value in (
+        TOKEN,
+        f"x {TOKEN} " + "y" * 200,
+        "z" * 70 + TOKEN,
+        f"https://a/node/join?token={TOKEN}",
+    ):
+        done = function(
+            resource_list(
+                PROVIDER, changed(changed(CLAIM, field, value), "spec.controlPlane", 1), SECRET
+            )
+        )
         assert done.code == 1
         assert TOKEN[:-1] not in done.stderr
 
 
 def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "krmfn"], input=b"\xff\xfe", capture_output=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "krmfn"],
+        input=b"\xff\xfe",
+        capture_output=True,
+        cwd=ROOT,
+        check=False,
+    )
     assert done.returncode == 1
     assert done.stderr == b"error: standard input: line 1, column 1: is not valid UTF-8\n"
 
 
 def test_too_much_input_is_refused_before_it_is_read() -> None:
-    from krmfn import yamlio
+    from krmfn.manifests import yamlio
 
     _, faults = yamlio.read(" " * (256 * 2**20 + 1))
     assert [fault.message for fault in faults] == ["is larger than 256 MiB"]
@@ -126,14 +181,24 @@ def test_nothing_but_the_input_counts(tmp_path: Path) -> None:
         "PATH": os.environ["PATH"],
     }
     elsewhere = subprocess.run(
-        [sys.executable, "-m", "krmfn"], input=source, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+        [sys.executable, "-m", "krmfn"],
+        input=source,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        check=False,
     )
     assert (elsewhere.stdout, elsewhere.stderr) == (plain.stdout, plain.stderr)
 
 
 def test_sigterm_says_so() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "krmfn"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+        [sys.executable, "-m", "krmfn"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
     )
     time.sleep(0.7)
     process.send_signal(signal.SIGTERM)
@@ -146,7 +211,12 @@ def test_sigterm_says_so() -> None:
 def test_click_is_not_loaded_for_the_function() -> None:
     code = "import sys; sys.argv = ['krmfn']\nfrom krmfn.__main__ import main\ntry:\n    main()\nfinally:\n    assert 'click' not in sys.modules"
     done = subprocess.run(
-        [sys.executable, "-c", code], input=json.dumps(resource_list()), capture_output=True, text=True, cwd=ROOT, check=False
+        [sys.executable, "-c", code],
+        input=json.dumps(resource_list()),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -7,9 +7,21 @@ from typing import Any
 import pytest
 import yaml
 
-from krmfn.guest.credentials import Join, endpoint_url
-from krmfn.guest.userdata import guest_file, user_data
-from tests.support import CERTIFICATE, CONFIG, FLAT, PROVIDER, SECRET, TOKEN, changed, function, made, refusal, resource_list
+from krmfn.guest.join import Join, endpoint_url
+from krmfn.guest.user_data import guest_file, user_data
+from tests.support import (
+    CERTIFICATE,
+    CONFIG,
+    FLAT,
+    PROVIDER,
+    SECRET,
+    TOKEN,
+    changed,
+    function,
+    made,
+    refusal,
+    resource_list,
+)
 from tests.support import CLAIM as A_CLAIM
 from tests.support import user_data as user_data_of
 
@@ -54,7 +66,11 @@ BOOTSTRAP: dict[str, Any] = {
     "kind": "Secret",
     "metadata": {"name": "join", "namespace": "tokens"},
     "type": "bootstrap.kubernetes.io/token",
-    "data": {"token-id": b64("abcdef"), "token-secret": b64("0123456789abcdef"), "ca.crt": b64(CERTIFICATE)},
+    "data": {
+        "token-id": b64("abcdef"),
+        "token-secret": b64("0123456789abcdef"),
+        "ca.crt": b64(CERTIFICATE),
+    },
 }
 NO_KEY = changed(CONFIG, "spec.virtualClusters.0.joinToken.secretKeyRef", {"name": "join"})
 
@@ -64,7 +80,14 @@ NO_KEY = changed(CONFIG, "spec.virtualClusters.0.joinToken.secretKeyRef", {"name
     [
         (changed(SECRET, "stringData.token", TOKEN + "\n"), CONFIG),
         (changed(SECRET, "data", {"token": b64("stringData wins")}), CONFIG),
-        ({**SECRET, "stringData": {"ca.crt": CERTIFICATE.replace("\n", "\r\n")}, "data": {"token": b64(TOKEN)}}, CONFIG),
+        (
+            {
+                **SECRET,
+                "stringData": {"ca.crt": CERTIFICATE.replace("\n", "\r\n")},
+                "data": {"token": b64(TOKEN)},
+            },
+            CONFIG,
+        ),
         (BOOTSTRAP, NO_KEY),
         (changed(BOOTSTRAP, "stringData", {"expiration": "2001-01-01T00:00:00+01:00"}), NO_KEY),
     ],
@@ -86,23 +109,70 @@ KEY = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 @pytest.mark.parametrize(
     ("secret", "config", "message"),
     [
-        (changed(SECRET, "stringData.token", "ABCDEF.0123456789abcdef"), CONFIG, "data.token: is no bootstrap token: six of a-z and 0-9"),
+        (
+            changed(SECRET, "stringData.token", "ABCDEF.0123456789abcdef"),
+            CONFIG,
+            "data.token: is no bootstrap token: six of a-z and 0-9",
+        ),
         (changed(SECRET, "stringData.token", ""), CONFIG, "is no bootstrap token"),
-        (changed(SECRET, "stringData.token", f"{TOKEN}&type=worker"), CONFIG, "is no bootstrap token"),
-        (changed(SECRET, "stringData.token", 1.5), CONFIG, "stringData.token: must be text in quotes"),
+        (
+            changed(SECRET, "stringData.token", f"{TOKEN}&type=worker"),
+            CONFIG,
+            "is no bootstrap token",
+        ),
+        (
+            changed(SECRET, "stringData.token", 1.5),
+            CONFIG,
+            "stringData.token: must be text in quotes",
+        ),
         (changed(SECRET, "stringData.token", "ENC[AES256_GCM,data:x]"), CONFIG, ENCRYPTED),
         (changed(SECRET, "stringData.token", "<path:kv/data/join#token>"), CONFIG, ENCRYPTED),
         (changed(SECRET, "stringData.token", "${TOKEN}"), CONFIG, ENCRYPTED),
         (changed(SECRET, "stringData.token", "{{ .token }}"), CONFIG, ENCRYPTED),
         (changed(SECRET, "stringData.token", "$TOKEN"), CONFIG, ENCRYPTED),
-        ({**SECRET, "stringData": {"ca.crt": CERTIFICATE}, "data": {"token": "!!!"}}, CONFIG, "data.token: is no base64 of text"),
-        ({**SECRET, "stringData": {"ca.crt": CERTIFICATE}, "data": {"token": "ENC[x]"}, "sops": {}}, CONFIG, ENCRYPTED),
-        (changed(BOOTSTRAP, "stringData", {"expiration": "tomorrow"}), NO_KEY, "data.expiration: is no RFC 3339 time"),
-        (changed(BOOTSTRAP, "stringData", {"expiration": "2001-13-01T00:00:00Z"}), NO_KEY, "data.expiration: is no RFC 3339 time"),
-        (changed(BOOTSTRAP, "data", {"token-id": b64("abcdef")}), NO_KEY, 'has no key "token-secret"'),
-        (changed(SECRET, "metadata.labels", {"vcluster.loft.sh/token-node-type": "control-plane"}), CONFIG, "says control-plane"),
+        (
+            {**SECRET, "stringData": {"ca.crt": CERTIFICATE}, "data": {"token": "!!!"}},
+            CONFIG,
+            "data.token: is no base64 of text",
+        ),
+        (
+            {
+                **SECRET,
+                "stringData": {"ca.crt": CERTIFICATE},
+                "data": {"token": "ENC[x]"},
+                "sops": {},
+            },
+            CONFIG,
+            ENCRYPTED,
+        ),
+        (
+            changed(BOOTSTRAP, "stringData", {"expiration": "tomorrow"}),
+            NO_KEY,
+            "data.expiration: is no RFC 3339 time",
+        ),
+        (
+            changed(BOOTSTRAP, "stringData", {"expiration": "2001-13-01T00:00:00Z"}),
+            NO_KEY,
+            "data.expiration: is no RFC 3339 time",
+        ),
+        (
+            changed(BOOTSTRAP, "data", {"token-id": b64("abcdef")}),
+            NO_KEY,
+            'has no key "token-secret"',
+        ),
+        (
+            changed(
+                SECRET, "metadata.labels", {"vcluster.loft.sh/token-node-type": "control-plane"}
+            ),
+            CONFIG,
+            "says control-plane",
+        ),
         (changed(SECRET, "stringData.ca", "x"), CONFIG, ""),
-        ({**SECRET, "stringData": None, "data": 5}, CONFIG, 'has no key "token", which should hold the token; it has no keys'),
+        (
+            {**SECRET, "stringData": None, "data": 5},
+            CONFIG,
+            'has no key "token", which should hold the token; it has no keys',
+        ),
         ({**SECRET, "stringData": None, "data": f"token {TOKEN}"}, CONFIG, "it has no keys"),
         (
             changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": "ENC[AES256_GCM,data:x]"}),
@@ -120,17 +190,33 @@ KEY = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
             CONFIG,
             "data[ca.crt]: must be certificates in PEM and nothing else",
         ),
-        (changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": CERTIFICATE + KEY}), CONFIG, "data[ca.crt]: holds a private key"),
-        (changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": CERTIFICATE + "x"}), CONFIG, "must be certificates in PEM"),
         (
-            changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": CERTIFICATE.replace("MII", "AII")}),
+            changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": CERTIFICATE + KEY}),
+            CONFIG,
+            "data[ca.crt]: holds a private key",
+        ),
+        (
+            changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": CERTIFICATE + "x"}),
             CONFIG,
             "must be certificates in PEM",
         ),
-        (changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": CERTIFICATE * 200}), CONFIG, "is larger than 64 KiB"),
+        (
+            changed(
+                SECRET, "stringData", {"token": TOKEN, "ca.crt": CERTIFICATE.replace("MII", "AII")}
+            ),
+            CONFIG,
+            "must be certificates in PEM",
+        ),
+        (
+            changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": CERTIFICATE * 200}),
+            CONFIG,
+            "is larger than 64 KiB",
+        ),
     ],
 )
-def test_what_is_no_token_or_authority(secret: dict[str, Any], config: dict[str, Any], message: str) -> None:
+def test_what_is_no_token_or_authority(
+    secret: dict[str, Any], config: dict[str, Any], message: str
+) -> None:
     done = function(resource_list(PROVIDER, A_CLAIM, secret, config=config))
     if message:
         assert message in refusal(done)
@@ -140,8 +226,9 @@ def test_what_is_no_token_or_authority(secret: dict[str, Any], config: dict[str,
 
 def test_two_secrets_of_one_name_need_a_namespace() -> None:
     other = changed(SECRET, "metadata.namespace", "elsewhere")
-    assert "Secret join is there 2 times; name its namespace: elsewhere/join, tokens/join" in refusal(
-        function(resource_list(PROVIDER, A_CLAIM, SECRET, other))
+    assert (
+        "Secret join is there 2 times; name its namespace: elsewhere/join, tokens/join"
+        in refusal(function(resource_list(PROVIDER, A_CLAIM, SECRET, other)))
     )
 
 
@@ -172,20 +259,34 @@ def test_bootcmd_writes_its_files_for_root_alone(tmp_path: Path, shell: str) -> 
         tool.write_text(f'#!/bin/sh\necho "{name} $*" >>"{tmp_path}/calls"\n')
         tool.chmod(0o755)
     script = entry.replace("/run/", f"{tmp_path}/run/")
-    done = subprocess.run([shell, "-c", script], env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [shell, "-c", script],
+        env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert (done.stdout, done.stderr) == ("", "")
     folder = tmp_path / "run" / "krmfn"
     assert (
-        folder / "settings"
-    ).read_text() == "node=1e3\nendpoint=https://tenant-1.example.com\nauthority=file\nkubelet_arguments=--x=%s\n"
+        (folder / "settings").read_text()
+        == "node=1e3\nendpoint=https://tenant-1.example.com\nauthority=file\nkubelet_arguments=--x=%s\n"
+    )
     assert (folder / "token").read_text() == f"{TOKEN}\n"
     assert (folder / "ca.crt").read_text() == CERTIFICATE
     assert (folder / "join.sh").read_text().replace(f"{tmp_path}", "") == guest_file("join.sh")
     assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
-    assert (tmp_path / "calls").read_text() == "systemctl daemon-reload\nsystemctl start --no-block krmfn-join.service\nsync \n"
+    assert (
+        (tmp_path / "calls").read_text()
+        == "systemctl daemon-reload\nsystemctl start --no-block krmfn-join.service\nsync \n"
+    )
 
 
-DISK = changed(CONFIG, "spec.virtualClusters.0.joinToken", {"delivery": "Disk", "secretKeyRef": {"name": "elsewhere"}})
+DISK = changed(
+    CONFIG,
+    "spec.virtualClusters.0.joinToken",
+    {"delivery": "Disk", "secretKeyRef": {"name": "elsewhere"}},
+)
 WITH_AUTHORITY = changed(DISK, "spec.virtualClusters.0.certificateAuthority", {"pem": CERTIFICATE})
 
 
@@ -194,22 +295,38 @@ def test_a_token_on_a_disk_is_in_nothing_that_comes_out() -> None:
     assert (done.code, done.stderr) == (0, "")
     [machine], [text] = made(done), user_data_of(done)
     spec = machine["spec"]["template"]["spec"]
-    assert spec["domain"]["devices"]["disks"][-1] == {"name": "krmfn-join", "disk": {"bus": "virtio"}}
-    assert spec["volumes"][-1] == {"name": "krmfn-join", "secret": {"secretName": "elsewhere", "volumeLabel": "krmfn-join"}}
+    assert spec["domain"]["devices"]["disks"][-1] == {
+        "name": "krmfn-join",
+        "disk": {"bus": "virtio"},
+    }
+    assert spec["volumes"][-1] == {
+        "name": "krmfn-join",
+        "secret": {"secretName": "elsewhere", "volumeLabel": "krmfn-join"},
+    }
     assert "token_file=token\n" in text
     assert "/run/krmfn/token <<" not in text
 
 
 def test_the_disks_secret_among_the_items_is_not_ours() -> None:
-    config = changed(DISK, "spec.virtualClusters.0.joinToken.secretKeyRef", {"name": "join", "key": "the.token"})
-    sealed = {**changed(SECRET, "stringData.token", "ENC[x]"), "metadata": {"name": "join", "namespace": "machines"}}
+    config = changed(
+        DISK, "spec.virtualClusters.0.joinToken.secretKeyRef", {"name": "join", "key": "the.token"}
+    )
+    sealed = {
+        **changed(SECRET, "stringData.token", "ENC[x]"),
+        "metadata": {"name": "join", "namespace": "machines"},
+    }
     done = function(resource_list(PROVIDER, A_CLAIM, sealed, config=config))
     assert done.code == 0, done.stderr
     assert "token_file=the.token\n" in user_data_of(done)[0]
-    [secret] = [item for item in yaml.safe_load(done.stdout)["items"] if item["metadata"]["name"] == "join"]
+    [secret] = [
+        item for item in yaml.safe_load(done.stdout)["items"] if item["metadata"]["name"] == "join"
+    ]
     assert secret == sealed
 
 
 def test_a_flat_config_with_a_disk() -> None:
     flat = changed(changed(FLAT, "data.delivery", "Disk"), "data.certificateAuthority", "System")
-    assert "token_file=token\n" in user_data_of(function(resource_list(PROVIDER, A_CLAIM, config=flat)))[0]
+    assert (
+        "token_file=token\n"
+        in user_data_of(function(resource_list(PROVIDER, A_CLAIM, config=flat)))[0]
+    )

@@ -10,8 +10,22 @@ from typing import Any
 import pytest
 import yaml
 
-from krmfn.function import Reply, run
-from tests.support import CERTIFICATE, CLAIM, CONFIG, FLAT, PROVIDER, REMOVED, SECRET, changed, made, refusal, resource_list, user_data
+from krmfn.commands.function import run
+from krmfn.commands.reply import Reply
+from tests.support import (
+    CERTIFICATE,
+    CLAIM,
+    CONFIG,
+    FLAT,
+    PROVIDER,
+    REMOVED,
+    SECRET,
+    changed,
+    made,
+    refusal,
+    resource_list,
+    user_data,
+)
 
 TABLE = Path(__file__).parent / "hostile"
 LEAST = 170
@@ -20,12 +34,24 @@ LONGEST_LINE = 1200
 MOST_SECONDS = 2
 # A good vcluster.yaml, in the ConfigMap of a tenant that has no other claim.
 VCLUSTER: dict[str, Any] = {
-    "privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": [{"name": "workers", "quantity": 1}]}]}
+    "privateNodes": {
+        "enabled": True,
+        "autoNodes": [{"provider": "edge", "static": [{"name": "workers", "quantity": 1}]}],
+    }
 }
-BASE = {"provider": PROVIDER, "claim": CLAIM, "secret": SECRET, "config": CONFIG, "flat": FLAT, "vcluster": VCLUSTER}
+BASE = {
+    "provider": PROVIDER,
+    "claim": CLAIM,
+    "secret": SECRET,
+    "config": CONFIG,
+    "flat": FLAT,
+    "vcluster": VCLUSTER,
+}
 ITEMS = ("provider", "claim", "secret", "vcluster")
 # `error: [file[:line]: ]Kind [namespace/]name: …`, or standard input where no object was read.
-NAMED = re.compile(r"error: (\S+: )?(standard input|(object|[A-Z][A-Za-z]*)( .+?)?): .|error: there is no functionConfig")
+NAMED = re.compile(
+    r"error: (\S+: )?(standard input|(object|[A-Z][A-Za-z]*)( .+?)?): .|error: there is no functionConfig"
+)
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -69,8 +95,17 @@ class Row:
 
 def in_config_map(values: Any) -> dict[str, Any]:
     """A vcluster.yaml as krmfn finds it."""
-    metadata = {"name": "values", "namespace": "p-default", "labels": {"krmfn.dev/vcluster": "tenant-1"}}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"vcluster.yaml": yaml.safe_dump(values)}}
+    metadata = {
+        "name": "values",
+        "namespace": "p-default",
+        "labels": {"krmfn.dev/vcluster": "tenant-1"},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": {"vcluster.yaml": yaml.safe_dump(values)},
+    }
 
 
 class Loader(yaml.CSafeLoader):
@@ -102,7 +137,11 @@ FILES = {path.stem: read(path) for path in sorted(TABLE.glob("*.yaml"))}
 def parameters(refused: bool) -> list[Any]:
     """The rows of the whole table that are refused, or that arrive."""
     return [
-        pytest.param(row, id=f"{theme}: {row.name}", marks=[pytest.mark.xfail(reason=row.xfail, strict=True)] if row.xfail else [])
+        pytest.param(
+            row,
+            id=f"{theme}: {row.name}",
+            marks=[pytest.mark.xfail(reason=row.xfail, strict=True)] if row.xfail else [],
+        )
         for theme, rows in FILES.items()
         for row in rows
         if bool(row.error) == refused
@@ -158,12 +197,18 @@ def at(value: Any, path: str) -> Any:
 def contained(expected: Any, found: Any) -> bool:
     """Whether two values are equal, but that a mapping may have more keys than expected."""
     if isinstance(expected, dict):
-        return isinstance(found, dict) and all(key in found and contained(value, found[key]) for key, value in expected.items())
+        return isinstance(found, dict) and all(
+            key in found and contained(value, found[key]) for key, value in expected.items()
+        )
     return type(expected) is type(found) and bool(expected == found)
 
 
 def test_the_base_is_good() -> None:
-    for row in (Row("typed"), Row("flat", set={"flat:metadata.name": "nodes"}), Row("vcluster", set={"vcluster:a": 1})):
+    for row in (
+        Row("typed"),
+        Row("flat", set={"flat:metadata.name": "nodes"}),
+        Row("vcluster", set={"vcluster:a": 1}),
+    ):
         assert answered(row).code == 0
 
 

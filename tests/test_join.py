@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from krmfn.guest.userdata import guest_file
+from krmfn.guest.user_data import guest_file
 from tests.support import TOKEN
 
 SCRIPT = '#!/bin/sh\necho "ran umask=$(umask) in=$(pwd) args=$*" >>ROOT/log\n'
@@ -24,7 +24,10 @@ class Guest:
         self.tool("sync", ":")
         self.tool("mount", 'cp ROOT/disk/* "$4" 2>/dev/null && echo mounted >>ROOT/log')
         self.tool("umount", 'rm -f "$1"/*; echo let go >>ROOT/log')
-        self.tool("curl", 'cat >>ROOT/requests; echo "curl $*" >>ROOT/log; cp ROOT/answer script; cat ROOT/status')
+        self.tool(
+            "curl",
+            'cat >>ROOT/requests; echo "curl $*" >>ROOT/log; cp ROOT/answer script; cat ROOT/status',
+        )
         self.settings(node="node-1", endpoint="https://t.example.com", authority="system")
         self.file("run/krmfn/token", f"{TOKEN}\n")
         self.file("run/krmfn/join.sh", guest_file("join.sh"))
@@ -45,12 +48,21 @@ class Guest:
         self.file("answer", body)
 
     def settings(self, **settings: str) -> None:
-        self.file("run/krmfn/settings", "".join(f"{key}='{value}'\n" for key, value in settings.items()))
+        self.file(
+            "run/krmfn/settings", "".join(f"{key}='{value}'\n" for key, value in settings.items())
+        )
 
     def join(self) -> str:
         path = f"{self.root}/bin:/usr/bin:/bin"
         script = str(self.root / "run/krmfn/join.sh")
-        done = subprocess.run([self.shell, script], env={"PATH": path}, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(
+            [self.shell, script],
+            env={"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
         assert done.returncode == 0, done.stderr
         assert TOKEN not in done.stdout + done.stderr + self.log
         return done.stdout
@@ -82,7 +94,9 @@ def test_it_joins_once(guest: Guest) -> None:
     assert "clone has joined" in guest.join()
 
 
-@pytest.mark.parametrize(("authority", "option"), [("system", ""), ("file", " --cacert ca.crt"), ("none", " --insecure")])
+@pytest.mark.parametrize(
+    ("authority", "option"), [("system", ""), ("file", " --cacert ca.crt"), ("none", " --insecure")]
+)
 def test_what_curl_is_told(guest: Guest, authority: str, option: str) -> None:
     guest.settings(node="node-1", endpoint="https://t.example.com", authority=authority)
     guest.file("run/krmfn/ca.crt", "CA\n")
@@ -110,33 +124,60 @@ def test_pauses_double_up_to_a_minute(guest: Guest) -> None:
     )
     guest.file("good", SCRIPT)
     guest.join()
-    assert [line for line in guest.log.splitlines() if line.startswith("slept")] == [f"slept {pause}" for pause in (5, 10, 20, 40, 60, 60)]
+    assert [line for line in guest.log.splitlines() if line.startswith("slept")] == [
+        f"slept {pause}" for pause in (5, 10, 20, 40, 60, 60)
+    ]
 
 
 def test_kubelet_arguments_stand_behind_those_of_the_image(guest: Guest) -> None:
-    guest.settings(node="node-1", endpoint="https://t.example.com", authority="system", kubelet_arguments="--a=b --c=d")
+    guest.settings(
+        node="node-1",
+        endpoint="https://t.example.com",
+        authority="system",
+        kubelet_arguments="--a=b --c=d",
+    )
     guest.file("etc/default/kubelet", 'OTHER=x\nKUBELET_EXTRA_ARGS="--node-ip=1.2.3.4"\n')
     guest.file("etc/sysconfig/kubelet", "KUBELET_EXTRA_ARGS=\n")
     # Fails once, so that all is written twice.
     guest.answers("200", SCRIPT + "if [ ! -f ROOT/tried ]; then touch ROOT/tried; exit 1; fi\n")
     assert "the join script failed\n" in guest.join()
-    assert guest.read("etc/default/kubelet") == 'OTHER=x\nKUBELET_EXTRA_ARGS="--node-ip=1.2.3.4 --a=b --c=d"\n'
+    assert (
+        guest.read("etc/default/kubelet")
+        == 'OTHER=x\nKUBELET_EXTRA_ARGS="--node-ip=1.2.3.4 --a=b --c=d"\n'
+    )
     assert guest.read("etc/vcluster/vcluster-flags.env") == 'KUBELET_EXTRA_ARGS="--a=b --c=d"\n'
     assert guest.read("etc/sysconfig/kubelet").strip() == 'KUBELET_EXTRA_ARGS="--a=b --c=d"'
     assert (guest.root / "etc/vcluster/vcluster-flags.env").stat().st_mode & 0o777 == 0o644
     # A clone of the disk has its own arguments, and none of the claim whose disk it was.
-    guest.settings(node="clone", endpoint="https://t.example.com", authority="system", kubelet_arguments="--e=f")
+    guest.settings(
+        node="clone",
+        endpoint="https://t.example.com",
+        authority="system",
+        kubelet_arguments="--e=f",
+    )
     guest.file("run/krmfn/token", f"{TOKEN}\n")
     guest.join()
-    assert guest.read("etc/default/kubelet") == 'OTHER=x\nKUBELET_EXTRA_ARGS="--node-ip=1.2.3.4 --e=f"\n'
+    assert (
+        guest.read("etc/default/kubelet")
+        == 'OTHER=x\nKUBELET_EXTRA_ARGS="--node-ip=1.2.3.4 --e=f"\n'
+    )
 
 
 @pytest.mark.parametrize(
     ("line", "kept"),
-    [("KUBELET_EXTRA_ARGS='--x=1'", "--x=1 "), ("KUBELET_EXTRA_ARGS=--x=1 --y  ", "--x=1 --y  "), ('KUBELET_EXTRA_ARGS="--x=\\"1\\""', "")],
+    [
+        ("KUBELET_EXTRA_ARGS='--x=1'", "--x=1 "),
+        ("KUBELET_EXTRA_ARGS=--x=1 --y  ", "--x=1 --y  "),
+        ('KUBELET_EXTRA_ARGS="--x=\\"1\\""', ""),
+    ],
 )
 def test_what_an_image_may_hold(guest: Guest, line: str, kept: str) -> None:
-    guest.settings(node="node-1", endpoint="https://t.example.com", authority="system", kubelet_arguments="--a=b")
+    guest.settings(
+        node="node-1",
+        endpoint="https://t.example.com",
+        authority="system",
+        kubelet_arguments="--a=b",
+    )
     guest.file("etc/default/kubelet", line + "\n")
     said = guest.join()
     assert guest.read("etc/default/kubelet").split() == f'KUBELET_EXTRA_ARGS="{kept}--a=b"'.split()
@@ -144,7 +185,9 @@ def test_what_an_image_may_hold(guest: Guest, line: str, kept: str) -> None:
 
 
 def test_a_token_on_a_disk(guest: Guest) -> None:
-    guest.settings(node="node-1", endpoint="https://t.example.com", authority="system", token_file="token")
+    guest.settings(
+        node="node-1", endpoint="https://t.example.com", authority="system", token_file="token"
+    )
     (guest.root / "run/krmfn/token").unlink()
     guest.file("disk/token", TOKEN)
     guest.join()

@@ -5,8 +5,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krmfn.krm import LOCAL_CONFIG, read_resource_list
-from krmfn.marks import annotated
+from krmfn.manifests.annotate import annotated
+from krmfn.manifests.item import LOCAL_CONFIG
+from krmfn.manifests.resource_list import read_resource_list
 from tests.support import function, oracle, refusal, resource_list
 
 HEAD = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"
@@ -32,7 +33,10 @@ def test_json_in_json_items_out() -> None:
     source = '{"kind": "ResourceList", "apiVersion": "config.kubernetes.io/v1", "items": [{"kind":"A"},  {"kind": "B"}], "functionConfig": {"a": 1}}'
     resources, problems = read_resource_list(source.encode())
     assert not problems
-    assert resources.to_yaml() == HEAD + 'items:\n- {"kind":"A"}\n- {"kind": "B"}\nfunctionConfig: {"a": 1}\n'
+    assert (
+        resources.to_yaml()
+        == HEAD + 'items:\n- {"kind":"A"}\n- {"kind": "B"}\nfunctionConfig: {"a": 1}\n'
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,7 +51,10 @@ def test_json_in_json_items_out() -> None:
         (HEAD + "items: {}\n", "items: is a mapping; must be a list"),
         (HEAD + "functionConfig: []\n", "functionConfig: is a list; must be an object"),
         (HEAD + "itms: []\n", 'itms: is no field of a ResourceList (did you mean "items"?)'),
-        (HEAD + "items:\n- a: &x {b: c}\n- d: *x\n", "line 5, column 6: alias *x points out of its item"),
+        (
+            HEAD + "items:\n- a: &x {b: c}\n- d: *x\n",
+            "line 5, column 6: alias *x points out of its item",
+        ),
         (HEAD + "items:\n- a: &x {b: c}\n- *x\n", "alias *x points out of its item"),
         (HEAD + "items:\n- a: 1\n  a: 2\n", 'line 5, column 3: has the key "a" twice'),
         (HEAD + "items:\n- data: {a: !x b}\n", "line 4, column 13: unknown tag !x"),
@@ -72,24 +79,50 @@ FLOW_MARK = '"config.kubernetes.io/local-config": "true"'
     [
         ("metadata:\n  name: a\n", "metadata:\n  annotations: {" + MARK + "}\n  name: a\n"),
         ("metadata: {name: a}\n", 'metadata: {"annotations": {' + FLOW_MARK + "}, name: a}\n"),
-        ("metadata:\n  annotations:\n    b: c # d\n", "metadata:\n  annotations:\n    " + MARK + "\n    b: c # d\n"),
-        ("metadata:\n  annotations:\n    # b's\n    b: c\n", "metadata:\n  annotations:\n    " + MARK + "\n    # b's\n    b: c\n"),
+        (
+            "metadata:\n  annotations:\n    b: c # d\n",
+            "metadata:\n  annotations:\n    " + MARK + "\n    b: c # d\n",
+        ),
+        (
+            "metadata:\n  annotations:\n    # b's\n    b: c\n",
+            "metadata:\n  annotations:\n    " + MARK + "\n    # b's\n    b: c\n",
+        ),
         ("metadata:\n  annotations: {}\n", "metadata:\n  annotations: {" + FLOW_MARK + "}\n"),
-        ("metadata:\n  annotations: {b: c}\n", "metadata:\n  annotations: {" + FLOW_MARK + ", b: c}\n"),
-        ("metadata:\n  annotations:\n  name: a\n", "metadata:\n  annotations: {" + FLOW_MARK + "}\n  name: a\n"),
-        ("metadata:\n  name: a\n  annotations: null # none\n", "metadata:\n  name: a\n  annotations: {" + FLOW_MARK + "} # none\n"),
-        ("metadata:\n  name: a\n  'annotations': # c\n", "metadata:\n  name: a\n  'annotations': {" + FLOW_MARK + "} # c\n"),
+        (
+            "metadata:\n  annotations: {b: c}\n",
+            "metadata:\n  annotations: {" + FLOW_MARK + ", b: c}\n",
+        ),
+        (
+            "metadata:\n  annotations:\n  name: a\n",
+            "metadata:\n  annotations: {" + FLOW_MARK + "}\n  name: a\n",
+        ),
+        (
+            "metadata:\n  name: a\n  annotations: null # none\n",
+            "metadata:\n  name: a\n  annotations: {" + FLOW_MARK + "} # none\n",
+        ),
+        (
+            "metadata:\n  name: a\n  'annotations': # c\n",
+            "metadata:\n  name: a\n  'annotations': {" + FLOW_MARK + "} # c\n",
+        ),
     ],
 )
 def test_the_mark_is_one_line_and_nothing_else(before: str, after: str) -> None:
     for lead in ("", "  "):
         text = (
-            HEAD + "items:\n" + "".join(f"{lead}{'- ' if index == 0 else '  '}{line}\n" for index, line in enumerate(before.splitlines()))
+            HEAD
+            + "items:\n"
+            + "".join(
+                f"{lead}{'- ' if index == 0 else '  '}{line}\n"
+                for index, line in enumerate(before.splitlines())
+            )
         )
         resources, problems = read_resource_list(text.encode())
         assert not problems
         marked = annotated(resources.items[0], LOCAL_CONFIG, "true")
-        assert marked == "".join(f"{lead}{'- ' if index == 0 else '  '}{line}\n" for index, line in enumerate(after.splitlines()))
+        assert marked == "".join(
+            f"{lead}{'- ' if index == 0 else '  '}{line}\n"
+            for index, line in enumerate(after.splitlines())
+        )
         assert yaml.safe_load(marked)[0]["metadata"]["annotations"][LOCAL_CONFIG] == "true"
         assert len(marked.splitlines()) - len(resources.items[0].text.splitlines()) in (0, 1)
 
@@ -142,27 +175,50 @@ def test_layouts_that_are_refused(items: str, message: str) -> None:
 @pytest.mark.parametrize("lead", ["&a !!seq", "!!seq", "&a", "# c"])
 def test_anchors_and_tags_of_the_list_and_the_config(lead: str) -> None:
     config = "functionConfig: " + lead.replace("seq", "map") + "\n  a: b\n"
-    resources, problems = read_resource_list(f"{HEAD}items: {lead}\n- {{a: b}}\n- c: d\n{config}".encode())
+    resources, problems = read_resource_list(
+        f"{HEAD}items: {lead}\n- {{a: b}}\n- c: d\n{config}".encode()
+    )
     assert not problems
     assert resources.to_yaml() == HEAD + "items:\n- {a: b}\n- c: d\nfunctionConfig:\n  a: b\n"
 
 
 names = st.text("abcdefghij-_./:#é \t\"'", min_size=1, max_size=8)
 scalars = (
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\x85\u2028\u2029"), max_size=20)
+    st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\r\x85\u2028\u2029"),
+        max_size=20,
+    )
     | st.integers()
     | st.booleans()
     | st.none()
 )
-anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=10)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=10,
+)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.dictionaries(names, anything, min_size=1, max_size=4), min_size=1, max_size=4), st.booleans(), st.integers(1, 9))
-def test_any_foreign_item_passes_untouched(items: list[dict[str, Any]], flow: bool, indent: int) -> None:
-    body = yaml.safe_dump({"items": items}, allow_unicode=True, default_flow_style=flow, indent=indent, sort_keys=False)
+@given(
+    st.lists(st.dictionaries(names, anything, min_size=1, max_size=4), min_size=1, max_size=4),
+    st.booleans(),
+    st.integers(1, 9),
+)
+def test_any_foreign_item_passes_untouched(
+    items: list[dict[str, Any]], flow: bool, indent: int
+) -> None:
+    body = yaml.safe_dump(
+        {"items": items},
+        allow_unicode=True,
+        default_flow_style=flow,
+        indent=indent,
+        sort_keys=False,
+    )
     whole = {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": items}
-    source = yaml.safe_dump(whole, allow_unicode=True, default_flow_style=True) if flow else HEAD + body
+    source = (
+        yaml.safe_dump(whole, allow_unicode=True, default_flow_style=True) if flow else HEAD + body
+    )
     resources, problems = read_resource_list(source.encode())
     assert not problems, problems
     again, problems = read_resource_list(resources.to_yaml().encode())
@@ -209,13 +265,23 @@ def test_kustomize_reads_the_same_scalars_before_and_after() -> None:
         "é",
     ]
     foreign = "".join(f"    k{index}: {text}\n" for index, text in enumerate(scalars))
-    source = yaml.safe_dump(resource_list()) + f"- apiVersion: v1\n  kind: ConfigMap\n  metadata: {{name: foreign}}\n  data:\n{foreign}"
+    source = (
+        yaml.safe_dump(resource_list())
+        + f"- apiVersion: v1\n  kind: ConfigMap\n  metadata: {{name: foreign}}\n  data:\n{foreign}"
+    )
     source = source.replace("kind: ResourceList\n", "")
     head, _, items = source.partition("items:\n")
     done = function(f"{head}kind: ResourceList\nitems:\n{items}")
     assert done.code == 0, done.stderr
     assert foreign in done.stdout
     before, after = oracle(
-        "yaml", [f"data:\n{foreign}", "data:\n" + done.stdout.split("  data:\n")[1].split("- apiVersion")[0].partition("functionConfig")[0]]
+        "yaml",
+        [
+            f"data:\n{foreign}",
+            "data:\n"
+            + done.stdout.split("  data:\n")[1]
+            .split("- apiVersion")[0]
+            .partition("functionConfig")[0],
+        ],
     )
     assert before["kyaml"] == after["kyaml"]

@@ -18,9 +18,16 @@ def kustomization(folder: Path, *items: object, config: object = CONFIG) -> Path
     (folder / "items.yaml").write_text("\n---\n".join(json.dumps(item) for item in items))
     function = {"config.kubernetes.io/function": "exec:\n  path: krmfn\n"}
     (folder / "config.yaml").write_text(
-        yaml.safe_dump({**json.loads(json.dumps(config)), "metadata": {"name": "nodes", "annotations": function}})
+        yaml.safe_dump(
+            {
+                **json.loads(json.dumps(config)),
+                "metadata": {"name": "nodes", "annotations": function},
+            }
+        )
     )
-    (folder / "kustomization.yaml").write_text("resources: [items.yaml]\ntransformers: [config.yaml]\n")
+    (folder / "kustomization.yaml").write_text(
+        "resources: [items.yaml]\ntransformers: [config.yaml]\n"
+    )
     return folder
 
 
@@ -29,17 +36,25 @@ def test_labels_mean_the_same_before_and_after(tmp_path: Path) -> None:
     provider = PROVIDER
     for at in ("metadata", "spec.template.metadata"):
         provider = changed(provider, f"spec.kubeVirt.virtualMachineTemplate.{at}.labels", labels)
-    provider = changed(provider, "spec.kubeVirt.virtualMachineTemplate.metadata.annotations", labels)
+    provider = changed(
+        provider, "spec.kubeVirt.virtualMachineTemplate.metadata.annotations", labels
+    )
     built = kustomize(kustomization(tmp_path, provider, CLAIM, SECRET))
     assert built.returncode == 0, built.stderr
     [machine] = machines(built.stdout)
-    for found in (machine["metadata"]["labels"], machine["metadata"]["annotations"], machine["spec"]["template"]["metadata"]["labels"]):
+    for found in (
+        machine["metadata"]["labels"],
+        machine["metadata"]["annotations"],
+        machine["spec"]["template"]["metadata"]["labels"],
+    ):
         assert {key: value for key, value in found.items() if key in labels} == labels
 
 
 @pytest.mark.parametrize("scalar", ["yes", "0o14", "1:30", "y", "on", "1e400"])
 def test_plain_scalars_that_kustomize_takes_for_text_stay_text(tmp_path: Path, scalar: str) -> None:
-    provider = changed(PROVIDER, "spec.kubeVirt.virtualMachineTemplate.metadata.annotations", {"a": "SCALAR"})
+    provider = changed(
+        PROVIDER, "spec.kubeVirt.virtualMachineTemplate.metadata.annotations", {"a": "SCALAR"}
+    )
     folder = kustomization(tmp_path, provider, CLAIM, SECRET)
     items = folder / "items.yaml"
     items.write_text(items.read_text().replace('"SCALAR"', scalar))
@@ -51,15 +66,25 @@ def test_plain_scalars_that_kustomize_takes_for_text_stay_text(tmp_path: Path, s
 
 
 def test_an_error_fails_the_build_and_is_shown(tmp_path: Path) -> None:
-    built = kustomize(kustomization(tmp_path, PROVIDER, changed(CLAIM, "spec.typeRef", "x"), SECRET))
+    built = kustomize(
+        kustomization(tmp_path, PROVIDER, changed(CLAIM, "spec.typeRef", "x"), SECRET)
+    )
     assert built.returncode != 0
     assert built.stdout == ""
-    assert 'error: NodeClaim p-default/node-1: spec.typeRef: is "x"; the provider has small' in built.stderr
+    assert (
+        'error: NodeClaim p-default/node-1: spec.typeRef: is "x"; the provider has small'
+        in built.stderr
+    )
     assert TOKEN not in built.stderr
 
 
 def test_a_foreign_object_passes_and_a_secret_of_the_token_does_not(tmp_path: Path) -> None:
-    foreign = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "foreign"}, "data": {"a": "1e3", "b": "yes"}}
+    foreign = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "foreign"},
+        "data": {"a": "1e3", "b": "yes"},
+    }
     built = kustomize(kustomization(tmp_path, PROVIDER, CLAIM, SECRET, foreign))
     found = {value["metadata"]["name"]: value for value in yaml.safe_load_all(built.stdout)}
     assert set(found) == {"foreign", "node-1", "node-1-cloud-init"}
@@ -74,13 +99,17 @@ def overlaid(folder: Path, text: str) -> Path:
     kustomization(base, PROVIDER, CLAIM, SECRET)
     (base / "config.yaml").rename(overlay / "config.yaml")
     (base / "kustomization.yaml").write_text("resources: [items.yaml]\n")
-    (overlay / "kustomization.yaml").write_text("resources: [../base]\ntransformers: [config.yaml]\n" + text)
+    (overlay / "kustomization.yaml").write_text(
+        "resources: [../base]\ntransformers: [config.yaml]\n" + text
+    )
     return overlay
 
 
 def test_what_an_overlay_patches_goes_in(tmp_path: Path) -> None:
     patch = '{"op": "replace", "path": "/spec/kubeVirt/clusterRef/namespace", "value": "staging"}'
-    built = kustomize(overlaid(tmp_path, f"patches: [{{target: {{kind: NodeProvider}}, patch: '[{patch}]'}}]\n"))
+    built = kustomize(
+        overlaid(tmp_path, f"patches: [{{target: {{kind: NodeProvider}}, patch: '[{patch}]'}}]\n")
+    )
     assert [value["metadata"]["namespace"] for value in machines(built.stdout)] == ["staging"]
 
 
@@ -104,7 +133,9 @@ def test_a_prefix_beside_the_transformer_renames_its_input(tmp_path: Path) -> No
     folder = kustomization(tmp_path, PROVIDER, CLAIM, SECRET)
     with (folder / "kustomization.yaml").open("a") as file:
         file.write("namePrefix: x-\n")
-    assert 'spec.providerRef: is "edge"; the NodeProviders here are x-edge' in kustomize(folder).stderr
+    assert (
+        'spec.providerRef: is "edge"; the NodeProviders here are x-edge' in kustomize(folder).stderr
+    )
 
 
 def test_a_prefix_in_an_overlay_breaks_what_refers_to_a_name(tmp_path: Path) -> None:
@@ -118,7 +149,8 @@ def test_a_prefix_in_an_overlay_breaks_what_refers_to_a_name(tmp_path: Path) -> 
     [machine] = machines(built.stdout)
     assert machine["metadata"]["name"] == "x-node-1"
     assert {"name": "node-1-cloud-init"} in [
-        volume.get("cloudInitNoCloud", {}).get("secretRef") for volume in machine["spec"]["template"]["spec"]["volumes"]
+        volume.get("cloudInitNoCloud", {}).get("secretRef")
+        for volume in machine["spec"]["template"]["spec"]["volumes"]
     ]
 
 
@@ -134,4 +166,7 @@ def test_generated_config_maps_and_secrets(tmp_path: Path) -> None:
         "secretGenerator: [{name: join, files: [token, ca.crt], options: {disableNameSuffixHash: true}}]\n"
     )
     built = kustomize(folder)
-    assert [value["metadata"]["name"] for value in machines(built.stdout)] == ["tenant-1-workers-0", "tenant-1-workers-1"], built.stderr
+    assert [value["metadata"]["name"] for value in machines(built.stdout)] == [
+        "tenant-1-workers-0",
+        "tenant-1-workers-1",
+    ], built.stderr

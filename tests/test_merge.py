@@ -18,17 +18,35 @@ def vm(spec: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("base", "patch", "result"),
     [
-        ({"nodeSelector": {"a": "1", "b": "2"}}, {"nodeSelector": {"b": None, "c": "3"}}, {"nodeSelector": {"a": "1", "c": "3"}}),
+        (
+            {"nodeSelector": {"a": "1", "b": "2"}},
+            {"nodeSelector": {"b": None, "c": "3"}},
+            {"nodeSelector": {"a": "1", "c": "3"}},
+        ),
         ({"volumes": [{"name": "a"}]}, {"volumes": [{"name": "b"}]}, {"volumes": [{"name": "b"}]}),
         ({"volumes": [{"name": "a"}]}, {"volumes": []}, {"volumes": []}),
-        ({"domain": {"cpu": {"cores": 1}}}, {"domain": {"cpu": {"$patch": "replace", "sockets": 2}}}, {"domain": {"cpu": {"sockets": 2}}}),
-        ({"domain": {"cpu": {"cores": 1}}}, {"domain": {"cpu": {"$patch": "delete"}}}, {"domain": {"cpu": {}}}),
+        (
+            {"domain": {"cpu": {"cores": 1}}},
+            {"domain": {"cpu": {"$patch": "replace", "sockets": 2}}},
+            {"domain": {"cpu": {"sockets": 2}}},
+        ),
+        (
+            {"domain": {"cpu": {"cores": 1}}},
+            {"domain": {"cpu": {"$patch": "delete"}}},
+            {"domain": {"cpu": {}}},
+        ),
         ({"nodeSelector": {"a": "1"}}, {"nodeSelector": "text"}, {"nodeSelector": "text"}),
         ({}, {"taints": [{"key": "a"}]}, {"taints": [{"key": "a"}]}),
         (
             {SPREAD: [{"topologyKey": "a", "maxSkew": 1}, {"topologyKey": "b"}]},
             {SPREAD: [{"topologyKey": "c"}, {"topologyKey": "a", "maxSkew": 2}]},
-            {SPREAD: [{"topologyKey": "c"}, {"topologyKey": "a", "maxSkew": 2}, {"topologyKey": "b"}]},
+            {
+                SPREAD: [
+                    {"topologyKey": "c"},
+                    {"topologyKey": "a", "maxSkew": 2},
+                    {"topologyKey": "b"},
+                ]
+            },
         ),
     ],
 )
@@ -39,10 +57,25 @@ def test_what_a_patch_does(base: Case, patch: Case, result: Case) -> None:
 @pytest.mark.parametrize(
     ("base", "patch", "path", "message"),
     [
-        ({"taints": {"a": 1}}, {"taints": {"b": 1}}, ("taints",), "is no field of KubeVirt's VirtualMachineInstanceSpec"),
-        ({SPREAD: [{"topologyKey": "a"}]}, {SPREAD: [{"maxSkew": 1}]}, (SPREAD, 0), 'has no "topologyKey"'),
+        (
+            {"taints": {"a": 1}},
+            {"taints": {"b": 1}},
+            ("taints",),
+            "is no field of KubeVirt's VirtualMachineInstanceSpec",
+        ),
+        (
+            {SPREAD: [{"topologyKey": "a"}]},
+            {SPREAD: [{"maxSkew": 1}]},
+            (SPREAD, 0),
+            'has no "topologyKey"',
+        ),
         ({"domain": {}}, {"domain": {"$patch": "merge"}}, ("domain", "$patch"), 'is "merge"'),
-        ({"domain": {}}, {"domain": {"$retainKeys": ["a"], "cpu": {}}}, ("domain", "$retainKeys"), 'must list "cpu"'),
+        (
+            {"domain": {}},
+            {"domain": {"$retainKeys": ["a"], "cpu": {}}},
+            ("domain", "$retainKeys"),
+            'must list "cpu"',
+        ),
         ({}, {"$setElementOrder": []}, ("$setElementOrder",), "is no directive"),
     ],
 )
@@ -54,7 +87,10 @@ def test_what_is_refused(base: Case, patch: Case, path: tuple[Any, ...], message
 
 
 def test_neither_argument_is_changed() -> None:
-    base, patch = vm({SPREAD: [{"topologyKey": "a"}]}), vm({SPREAD: [{"topologyKey": "a", "$retainKeys": ["topologyKey"]}]})
+    base, patch = (
+        vm({SPREAD: [{"topologyKey": "a"}]}),
+        vm({SPREAD: [{"topologyKey": "a", "$retainKeys": ["topologyKey"]}]}),
+    )
     before = repr((base, patch))
     merge(base, patch)
     assert repr((base, patch)) == before
@@ -64,7 +100,17 @@ FIELDS: dict[str, list[str]] = {
     "": ["metadata", "spec", "status", "Spec", "bogus"],
     "spec": ["template", "runStrategy", "dataVolumeTemplates", "instancetype"],
     "template": ["spec", "metadata"],
-    "template.spec": ["domain", "volumes", "networks", "tolerations", SPREAD, "nodeSelector", "hostname", "taints", "affinity"],
+    "template.spec": [
+        "domain",
+        "volumes",
+        "networks",
+        "tolerations",
+        SPREAD,
+        "nodeSelector",
+        "hostname",
+        "taints",
+        "affinity",
+    ],
     "domain": ["cpu", "memory", "resources", "devices", "machine"],
     "devices": ["disks", "interfaces", "rng"],
     "resources": ["requests", "limits"],
@@ -90,7 +136,14 @@ class Pairs:
         if choice < 0.6:
             return [self.random.choice("abc") for _ in range(self.random.randrange(4))]
         keys = ["a", "b", "domain", "cpu", "metadata", "labels", "$patch", "$retainKeys"]
-        return {self.random.choice(keys): self.anything(depth + 1) for _ in range(self.random.randrange(4))} if depth < 3 else "z"
+        return (
+            {
+                self.random.choice(keys): self.anything(depth + 1)
+                for _ in range(self.random.randrange(4))
+            }
+            if depth < 3
+            else "z"
+        )
 
     def keyed(self, key: str, patch: bool) -> list[Case]:
         elements: list[Case] = []
@@ -111,7 +164,9 @@ class Pairs:
             out[name] = self.keyed(key, patch)
             # Deleting under an order is left out: there the original depends on what Go's append did to its memory.
             if patch and self.chance(0.3) and not any("$patch" in element for element in out[name]):
-                values = [element.get(key) for element in out[name]] + self.random.sample(["z1", "z2", "z3", "z4"], 2)
+                values = [element.get(key) for element in out[name]] + self.random.sample(
+                    ["z1", "z2", "z3", "z4"], 2
+                )
                 out[f"$setElementOrder/{name}"] = [{key: value} for value in dict.fromkeys(values)]
         elif name == "finalizers":
             out[name] = self.random.sample(["f1", "f2", "f3", "f4"], self.random.randrange(5))
@@ -120,17 +175,34 @@ class Pairs:
             elif patch and self.chance(0.3):
                 out["$setElementOrder/finalizers"] = list(dict.fromkeys([*out[name], "f1", "f4"]))
         elif name in ("labels", "annotations", "nodeSelector", "requests", "limits"):
-            out[name] = {self.random.choice("abc"): self.random.choice("xyz") for _ in range(self.random.randrange(4))}
-        elif name in ("disks", "volumes", "networks", "interfaces", "dataVolumeTemplates", "tolerations"):
-            out[name] = [{"name": self.random.choice("abc"), "x": self.anything(2)} for _ in range(self.random.randrange(4))]
+            out[name] = {
+                self.random.choice("abc"): self.random.choice("xyz")
+                for _ in range(self.random.randrange(4))
+            }
+        elif name in (
+            "disks",
+            "volumes",
+            "networks",
+            "interfaces",
+            "dataVolumeTemplates",
+            "tolerations",
+        ):
+            out[name] = [
+                {"name": self.random.choice("abc"), "x": self.anything(2)}
+                for _ in range(self.random.randrange(4))
+            ]
         elif name in FIELDS:
-            out[name] = self.mapping("template.spec" if (kind, name) == ("template", "spec") else name, patch)
+            out[name] = self.mapping(
+                "template.spec" if (kind, name) == ("template", "spec") else name, patch
+            )
         else:
             out[name] = self.anything(2)
 
     def mapping(self, kind: str, patch: bool) -> Case:
         out: Case = {}
-        for name in self.random.sample(FIELDS[kind], self.random.randint(1, min(4, len(FIELDS[kind])))):
+        for name in self.random.sample(
+            FIELDS[kind], self.random.randint(1, min(4, len(FIELDS[kind])))
+        ):
             self.field(out, kind, name, patch)
         if patch and self.chance(0.03):
             out["$patch"] = self.random.choice(["replace", "delete", "merge", 3, None])
@@ -141,7 +213,9 @@ class Pairs:
 
 def test_apimachinery_makes_the_same_of_it() -> None:
     pairs = Pairs(seed=1)
-    cases = [{"base": pairs.mapping("", False), "patch": pairs.mapping("", True)} for _ in range(4000)]
+    cases = [
+        {"base": pairs.mapping("", False), "patch": pairs.mapping("", True)} for _ in range(4000)
+    ]
     merged = refused = 0
     for case, answer in zip(cases, oracle("merge", cases), strict=True):
         possible = [answer, *answer.get("others", [])]
@@ -158,5 +232,7 @@ def test_apimachinery_makes_the_same_of_it() -> None:
 
 
 def test_the_types_are_the_ones_of_kubevirt() -> None:
-    made = subprocess.run([TOOLS / "oracle-light", "types"], capture_output=True, text=True, check=True)
+    made = subprocess.run(
+        [TOOLS / "oracle-light", "types"], capture_output=True, text=True, check=True
+    )
     assert made.stdout == (ROOT / "krmfn" / "kubevirt" / "types.json").read_text()

@@ -2,7 +2,18 @@ from typing import Any
 
 import pytest
 
-from tests.support import CLAIM, CONFIG, PROVIDER, SECRET, changed, function, made, refusal, resource_list, user_data
+from tests.support import (
+    CLAIM,
+    CONFIG,
+    PROVIDER,
+    SECRET,
+    changed,
+    function,
+    made,
+    refusal,
+    resource_list,
+    user_data,
+)
 
 TYPE = "krmfn.dev/node-type"
 
@@ -14,7 +25,11 @@ def provider(*types: dict[str, Any], **spec: Any) -> dict[str, Any]:
 
 
 def sized(name: str, cpu: Any, memory: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "resources": {"cpu": cpu, "memory": memory, **more.pop("resources", {})}, **more}
+    return {
+        "name": name,
+        "resources": {"cpu": cpu, "memory": memory, **more.pop("resources", {})},
+        **more,
+    }
 
 
 def claim(**spec: Any) -> dict[str, Any]:
@@ -39,18 +54,62 @@ GPU = sized("gpu", 2, "4Gi", resources={"nvidia.com/gpu": 1}, cost=1)
         ([LARGE, SMALL], {}, "small"),
         ([LARGE, SMALL], {"typeRef": "large"}, "large"),
         ([LARGE, SMALL], {"typeRef": "edge.large"}, "large"),
-        ([LARGE, SMALL], {"requirements": [{"key": "vcluster.com/node-type", "operator": "In", "values": ["large"]}]}, "large"),
         (
             [LARGE, SMALL],
-            {"requirements": [{"key": "node.kubernetes.io/instance-type", "operator": "NotIn", "values": ["edge.small"]}]},
+            {
+                "requirements": [
+                    {"key": "vcluster.com/node-type", "operator": "In", "values": ["large"]}
+                ]
+            },
             "large",
         ),
-        ([LARGE, SMALL], {"requirements": [{"key": "vcluster.com/node-type", "operator": "NotIn", "values": ["small"]}]}, "large"),
-        ([LARGE, SMALL], {"requirements": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}, "small"),
-        ([LARGE, SMALL], {"requirements": [{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["global"]}]}, "small"),
-        ([LARGE, SMALL], {"requirements": [{"key": "karpenter.sh/capacity-type", "operator": "Exists"}]}, "small"),
+        (
+            [LARGE, SMALL],
+            {
+                "requirements": [
+                    {
+                        "key": "node.kubernetes.io/instance-type",
+                        "operator": "NotIn",
+                        "values": ["edge.small"],
+                    }
+                ]
+            },
+            "large",
+        ),
+        (
+            [LARGE, SMALL],
+            {
+                "requirements": [
+                    {"key": "vcluster.com/node-type", "operator": "NotIn", "values": ["small"]}
+                ]
+            },
+            "large",
+        ),
+        (
+            [LARGE, SMALL],
+            {"requirements": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]},
+            "small",
+        ),
+        (
+            [LARGE, SMALL],
+            {
+                "requirements": [
+                    {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["global"]}
+                ]
+            },
+            "small",
+        ),
+        (
+            [LARGE, SMALL],
+            {"requirements": [{"key": "karpenter.sh/capacity-type", "operator": "Exists"}]},
+            "small",
+        ),
         ([LARGE, SMALL], {"desiredCapacity": {"memory": "5Gi"}}, "large"),
-        ([LARGE, SMALL], {"desiredCapacity": {"cpu": "1500m", "pods": "5", "ephemeral-storage": "1Gi"}}, "small"),
+        (
+            [LARGE, SMALL],
+            {"desiredCapacity": {"cpu": "1500m", "pods": "5", "ephemeral-storage": "1Gi"}},
+            "small",
+        ),
         ([GPU, SMALL], {}, "small"),
         ([GPU, SMALL], {"desiredCapacity": {"nvidia.com/gpu": 1}}, "gpu"),
         ([sized("b", 2, "4Gi"), sized("a", 2, "4Gi")], {}, "a"),
@@ -58,7 +117,9 @@ GPU = sized("gpu", 2, "4Gi", resources={"nvidia.com/gpu": 1}, cost=1)
         ([sized("a", 2, "4Gi", cost=-1), sized("b", 1, "1Gi")], {}, "a"),
     ],
 )
-def test_the_cheapest_that_meets_it(types: list[dict[str, Any]], asked: dict[str, Any], expected: str) -> None:
+def test_the_cheapest_that_meets_it(
+    types: list[dict[str, Any]], asked: dict[str, Any], expected: str
+) -> None:
     assert chosen(types, **asked) == expected
 
 
@@ -89,9 +150,14 @@ def test_cost(resources: dict[str, Any], cost: int) -> None:
 
 def test_ambiguity_is_told_with_what_pins_it() -> None:
     done = function(resource_list(provider(LARGE, SMALL), claim(), SECRET))
-    assert "spec: fits 2 node types, small (cost 28), large (cost 72); the cheapest, small, is pinned by typeRef: edge.small" in done.stderr
+    assert (
+        "spec: fits 2 node types, small (cost 28), large (cost 72); the cheapest, small, is pinned by typeRef: edge.small"
+        in done.stderr
+    )
     fail = changed(CONFIG, "spec.onAmbiguousNodeType", "Fail")
-    assert "fits 2 node types" in refusal(function(resource_list(provider(LARGE, SMALL), claim(), SECRET, config=fail)))
+    assert "fits 2 node types" in refusal(
+        function(resource_list(provider(LARGE, SMALL), claim(), SECRET, config=fail))
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,28 +175,48 @@ def test_ambiguity_is_told_with_what_pins_it() -> None:
         ),
         (
             [SMALL],
-            {"requirements": [{"key": "vcluster.com/node-type", "operator": "In", "values": ["smal"]}]},
+            {
+                "requirements": [
+                    {"key": "vcluster.com/node-type", "operator": "In", "values": ["smal"]}
+                ]
+            },
             "misses vcluster.com/node-type (smal); known are small",
         ),
         ([SMALL], {"desiredCapacity": {"nvidia.com/gpu": 1}}, "misses nvidia.com/gpu (has none)"),
-        ([GPU], {}, "asks for nothing in particular, which no node type meets; the nearest, gpu, misses nvidia.com/gpu (not asked for"),
+        (
+            [GPU],
+            {},
+            "asks for nothing in particular, which no node type meets; the nearest, gpu, misses nvidia.com/gpu (not asked for",
+        ),
         (
             [SMALL],
-            {"requirements": [{"key": "a", "operator": "Exists"}, {"key": "a", "operator": "DoesNotExist"}]},
+            {
+                "requirements": [
+                    {"key": "a", "operator": "Exists"},
+                    {"key": "a", "operator": "DoesNotExist"},
+                ]
+            },
             "asks for a, which no node type meets",
         ),
     ],
 )
-def test_what_no_type_meets(types: list[dict[str, Any]], asked: dict[str, Any], message: str) -> None:
+def test_what_no_type_meets(
+    types: list[dict[str, Any]], asked: dict[str, Any], message: str
+) -> None:
     assert message in refusal(function(resource_list(provider(*types), claim(**asked), SECRET)))
 
 
 def test_requirements_on_one_property_hold_together() -> None:
     both = sized("both", 1, "1Gi", properties={"tier": "a,b"})
-    requirements = [{"key": "tier", "operator": "In", "values": ["a", "b"]}, {"key": "tier", "operator": "NotIn", "values": ["a"]}]
+    requirements = [
+        {"key": "tier", "operator": "In", "values": ["a", "b"]},
+        {"key": "tier", "operator": "NotIn", "values": ["a"]},
+    ]
     assert chosen([both], requirements=requirements) == "both"
     requirements.append({"key": "tier", "operator": "NotIn", "values": ["b"]})
-    assert "asks for tier" in refusal(function(resource_list(provider(both), claim(requirements=requirements), SECRET)))
+    assert "asks for tier" in refusal(
+        function(resource_list(provider(both), claim(requirements=requirements), SECRET))
+    )
 
 
 def test_full_types_are_chosen_all_the_same_and_then_refused() -> None:
@@ -143,15 +229,36 @@ def test_full_types_are_chosen_all_the_same_and_then_refused() -> None:
 @pytest.mark.parametrize(
     ("domain", "told"),
     [
-        ({"memory": {"guest": "4Gi"}, "cpu": {"cores": 2, "threads": 2}, "resources": {"requests": {"memory": "1Gi", "cpu": "1"}}}, 48),
-        ({"resources": {"requests": {"memory": "4Gi", "cpu": "2"}, "limits": {"memory": "8Gi", "cpu": "4"}}}, 28),
+        (
+            {
+                "memory": {"guest": "4Gi"},
+                "cpu": {"cores": 2, "threads": 2},
+                "resources": {"requests": {"memory": "1Gi", "cpu": "1"}},
+            },
+            48,
+        ),
+        (
+            {
+                "resources": {
+                    "requests": {"memory": "4Gi", "cpu": "2"},
+                    "limits": {"memory": "8Gi", "cpu": "4"},
+                }
+            },
+            28,
+        ),
         ({"resources": {"limits": {"memory": "8Gi", "cpu": "4"}}}, 56),
         ({"memory": {"guest": "4Gi"}}, 18),
     ],
 )
 def test_sizes_are_discovered(domain: dict[str, Any], told: int) -> None:
-    template = changed(PROVIDER, "spec.kubeVirt.virtualMachineTemplate.spec.template.spec.domain", {**domain, "devices": {}})
-    template = changed(template, "spec.kubeVirt.virtualMachineTemplate.spec.template.spec.volumes", [])
+    template = changed(
+        PROVIDER,
+        "spec.kubeVirt.virtualMachineTemplate.spec.template.spec.domain",
+        {**domain, "devices": {}},
+    )
+    template = changed(
+        template, "spec.kubeVirt.virtualMachineTemplate.spec.template.spec.volumes", []
+    )
     template["spec"]["kubeVirt"]["nodeTypes"] = [{"name": "this"}, {"name": "z", "cost": 10**6}]
     done = function(resource_list(template, claim(), SECRET))
     assert f"this (cost {told})" in done.stderr, done.stderr
@@ -159,9 +266,20 @@ def test_sizes_are_discovered(domain: dict[str, Any], told: int) -> None:
 
 
 def test_an_instancetype_that_is_not_there() -> None:
-    template = {"spec": {"instancetype": {"name": "u1"}, "template": {"spec": {"domain": {"devices": {}}}}}}
-    said = refusal(function(resource_list(provider({"name": "x", "virtualMachineTemplate": template}), claim(), SECRET)))
-    assert "resources.memory: is required: the template has none of spec.template.spec.domain.memory.guest" in said
+    template = {
+        "spec": {"instancetype": {"name": "u1"}, "template": {"spec": {"domain": {"devices": {}}}}}
+    }
+    said = refusal(
+        function(
+            resource_list(
+                provider({"name": "x", "virtualMachineTemplate": template}), claim(), SECRET
+            )
+        )
+    )
+    assert (
+        "resources.memory: is required: the template has none of spec.template.spec.domain.memory.guest"
+        in said
+    )
     assert "VirtualMachineClusterInstancetype u1, which is not among the items" in said
 
 
@@ -171,7 +289,13 @@ def test_properties_become_labels_where_kubelet_takes_them() -> None:
         "node.kubernetes.io/x": "y", "k8s.io/x": "y", "topology.kubernetes.io/zone": "z",
     }  # fmt: skip
     done = function(
-        resource_list(provider({"name": "small", "properties": properties}, properties={"tier": "tin", "p": "q"}), claim(), SECRET)
+        resource_list(
+            provider(
+                {"name": "small", "properties": properties}, properties={"tier": "tin", "p": "q"}
+            ),
+            claim(),
+            SECRET,
+        )
     )
     labels = "example.com/a=b,kubernetes.io/os=linux,node.kubernetes.io/x=y,p=q,tier=gold,topology.kubernetes.io/zone=z"
     assert f"--node-labels={labels}" in user_data(done)[0].replace("'", "")
@@ -179,15 +303,23 @@ def test_properties_become_labels_where_kubelet_takes_them() -> None:
 
 def test_what_is_wrong_with_a_shared_template_is_told_once() -> None:
     types = [{"name": f"t{number}", "resources": {"cpu": number + 1}} for number in range(3)]
-    wrong = changed(provider(*types), "spec.kubeVirt.virtualMachineTemplate.spec.template.spec.domain.memory.guest", "2Gb")
+    wrong = changed(
+        provider(*types),
+        "spec.kubeVirt.virtualMachineTemplate.spec.template.spec.domain.memory.guest",
+        "2Gb",
+    )
     said = refusal(function(resource_list(wrong, claim(), SECRET)))
     assert said.count("2Gb") == 1
 
 
 def test_templates_without_end_are_refused() -> None:
     patch = {"metadata": {"labels": {"a": "b"}}}
-    many = provider(*(sized(f"t{number}", 1, "2Gi", mergeVirtualMachineTemplate=patch) for number in range(700)))
+    many = provider(
+        *(sized(f"t{number}", 1, "2Gi", mergeVirtualMachineTemplate=patch) for number in range(700))
+    )
     annotations = {f"a{number}": "" for number in range(1000)}
-    wide = changed(many, "spec.kubeVirt.virtualMachineTemplate.metadata", {"annotations": annotations})
+    wide = changed(
+        many, "spec.kubeVirt.virtualMachineTemplate.metadata", {"annotations": annotations}
+    )
     said = refusal(function(resource_list(wide, claim(), SECRET)))
     assert said.count("makes the templates of this run come to over 400000 values") == 1

@@ -81,7 +81,9 @@ def test_pages_link_to_what_is_there() -> None:
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
-@pytest.mark.parametrize("file", [".pre-commit-hooks.yaml", "examples/ci/github.yaml", "examples/ci/gitlab.yaml"])
+@pytest.mark.parametrize(
+    "file", [".pre-commit-hooks.yaml", "examples/ci/github.yaml", "examples/ci/gitlab.yaml"]
+)
 def test_the_command_lines_of_examples_work(file: str, tmp_path: Path) -> None:
     (tmp_path / "temp").mkdir()
     environment = {
@@ -92,8 +94,16 @@ def test_the_command_lines_of_examples_work(file: str, tmp_path: Path) -> None:
         "RUNNER_TEMP": str(tmp_path / "temp"),
         "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
     }
-    subprocess.run(["krmfn", "init", "nodes"], cwd=tmp_path, env=environment, check=True, capture_output=True)
-    subprocess.run(["krmfn", "render", "-o", "rendered", "nodes"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    subprocess.run(
+        ["krmfn", "init", "nodes"], cwd=tmp_path, env=environment, check=True, capture_output=True
+    )
+    subprocess.run(
+        ["krmfn", "render", "-o", "rendered", "nodes"],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
     for arguments in (
         ["init", "-q"],
@@ -101,14 +111,29 @@ def test_the_command_lines_of_examples_work(file: str, tmp_path: Path) -> None:
         ["commit", "-qm", "x"],
         ["update-ref", "refs/remotes/origin/main", "HEAD"],
     ):
-        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+        subprocess.run(
+            ["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True
+        )
     value = yaml.safe_load((ROOT / file).read_text())
     if isinstance(value, list):
         commands = [f"{hook['entry']} {' '.join(hook['args'])}" for hook in value]
     else:
-        steps = value["jobs"]["rendered"]["steps"] if "jobs" in value else [{"run": line} for line in value["nodes"]["script"]]
-        commands = [step["run"] for step in steps if "run" in step and not step["run"].startswith("pip ")]
+        steps = (
+            value["jobs"]["rendered"]["steps"]
+            if "jobs" in value
+            else [{"run": line} for line in value["nodes"]["script"]]
+        )
+        commands = [
+            step["run"] for step in steps if "run" in step and not step["run"].startswith("pip ")
+        ]
     assert commands
     for command in commands:
-        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr

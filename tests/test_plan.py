@@ -29,7 +29,9 @@ kubevirt-1   vcluster-platform   3     8     24Gi     60Gi      -
     )
 
 
-@pytest.mark.parametrize("case", [case for case in cases() if (FIXTURES / case / "config.yaml").exists()])
+@pytest.mark.parametrize(
+    "case", [case for case in cases() if (FIXTURES / case / "config.yaml").exists()]
+)
 def test_every_plan_fits_a_hundred_columns(case: str) -> None:
     done = krmfn("plan", str(FIXTURES / case), "--config", str(FIXTURES / case / "config.yaml"))
     assert done.returncode == 0, done.stderr

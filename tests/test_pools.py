@@ -5,14 +5,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support import CLAIM, CONFIG, FLAT, PROVIDER, REMOVED, SECRET, changed, function, made, refusal, resource_list, user_data
+from tests.support import (
+    CLAIM,
+    CONFIG,
+    FLAT,
+    PROVIDER,
+    REMOVED,
+    SECRET,
+    changed,
+    function,
+    made,
+    refusal,
+    resource_list,
+    user_data,
+)
 
 POOL: dict[str, Any] = {"name": "workers", "quantity": 2}
 TENANT = "spec.virtualClusters.0"
 
 
 def list_form(*pools: dict[str, Any], **entry: Any) -> dict[str, Any]:
-    return {"privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": list(pools or (POOL,)), **entry}]}}
+    return {
+        "privateNodes": {
+            "enabled": True,
+            "autoNodes": [{"provider": "edge", "static": list(pools or (POOL,)), **entry}],
+        }
+    }
 
 
 def object_form(*pools: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -21,7 +39,11 @@ def object_form(*pools: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def config_map(
-    values: Any, name: str = "values", label: str = "tenant-1", key: str = "vcluster.yaml", namespace: str = "p-default"
+    values: Any,
+    name: str = "values",
+    label: str = "tenant-1",
+    key: str = "vcluster.yaml",
+    namespace: str = "p-default",
 ) -> dict[str, Any]:
     metadata = {"name": name, "namespace": namespace, "labels": {"krmfn.dev/vcluster": label}}
     return {
@@ -47,15 +69,23 @@ def test_both_forms_make_the_same_claims(form: Any) -> None:
     done = run(form())
     assert done.code == 0, done.stderr
     machines = made(done)
-    assert [machine["metadata"]["name"] for machine in machines] == ["tenant-1-workers-0", "tenant-1-workers-1"]
+    assert [machine["metadata"]["name"] for machine in machines] == [
+        "tenant-1-workers-0",
+        "tenant-1-workers-1",
+    ]
     assert all(machine["metadata"]["labels"]["krmfn.dev/pool"] == "workers" for machine in machines)
-    assert all(machine["spec"]["template"]["metadata"]["labels"]["krmfn.dev/pool"] == "workers" for machine in machines)
+    assert all(
+        machine["spec"]["template"]["metadata"]["labels"]["krmfn.dev/pool"] == "workers"
+        for machine in machines
+    )
 
 
 def test_inline_values_and_the_other_key() -> None:
     inline = changed(CONFIG, f"{TENANT}.values", list_form())
     assert made(function(resource_list(PROVIDER, SECRET, config=inline)))
-    assert made(function(resource_list(PROVIDER, SECRET, config_map(list_form(), key="values.yaml"))))
+    assert made(
+        function(resource_list(PROVIDER, SECRET, config_map(list_form(), key="values.yaml")))
+    )
 
 
 def test_labels_and_taints_of_a_pool() -> None:
@@ -66,7 +96,10 @@ def test_labels_and_taints_of_a_pool() -> None:
         "terminationGracePeriod": "30s",
     }
     [first, _] = user_data(run(list_form({**pool, "properties": {"tier": "tin", "rack": "r1"}})))
-    assert "kubelet_arguments='--node-labels=generation=5,rack=r1,tier=gold --register-with-taints=a=:NoSchedule'" in first
+    assert (
+        "kubelet_arguments='--node-labels=generation=5,rack=r1,tier=gold --register-with-taints=a=:NoSchedule'"
+        in first
+    )
 
 
 def test_the_rest_of_the_values_may_hold_anything() -> None:
@@ -119,9 +152,18 @@ def test_what_is_wrong_with_a_pool(form: Any, key: str, value: Any, message: str
             list_form(provider="my-provider"),
             'autoNodes[0].static[0].provider: pool "workers" names "my-provider"; the NodeProviders here are edge',
         ),
-        (object_form({**POOL, "provider": "my-provider"}), 'static[0].provider: pool "workers" names "my-provider"'),
-        (object_form({**POOL, "provider": None}), 'static[0].provider: of pool "workers" is required: the NodeProvider of the pool'),
-        (list_form({**POOL, "provider": "edge"}), "is not of this form of autoNodes; it stands beside static"),
+        (
+            object_form({**POOL, "provider": "my-provider"}),
+            'static[0].provider: pool "workers" names "my-provider"',
+        ),
+        (
+            object_form({**POOL, "provider": None}),
+            'static[0].provider: of pool "workers" is required: the NodeProvider of the pool',
+        ),
+        (
+            list_form({**POOL, "provider": "edge"}),
+            "is not of this form of autoNodes; it stands beside static",
+        ),
         (
             list_form({**POOL, "requirements": []}),
             'requirements: of pool "workers" is not of this form of autoNodes; write nodeTypeSelector',
@@ -131,23 +173,48 @@ def test_what_is_wrong_with_a_pool(form: Any, key: str, value: Any, message: str
             'nodeTypeSelector: of pool "workers" is not of this form of autoNodes; write requirements',
         ),
         (list_form(POOL, POOL), 'static[1].name: of pool "workers" is "workers" a second time'),
-        (list_form(POOL, dynamic=[{"name": "workers"}]), 'dynamic[0].name: is "workers" a second time'),
         (
-            {"privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": []}, {"provider": "edge"}]}},
+            list_form(POOL, dynamic=[{"name": "workers"}]),
+            'dynamic[0].name: is "workers" a second time',
+        ),
+        (
+            {
+                "privateNodes": {
+                    "enabled": True,
+                    "autoNodes": [{"provider": "edge", "static": []}, {"provider": "edge"}],
+                }
+            },
             'autoNodes[1].provider: is "edge" a second time; put its pools together',
         ),
         (
-            {"privateNodes": {"enabled": True, "autoNodes": {"provider": "edge", "static": [POOL]}}},
+            {
+                "privateNodes": {
+                    "enabled": True,
+                    "autoNodes": {"provider": "edge", "static": [POOL]},
+                }
+            },
             "mixes the two forms, which no vCluster reads",
         ),
-        ({"privateNodes": {"enabled": True, "autoNodes": "x"}}, 'privateNodes.autoNodes: is "x"; must be a list'),
-        ({"privateNodes": {**list_form()["privateNodes"], "enabled": False}}, "privateNodes.enabled: is not true: vCluster makes no nodes"),
-        ({"privateNodes": {**list_form()["privateNodes"], "defaultProfile": "x"}}, 'privateNodes.defaultProfile: names NodeProfile "x"'),
+        (
+            {"privateNodes": {"enabled": True, "autoNodes": "x"}},
+            'privateNodes.autoNodes: is "x"; must be a list',
+        ),
+        (
+            {"privateNodes": {**list_form()["privateNodes"], "enabled": False}},
+            "privateNodes.enabled: is not true: vCluster makes no nodes",
+        ),
+        (
+            {"privateNodes": {**list_form()["privateNodes"], "defaultProfile": "x"}},
+            'privateNodes.defaultProfile: names NodeProfile "x"',
+        ),
         ({"privateNodes": []}, "privateNodes: must be a mapping"),
         ("a: [", "data[vcluster.yaml]: line 2, column 1: is not YAML"),
         ("a: 1\na: 2\n", 'data[vcluster.yaml]: line 2, column 1: has the key "a" twice'),
         ("a: 1\n---\nb: 2\n", "data[vcluster.yaml]: must be one YAML document"),
-        (list_form(properties={"vcluster.com/os-image": "x"}), 'names OSImage "x", which is not among the items'),
+        (
+            list_form(properties={"vcluster.com/os-image": "x"}),
+            'names OSImage "x", which is not among the items',
+        ),
     ],
 )
 def test_what_is_wrong_with_values(values: Any, message: str) -> None:
@@ -165,8 +232,14 @@ def test_what_is_wrong_with_values(values: Any, message: str) -> None:
             [config_map(list_form(), label="tenant-2")],
             'metadata.labels[krmfn.dev/vcluster]: is "tenant-2"; the config lists tenant-1 (did you mean',
         ),
-        ([config_map(list_form(), label="")], "metadata.labels[krmfn.dev/vcluster]: must name a virtual cluster"),
-        ([changed(config_map(list_form()), "data", {})], "data: must have one of vcluster.yaml and values.yaml"),
+        (
+            [config_map(list_form(), label="")],
+            "metadata.labels[krmfn.dev/vcluster]: must name a virtual cluster",
+        ),
+        (
+            [changed(config_map(list_form()), "data", {})],
+            "data: must have one of vcluster.yaml and values.yaml",
+        ),
         (
             [changed(config_map(list_form()), "data", {"vcluster.yaml": "", "values.yaml": ""})],
             "must have one of vcluster.yaml and values.yaml, not both",
@@ -175,7 +248,10 @@ def test_what_is_wrong_with_values(values: Any, message: str) -> None:
             [config_map(list_form()), changed(CLAIM, "metadata.name", "tenant-1-workers-0")],
             "makes Secret machines/tenant-1-workers-0-cloud-init, as",
         ),
-        ([config_map(list_form({"name": "a", "quantity": 12}, {"name": "a-1", "quantity": 2}))], "tenant-1-a-1-1"),
+        (
+            [config_map(list_form({"name": "a", "quantity": 12}, {"name": "a-1", "quantity": 2}))],
+            "tenant-1-a-1-1",
+        ),
     ],
 )
 def test_what_does_not_fit_together(items: list[dict[str, Any]], message: str) -> None:
@@ -189,14 +265,19 @@ def test_what_does_not_fit_together(items: list[dict[str, Any]], message: str) -
 def test_inline_values_beside_a_config_map() -> None:
     inline = changed(CONFIG, f"{TENANT}.values", list_form())
     said = refusal(run(list_form(), config=inline))
-    assert "is a second vcluster.yaml of tenant-1; the first is KubeVirtNodes nodes, spec.virtualClusters[0].values" in said
+    assert (
+        "is a second vcluster.yaml of tenant-1; the first is KubeVirtNodes nodes, spec.virtualClusters[0].values"
+        in said
+    )
 
 
 def test_pools_of_other_virtual_clusters_are_not_a_flat_configs_business() -> None:
     flat = changed(FLAT, "data.virtualCluster", "tenant-1")
     done = run(list_form(), config_map(list_form(), name="other", label="tenant-2"), config=flat)
     assert done.code == 0, done.stderr
-    assert {machine["metadata"]["labels"]["krmfn.dev/virtual-cluster"] for machine in made(done)} == {"tenant-1"}
+    assert {
+        machine["metadata"]["labels"]["krmfn.dev/virtual-cluster"] for machine in made(done)
+    } == {"tenant-1"}
     assert "data.virtualCluster: is required: the claims name tenant-1, tenant-2" in refusal(
         run(list_form(), config_map(list_form(), name="other", label="tenant-2"), config=FLAT)
     )
@@ -205,11 +286,16 @@ def test_pools_of_other_virtual_clusters_are_not_a_flat_configs_business() -> No
 def test_dynamic_pools_are_told_of() -> None:
     done = run(list_form(dynamic=[{"name": "burst", "limits": {"nodes": "3"}, "weight": 1}]))
     assert done.code == 0
-    assert 'pool "burst" is dynamic: its nodes are the autoscaler\'s, and not rendered (dynamic-pool)' in done.stderr
+    assert (
+        'pool "burst" is dynamic: its nodes are the autoscaler\'s, and not rendered (dynamic-pool)'
+        in done.stderr
+    )
 
 
 def test_no_pools_are_no_claims() -> None:
-    assert "virtual cluster tenant-1 has no claim" in refusal(run(list_form({**POOL, "quantity": 0})))
+    assert "virtual cluster tenant-1 has no claim" in refusal(
+        run(list_form({**POOL, "quantity": 0}))
+    )
     allowed = changed(CONFIG, f"{TENANT}.allowNoNodes", True)
     assert run({}, config=allowed).code == 0
     assert run("", config=allowed).code == 0
@@ -224,11 +310,15 @@ POOLS = st.dictionaries(st.sampled_from(["a", "b", "c-d"]), st.integers(0, 4), m
 
 @settings(max_examples=50, deadline=None)
 @given(POOLS, st.sampled_from(["a", "b", "c-d"]), st.integers(1, 3), st.booleans())
-def test_growing_a_pool_changes_no_other_object(pools: dict[str, int], grown: str, by: int, listed: bool) -> None:
+def test_growing_a_pool_changes_no_other_object(
+    pools: dict[str, int], grown: str, by: int, listed: bool
+) -> None:
     form = list_form if listed else object_form
 
     def texts(quantities: dict[str, int]) -> set[str]:
-        values = form(*({"name": name, "quantity": quantity} for name, quantity in sorted(quantities.items())))
+        values = form(
+            *({"name": name, "quantity": quantity} for name, quantity in sorted(quantities.items()))
+        )
         done = run(values, CLAIM)
         assert done.code == 0, done.stderr
         return set(done.stdout.partition("functionConfig:")[0].split("\n- apiVersion: ")[1:])
@@ -240,5 +330,7 @@ def test_growing_a_pool_changes_no_other_object(pools: dict[str, int], grown: st
 
 
 def test_a_run_has_so_many_nodes_at_most() -> None:
-    said = refusal(run(list_form({"name": "a", "quantity": 40_000}, {"name": "b", "quantity": 40_000})))
+    said = refusal(
+        run(list_form({"name": "a", "quantity": 40_000}, {"name": "b", "quantity": 40_000}))
+    )
     assert "brings the run to over 50000 nodes; render fewer virtual clusters at a time" in said

@@ -6,19 +6,38 @@ from typing import Any
 import pytest
 import yaml
 
-from krmfn.properties import PREFIXES, TABLE
-from tests.support import CLAIM, CONFIG, PROVIDER, SECRET, by_name, changed, function, oracle, refusal, resource_list
+from krmfn.platform.properties import PREFIXES, TABLE
+from tests.support import (
+    CLAIM,
+    CONFIG,
+    PROVIDER,
+    SECRET,
+    by_name,
+    changed,
+    function,
+    oracle,
+    refusal,
+    resource_list,
+)
 
 KV = "kubevirt.vcluster.com/"
 VC = "vcluster.com/"
-IMAGE = {KV + "image-url": "docker://quay.io/containerdisks/ubuntu:24.04", KV + "root-disk-size": "20Gi"}
+IMAGE = {
+    KV + "image-url": "docker://quay.io/containerdisks/ubuntu:24.04",
+    KV + "root-disk-size": "20Gi",
+}
 STATIC = {KV + "network-cidr": "10.0.0.0/24", KV + "network-nameservers": "10.0.0.2"}
 SPEC = "spec.kubeVirt.virtualMachineTemplate.spec.template.spec"
 PUBLIC = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
 
 
 def shared(kind: str, name: str, **spec: Any) -> dict[str, Any]:
-    return {"apiVersion": "management.loft.sh/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+    return {
+        "apiVersion": "management.loft.sh/v1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": spec,
+    }
 
 
 def bare(**spec: Any) -> dict[str, Any]:
@@ -32,8 +51,20 @@ def run(properties: dict[str, str], *items: dict[str, Any], on: str = "claim", *
     if on == "claim":
         claim = changed(CLAIM, "spec.properties", properties)
     else:
-        provider = changed(provider, {"provider": "spec.properties", "type": "spec.kubeVirt.nodeTypes.0.properties"}[on], properties)
-    return function(resource_list(provider, claim, SECRET, *items, config=changed(CONFIG, "spec.secretEncoding", "stringData")))
+        provider = changed(
+            provider,
+            {"provider": "spec.properties", "type": "spec.kubeVirt.nodeTypes.0.properties"}[on],
+            properties,
+        )
+    return function(
+        resource_list(
+            provider,
+            claim,
+            SECRET,
+            *items,
+            config=changed(CONFIG, "spec.secretEncoding", "stringData"),
+        )
+    )
 
 
 def machine(properties: dict[str, str], *items: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -48,7 +79,9 @@ def volume(properties: dict[str, str], *items: dict[str, Any]) -> dict[str, Any]
 
 
 def network_data(properties: dict[str, str], *items: dict[str, Any]) -> Any:
-    text = by_name(run(properties, *items))["Secret", "node-1-cloud-init"]["stringData"]["networkdata"]
+    text = by_name(run(properties, *items))["Secret", "node-1-cloud-init"]["stringData"][
+        "networkdata"
+    ]
     return yaml.safe_load(text)
 
 
@@ -74,8 +107,14 @@ def test_an_image_makes_the_first_disk(on: str) -> None:
     ("properties", "source"),
     [
         ({KV + "image-url": "http://x/y.img"}, {"source": {"http": {"url": "http://x/y.img"}}}),
-        ({KV + "image-datasource": "noble"}, {"sourceRef": {"kind": "DataSource", "name": "noble", "namespace": "machines"}}),
-        ({KV + "image-datasource": "os/noble"}, {"sourceRef": {"kind": "DataSource", "name": "noble", "namespace": "os"}}),
+        (
+            {KV + "image-datasource": "noble"},
+            {"sourceRef": {"kind": "DataSource", "name": "noble", "namespace": "machines"}},
+        ),
+        (
+            {KV + "image-datasource": "os/noble"},
+            {"sourceRef": {"kind": "DataSource", "name": "noble", "namespace": "os"}},
+        ),
     ],
 )
 def test_sources_of_images(properties: dict[str, str], source: dict[str, Any]) -> None:
@@ -85,7 +124,8 @@ def test_sources_of_images(properties: dict[str, str], source: dict[str, Any]) -
 
 def test_partial_objects_are_merged_over_the_defaults() -> None:
     extra = {
-        KV + "image-datavolume-template": "spec: {pvc: {accessModes: [ReadWriteOnce], resources: {requests: {}}}}",
+        KV
+        + "image-datavolume-template": "spec: {pvc: {accessModes: [ReadWriteOnce], resources: {requests: {}}}}",
         KV + "root-disk-template": "{bootOrder: 2, serial: abc, lun: {bus: scsi}}",
     }
     vm = machine({**IMAGE, **extra})
@@ -98,11 +138,18 @@ def test_partial_objects_are_merged_over_the_defaults() -> None:
 
 
 def test_an_os_image_decides_the_source() -> None:
-    image = shared("OSImage", "debian", properties={KV + "image-url": "https://x/debian.qcow2", "other": "y"})
+    image = shared(
+        "OSImage", "debian", properties={KV + "image-url": "https://x/debian.qcow2", "other": "y"}
+    )
     claimed = {**IMAGE, KV + "image-datasource": "noble", VC + "os-image": "debian"}
     assert volume(claimed, image)["source"] == {"http": {"url": "https://x/debian.qcow2"}}
     plain = shared("OSImage", "debian", properties={KV + "root-disk-size": "5Gi"})
-    assert volume({**IMAGE, VC + "os-image": "debian"}, plain)["storage"]["resources"]["requests"]["storage"] == "5Gi"
+    assert (
+        volume({**IMAGE, VC + "os-image": "debian"}, plain)["storage"]["resources"]["requests"][
+            "storage"
+        ]
+        == "5Gi"
+    )
 
 
 POD = {"networks": [{"name": "default", "pod": {}}]}
@@ -111,8 +158,16 @@ POD = {"networks": [{"name": "default", "pod": {}}]}
 @pytest.mark.parametrize(
     ("properties", "networks", "interfaces"),
     [
-        ({}, ["default", "multus"], [{"name": "default", "bridge": {}}, {"name": "multus", "bridge": {}}]),
-        ({KV + "interface-binding": "sriov"}, ["default", "multus"], [{"name": "default", "bridge": {}}, {"name": "multus", "sriov": {}}]),
+        (
+            {},
+            ["default", "multus"],
+            [{"name": "default", "bridge": {}}, {"name": "multus", "bridge": {}}],
+        ),
+        (
+            {KV + "interface-binding": "sriov"},
+            ["default", "multus"],
+            [{"name": "default", "bridge": {}}, {"name": "multus", "sriov": {}}],
+        ),
         (
             {KV + "interface-template": "{model: e1000, name: multus}"},
             ["default", "multus"],
@@ -121,9 +176,16 @@ POD = {"networks": [{"name": "default", "pod": {}}]}
         ({KV + "multus-default": "true"}, ["multus"], [{"name": "multus", "bridge": {}}]),
     ],
 )
-def test_networks_by_multus(properties: dict[str, str], networks: list[str], interfaces: list[Any]) -> None:
-    domain = {"resources": {"requests": {"cpu": "2", "memory": "4Gi"}}, "devices": {"interfaces": [{"name": "default", "bridge": {}}]}}
-    vm = machine({**IMAGE, KV + "network-attachment-definition": "a/b", **properties}, domain=domain, **POD)
+def test_networks_by_multus(
+    properties: dict[str, str], networks: list[str], interfaces: list[Any]
+) -> None:
+    domain = {
+        "resources": {"requests": {"cpu": "2", "memory": "4Gi"}},
+        "devices": {"interfaces": [{"name": "default", "bridge": {}}]},
+    }
+    vm = machine(
+        {**IMAGE, KV + "network-attachment-definition": "a/b", **properties}, domain=domain, **POD
+    )
     spec = vm["spec"]["template"]["spec"]
     assert [network["name"] for network in spec["networks"]] == networks
     assert spec["domain"]["devices"]["interfaces"] == interfaces
@@ -132,10 +194,14 @@ def test_networks_by_multus(properties: dict[str, str], networks: list[str], int
 def test_a_network_of_that_name_is_overwritten() -> None:
     domain = {
         "resources": {"requests": {"cpu": "2", "memory": "4Gi"}},
-        "devices": {"interfaces": [{"name": "multus", "masquerade": {}}, {"name": "b", "bridge": {}}]},
+        "devices": {
+            "interfaces": [{"name": "multus", "masquerade": {}}, {"name": "b", "bridge": {}}]
+        },
     }
     networks = [{"name": "multus", "pod": {}}, {"name": "b", "multus": {"networkName": "b"}}]
-    spec = machine({**IMAGE, KV + "network-attachment-definition": "a"}, domain=domain, networks=networks)["spec"]["template"]["spec"]
+    spec = machine(
+        {**IMAGE, KV + "network-attachment-definition": "a"}, domain=domain, networks=networks
+    )["spec"]["template"]["spec"]
     assert spec["networks"] == [{"name": "multus", "multus": {"networkName": "a"}}, networks[1]]
     assert spec["domain"]["devices"]["interfaces"][0] == {"name": "multus", "bridge": {}}
 
@@ -143,7 +209,9 @@ def test_a_network_of_that_name_is_overwritten() -> None:
 def test_a_static_address() -> None:
     vm = by_name(run({**IMAGE, **STATIC}))["VirtualMachine", "node-1"]
     volumes = {volume["name"]: volume for volume in vm["spec"]["template"]["spec"]["volumes"]}
-    assert volumes["cloudinit"]["cloudInitNoCloud"]["networkDataSecretRef"] == {"name": "node-1-cloud-init"}
+    assert volumes["cloudinit"]["cloudInitNoCloud"]["networkDataSecretRef"] == {
+        "name": "node-1-cloud-init"
+    }
     assert network_data({**IMAGE, **STATIC}) == {
         "version": 2,
         "ethernets": {
@@ -158,17 +226,28 @@ def test_a_static_address() -> None:
 
 def test_network_data_overrides_a_static_address() -> None:
     given = base64.b64encode(b"version: 1\nconfig: []\n").decode()
-    assert network_data({**IMAGE, **STATIC, KV + "network-data": given}) == {"version": 1, "config": []}
+    assert network_data({**IMAGE, **STATIC, KV + "network-data": given}) == {
+        "version": 1,
+        "config": [],
+    }
 
 
 def pools(*ranges: tuple[int, str]) -> Any:
     static = [
-        {"name": f"pool-{index}", "quantity": quantity, "properties": {**STATIC, KV + "network-ip-range": text}}
+        {
+            "name": f"pool-{index}",
+            "quantity": quantity,
+            "properties": {**STATIC, KV + "network-ip-range": text},
+        }
         for index, (quantity, text) in enumerate(ranges)
     ]
-    values = {"privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": static}]}}
+    values = {
+        "privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": static}]}
+    }
     config = changed(CONFIG, "spec.virtualClusters.0.values", values)
-    return function(resource_list(PROVIDER, SECRET, config=changed(config, "spec.secretEncoding", "stringData")))
+    return function(
+        resource_list(PROVIDER, SECRET, config=changed(config, "spec.secretEncoding", "stringData"))
+    )
 
 
 def test_ordinal_n_gets_address_n() -> None:
@@ -189,9 +268,18 @@ def test_ordinal_n_gets_address_n() -> None:
 @pytest.mark.parametrize(
     ("ranges", "message"),
     [
-        ([(3, "10.0.0.10-10.0.0.11")], "pool pool-0 needs an address for its node 2, and its range has 2"),
-        ([(1, "10.0.0.10-10.0.0.20"), (1, "10.0.0.15-10.0.0.30")], "gets addresses that pool pool-0 also gets"),
-        ([(1, "10.0.0.10-10.0.0.90"), (1, "10.0.0.15"), (1, "10.0.0.30")], "static[2]: gets addresses that pool pool-0 also gets"),
+        (
+            [(3, "10.0.0.10-10.0.0.11")],
+            "pool pool-0 needs an address for its node 2, and its range has 2",
+        ),
+        (
+            [(1, "10.0.0.10-10.0.0.20"), (1, "10.0.0.15-10.0.0.30")],
+            "gets addresses that pool pool-0 also gets",
+        ),
+        (
+            [(1, "10.0.0.10-10.0.0.90"), (1, "10.0.0.15"), (1, "10.0.0.30")],
+            "static[2]: gets addresses that pool pool-0 also gets",
+        ),
         ([(1, "10.0.0.1-10.0.0.9")], "holds the gateway 10.0.0.1"),
         ([(1, "10.0.1.1-10.0.1.9")], "is not within the addresses of 10.0.0.0/24"),
         ([(1, "10.0.0.250-10.0.0.255")], "is not within the addresses of 10.0.0.0/24"),
@@ -204,8 +292,13 @@ def test_ranges_that_can_not_be_given_out(ranges: list[tuple[int, str]], message
 
 def test_two_claims_can_not_have_one_address() -> None:
     other = changed(CLAIM, "metadata.name", "node-2")
-    done = function(resource_list(changed(PROVIDER, "spec.properties", STATIC), CLAIM, other, SECRET))
-    assert "NodeClaim p-default/node-2: spec: gets addresses that NodeClaim p-default/node-1 also gets" in refusal(done)
+    done = function(
+        resource_list(changed(PROVIDER, "spec.properties", STATIC), CLAIM, other, SECRET)
+    )
+    assert (
+        "NodeClaim p-default/node-2: spec: gets addresses that NodeClaim p-default/node-1 also gets"
+        in refusal(done)
+    )
 
 
 PATCH = "metadata: {labels: {a: b}}"
@@ -213,12 +306,22 @@ WHOLE = "spec: {template: {spec: {domain: {memory: {guest: 3Gi}, cpu: {cores: 3}
 
 
 def with_template(properties: dict[str, str], allowed: bool = True, **spec: Any) -> Any:
-    claim = changed(CLAIM, "spec", {"providerRef": "edge", "vClusterRef": "tenant-1", "properties": properties, **spec})
-    return function(resource_list(PROVIDER, claim, SECRET, config=changed(CONFIG, "spec.allowClaimTemplates", allowed)))
+    claim = changed(
+        CLAIM,
+        "spec",
+        {"providerRef": "edge", "vClusterRef": "tenant-1", "properties": properties, **spec},
+    )
+    return function(
+        resource_list(
+            PROVIDER, claim, SECRET, config=changed(CONFIG, "spec.allowClaimTemplates", allowed)
+        )
+    )
 
 
 def test_a_claims_own_template() -> None:
-    vm = by_name(with_template({KV + "vm-template": WHOLE, KV + "merge-virtual-machine-template": PATCH}))["VirtualMachine", "node-1"]
+    vm = by_name(
+        with_template({KV + "vm-template": WHOLE, KV + "merge-virtual-machine-template": PATCH})
+    )["VirtualMachine", "node-1"]
     assert vm["spec"]["template"]["spec"]["domain"]["memory"] == {"guest": "3Gi"}
     assert vm["metadata"]["labels"]["a"] == "b"
     assert "krmfn.dev/node-type" not in vm["metadata"]["labels"]
@@ -231,7 +334,9 @@ def test_claims_bring_templates_only_where_that_is_allowed(key: str) -> None:
 
 
 def test_a_patch_of_the_provider_needs_no_permission() -> None:
-    vm = by_name(run({**IMAGE, KV + "merge-virtual-machine-template": PATCH}, on="type"))["VirtualMachine", "node-1"]
+    vm = by_name(run({**IMAGE, KV + "merge-virtual-machine-template": PATCH}, on="type"))[
+        "VirtualMachine", "node-1"
+    ]
     assert vm["metadata"]["labels"]["a"] == "b"
 
 
@@ -241,7 +346,10 @@ def test_a_patch_of_the_provider_needs_no_permission() -> None:
         ({KV + "vm-template": WHOLE + "\n  x: ["}, "vm-template]: line "),
         ({KV + "vm-template": "spec: {}"}, "vm-template].spec.template: is required"),
         ({KV + "vm-template": "[]"}, "vm-template]: is a list; must be a mapping"),
-        ({KV + "merge-virtual-machine-template": "kind: X"}, "merge-virtual-machine-template].kind: can't be set in a patch"),
+        (
+            {KV + "merge-virtual-machine-template": "kind: X"},
+            "merge-virtual-machine-template].kind: can't be set in a patch",
+        ),
     ],
 )
 def test_templates_that_are_wrong(properties: dict[str, str], message: str) -> None:
@@ -249,16 +357,26 @@ def test_templates_that_are_wrong(properties: dict[str, str], message: str) -> N
 
 
 def test_a_template_needs_no_node_type() -> None:
-    assert "spec.typeRef: stands beside vm-template" in refusal(with_template({KV + "vm-template": WHOLE}, typeRef="small"))
+    assert "spec.typeRef: stands beside vm-template" in refusal(
+        with_template({KV + "vm-template": WHOLE}, typeRef="small")
+    )
 
 
-ENVIRONMENT = shared("NodeEnvironment", "lab", properties={KV + "root-disk-size": "7Gi", KV + "image-url": "docker://lab"})
+ENVIRONMENT = shared(
+    "NodeEnvironment",
+    "lab",
+    properties={KV + "root-disk-size": "7Gi", KV + "image-url": "docker://lab"},
+)
 
 
 def test_an_environment_stands_between_type_and_claim() -> None:
-    provider = changed(bare(), "spec.kubeVirt.nodeTypes.0.properties", {**IMAGE, VC + "network-environment": "lab"})
+    provider = changed(
+        bare(), "spec.kubeVirt.nodeTypes.0.properties", {**IMAGE, VC + "network-environment": "lab"}
+    )
     claim = changed(CLAIM, "spec.properties", {KV + "image-url": "docker://claim"})
-    vm = by_name(function(resource_list(provider, claim, SECRET, ENVIRONMENT)))["VirtualMachine", "node-1"]
+    vm = by_name(function(resource_list(provider, claim, SECRET, ENVIRONMENT)))[
+        "VirtualMachine", "node-1"
+    ]
     assert vm["spec"]["dataVolumeTemplates"][0]["spec"] == {
         "source": {"registry": {"url": "docker://claim"}},
         "storage": {"resources": {"requests": {"storage": "7Gi"}}},
@@ -271,19 +389,31 @@ def test_an_environment_stands_between_type_and_claim() -> None:
         ({"providerRef": "other"}, "names an environment whose providerRef is other, not edge"),
         ({"vClusterRef": "other"}, "names an environment whose vClusterRef is other, not tenant-1"),
         ({"controlPlane": True}, "names an environment of control planes"),
-        ({"properties": {VC + "network-environment": "x"}}, "properties[vcluster.com/network-environment]: can't be set here"),
+        (
+            {"properties": {VC + "network-environment": "x"}},
+            "properties[vcluster.com/network-environment]: can't be set here",
+        ),
         ({"properties": {KV + "vm-template": WHOLE}}, "vm-template]: is for claims"),
     ],
 )
 def test_environments_that_do_not_fit(spec: dict[str, Any], message: str) -> None:
     environment = shared("NodeEnvironment", "lab", **{"properties": {}, **spec})
-    assert message in refusal(function(resource_list(PROVIDER, changed(CLAIM, "spec.environmentRef", "lab"), SECRET, environment)))
+    assert message in refusal(
+        function(
+            resource_list(
+                PROVIDER, changed(CLAIM, "spec.environmentRef", "lab"), SECRET, environment
+            )
+        )
+    )
 
 
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({KV + "image-url": "ftp://x"}, 'image-url]: is "ftp://x"; must be a URL that begins with http://, https:// or docker://'),
+        (
+            {KV + "image-url": "ftp://x"},
+            'image-url]: is "ftp://x"; must be a URL that begins with http://, https:// or docker://',
+        ),
         ({KV + "image-url": "http://x y"}, "image-url]: is"),
         ({KV + "image-url": "http://x"}, "needs kubevirt.vcluster.com/root-disk-size beside it"),
         ({KV + "image-checksum": "abc"}, "image-checksum]: is"),
@@ -294,31 +424,70 @@ def test_environments_that_do_not_fit(spec: dict[str, Any], message: str) -> Non
             {**IMAGE, KV + "image-datavolume-template": "spec: {source: {blank: {}}}"},
             "image-datavolume-template].spec.source: can't be set",
         ),
-        ({**IMAGE, KV + "image-datavolume-template": "storage: {}"}, "image-datavolume-template].storage: is no part of a DataVolume"),
-        ({**IMAGE, KV + "image-datavolume-template": "metadata: {name: x}"}, "metadata.name: can't be set here"),
-        ({**IMAGE, KV + "root-disk-template": "name: x"}, "root-disk-template].name: can't be set here"),
-        ({**IMAGE, KV + "root-disk-template": "- x"}, "root-disk-template]: is a list; must be a mapping"),
+        (
+            {**IMAGE, KV + "image-datavolume-template": "storage: {}"},
+            "image-datavolume-template].storage: is no part of a DataVolume",
+        ),
+        (
+            {**IMAGE, KV + "image-datavolume-template": "metadata: {name: x}"},
+            "metadata.name: can't be set here",
+        ),
+        (
+            {**IMAGE, KV + "root-disk-template": "name: x"},
+            "root-disk-template].name: can't be set here",
+        ),
+        (
+            {**IMAGE, KV + "root-disk-template": "- x"},
+            "root-disk-template]: is a list; must be a mapping",
+        ),
         ({KV + "network-cidr": "10.0.0.0"}, "network-cidr]: is"),
         ({KV + "network-cidr": "10.0.0.1/24"}, "no bits set behind its prefix"),
-        ({KV + "network-cidr": "10.0.0.0/24"}, "needs kubevirt.vcluster.com/network-nameservers beside it"),
+        (
+            {KV + "network-cidr": "10.0.0.0/24"},
+            "needs kubevirt.vcluster.com/network-nameservers beside it",
+        ),
         ({**STATIC, KV + "network-cidr": "10.0.0.0/31"}, "has no address left"),
-        ({KV + "network-ip-range": "10.0.0.1"}, "needs kubevirt.vcluster.com/network-cidr beside it"),
+        (
+            {KV + "network-ip-range": "10.0.0.1"},
+            "needs kubevirt.vcluster.com/network-cidr beside it",
+        ),
         ({**STATIC, KV + "network-ip-range": "10.0.0.9-10.0.0.8"}, "whose end is before its start"),
         ({**STATIC, KV + "network-ip-range": "x"}, "must be ranges"),
         ({**STATIC, KV + "network-nameservers": "dns.example.com"}, "must be addresses"),
         ({**STATIC, KV + "network-interface": "eth0; rm"}, "must be the name of an interface"),
         ({KV + "network-data": "%"}, "is no base64 of text"),
-        ({KV + "network-data": base64.b64encode(b"a: b").decode()}, "is no network config: it has no version 1 or 2"),
+        (
+            {KV + "network-data": base64.b64encode(b"a: b").decode()},
+            "is no network config: it has no version 1 or 2",
+        ),
         ({KV + "network-attachment-definition": "a b"}, "network-attachment-definition]: is"),
-        ({KV + "network-attachment-definition": "a", KV + "interface-binding": "slirp"}, "must be one of bridge, masquerade, sriov"),
-        ({KV + "network-attachment-definition": "a", KV + "interface-binding": "masquerade"}, "KubeVirt has for the pod network only"),
-        ({KV + "network-attachment-definition": "a", KV + "interface-template": "name: x"}, "interface-template].name: can't be set here"),
+        (
+            {KV + "network-attachment-definition": "a", KV + "interface-binding": "slirp"},
+            "must be one of bridge, masquerade, sriov",
+        ),
+        (
+            {KV + "network-attachment-definition": "a", KV + "interface-binding": "masquerade"},
+            "KubeVirt has for the pod network only",
+        ),
+        (
+            {KV + "network-attachment-definition": "a", KV + "interface-template": "name: x"},
+            "interface-template].name: can't be set here",
+        ),
         ({KV + "multus-default": "yes"}, "must be one of true, false"),
-        ({VC + "os-image": "ubuntu"}, 'names OSImage "ubuntu", which is not among the items; there is debian'),
+        (
+            {VC + "os-image": "ubuntu"},
+            'names OSImage "ubuntu", which is not among the items; there is debian',
+        ),
         ({VC + "ssh-keys": ","}, "names nothing"),
-        ({VC + "user-data-template-config": "x"}, 'names MachineConfigTemplate "x", which is not among the items'),
+        (
+            {VC + "user-data-template-config": "x"},
+            'names MachineConfigTemplate "x", which is not among the items',
+        ),
         ({VC + "network-environment": "x"}, 'names NodeEnvironment "x"'),
-        ({VC + "user-data-template": "x"}, "is no longer documented; use user-data-template-config"),
+        (
+            {VC + "user-data-template": "x"},
+            "is no longer documented; use user-data-template-config",
+        ),
         ({VC + "vpc-cidr": "x"}, "belongs to another kind of provider"),
         ({"netris.vcluster.com/server-cluster": "x"}, "needs a Netris server"),
         (
@@ -349,7 +518,12 @@ def test_properties_without_effect_are_warned_of(properties: dict[str, str]) -> 
 
 def test_a_network_takes_the_default_one_away() -> None:
     assert "(no-pod-network)" in run({**IMAGE, KV + "network-attachment-definition": "a"}).stderr
-    assert "(no-pod-network)" not in run({**IMAGE, KV + "network-attachment-definition": "a", KV + "multus-default": "true"}).stderr
+    assert (
+        "(no-pod-network)"
+        not in run(
+            {**IMAGE, KV + "network-attachment-definition": "a", KV + "multus-default": "true"}
+        ).stderr
+    )
 
 
 def test_no_disk_at_all_is_warned_of() -> None:
@@ -358,13 +532,25 @@ def test_no_disk_at_all_is_warned_of() -> None:
 
 
 def test_a_disk_of_the_templates_is_not_overwritten() -> None:
-    disks = {"resources": {"requests": {"cpu": "2", "memory": "4Gi"}}, "devices": {"disks": [{"name": "rootdisk", "disk": {}}]}}
-    done = run(IMAGE, domain=disks, volumes=[{"name": "rootdisk", "emptyDisk": {"capacity": "1Gi"}}])
+    disks = {
+        "resources": {"requests": {"cpu": "2", "memory": "4Gi"}},
+        "devices": {"disks": [{"name": "rootdisk", "disk": {}}]},
+    }
+    done = run(
+        IMAGE, domain=disks, volumes=[{"name": "rootdisk", "emptyDisk": {"capacity": "1Gi"}}]
+    )
     assert 'makes "rootdisk", and disks of the template have one of that name' in refusal(done)
 
 
 def test_prefixed_properties_are_no_node_labels() -> None:
-    done = run({**IMAGE, KV + "multus-default": "true", KV + "network-attachment-definition": "a", "example.com/a": "b"})
+    done = run(
+        {
+            **IMAGE,
+            KV + "multus-default": "true",
+            KV + "network-attachment-definition": "a",
+            "example.com/a": "b",
+        }
+    )
     text = by_name(done)["Secret", "node-1-cloud-init"]["stringData"]["userdata"]
     assert "kubelet_arguments=--node-labels=example.com/a=b\n" in text
 
@@ -387,35 +573,62 @@ def test_a_node_profile() -> None:
         )
     )
     text = by_name(done)["Secret", "node-1-cloud-init"]["stringData"]["userdata"]
-    assert "--node-labels=c=d,vcluster.com/node-profile=hard --register-with-taints=a=:NoSchedule,b=:NoExecute" in text
+    assert (
+        "--node-labels=c=d,vcluster.com/node-profile=hard --register-with-taints=a=:NoSchedule,b=:NoExecute"
+        in text
+    )
 
 
 def test_annotations_can_not_be_told_to_kubelet() -> None:
     profile = shared("NodeProfile", "hard", nodeAnnotations={"a": "b"})
-    done = function(resource_list(PROVIDER, changed(CLAIM, "spec.profileRef", "hard"), SECRET, profile))
+    done = function(
+        resource_list(PROVIDER, changed(CLAIM, "spec.profileRef", "hard"), SECRET, profile)
+    )
     assert "NodeProfile hard: spec.nodeAnnotations: can't be rendered" in refusal(done)
 
 
 def test_a_label_that_kubelet_may_not_set_is_told_of_the_profile() -> None:
     profile = shared("NodeProfile", "hard", nodeLabels={"kubernetes.io/x": "y"})
-    said = refusal(function(resource_list(PROVIDER, changed(CLAIM, "spec.profileRef", "hard"), SECRET, profile)))
-    assert "NodeProfile hard: spec.nodeLabels[kubernetes.io/x]: is a label under Kubernetes' own domains" in said
+    said = refusal(
+        function(
+            resource_list(PROVIDER, changed(CLAIM, "spec.profileRef", "hard"), SECRET, profile)
+        )
+    )
+    assert (
+        "NodeProfile hard: spec.nodeLabels[kubernetes.io/x]: is a label under Kubernetes' own domains"
+        in said
+    )
     assert "NodeClaim" not in said
 
 
 def test_what_claims_share_is_told_once() -> None:
     others = [changed(CLAIM, "metadata.name", f"node-{number}") for number in range(2, 5)]
     provider = changed(PROVIDER, "spec.properties", {VC + "ssh-keys": "me"})
-    done = function(resource_list(provider, CLAIM, *others, SECRET, shared("SSHKey", "me", publicKey="none")))
+    done = function(
+        resource_list(provider, CLAIM, *others, SECRET, shared("SSHKey", "me", publicKey="none"))
+    )
     assert refusal(done).count("SSHKey me: spec.publicKey") == 1
     # What each wrote itself is told of each.
-    own = [changed(claim, "spec.properties", {KV + "image-url": "http://x"}) for claim in (CLAIM, *others)]
-    assert refusal(function(resource_list(PROVIDER, *own, SECRET))).count("needs kubevirt.vcluster.com/root-disk-size") == 4
+    own = [
+        changed(claim, "spec.properties", {KV + "image-url": "http://x"})
+        for claim in (CLAIM, *others)
+    ]
+    assert (
+        refusal(function(resource_list(PROVIDER, *own, SECRET))).count(
+            "needs kubevirt.vcluster.com/root-disk-size"
+        )
+        == 4
+    )
 
 
 def test_a_disk_of_the_templates_keeps_its_number_behind_an_image() -> None:
-    disks = {"resources": {"requests": {"cpu": "2", "memory": "4Gi"}}, "devices": {"disks": [{"name": "krmfn-join"}]}}
-    said = refusal(run(IMAGE, domain=disks, volumes=[{"name": "krmfn-join", "emptyDisk": {"capacity": "1Gi"}}]))
+    disks = {
+        "resources": {"requests": {"cpu": "2", "memory": "4Gi"}},
+        "devices": {"disks": [{"name": "krmfn-join"}]},
+    }
+    said = refusal(
+        run(IMAGE, domain=disks, volumes=[{"name": "krmfn-join", "emptyDisk": {"capacity": "1Gi"}}])
+    )
     assert "template.spec.volumes[0].name: is" in said
 
 
@@ -428,10 +641,16 @@ def test_profiles_of_pools(level: str) -> None:
     config = changed(CONFIG, "spec.virtualClusters.0.values", {"privateNodes": private})
     done = function(
         resource_list(
-            PROVIDER, SECRET, shared("NodeProfile", "hard", **PROFILE), config=changed(config, "spec.secretEncoding", "stringData")
+            PROVIDER,
+            SECRET,
+            shared("NodeProfile", "hard", **PROFILE),
+            config=changed(config, "spec.secretEncoding", "stringData"),
         )
     )
-    assert "vcluster.com/node-profile=hard" in by_name(done)["Secret", "tenant-1-a-0-cloud-init"]["stringData"]["userdata"]
+    assert (
+        "vcluster.com/node-profile=hard"
+        in by_name(done)["Secret", "tenant-1-a-0-cloud-init"]["stringData"]["userdata"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -440,7 +659,10 @@ def test_profiles_of_pools(level: str) -> None:
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nabc", "spec.publicKey: holds a private key"),
         ("ssh-dss AAAA", "is no public key on one line"),
         (f"{PUBLIC}\n{PUBLIC}", "is no public key on one line"),
-        ("ssh-rsa " + PUBLIC.split()[1], "is no ssh-rsa key: its body is damaged or of another type"),
+        (
+            "ssh-rsa " + PUBLIC.split()[1],
+            "is no ssh-rsa key: its body is damaged or of another type",
+        ),
         (f'command="x" {PUBLIC}', "is no public key on one line"),
     ],
 )
@@ -451,7 +673,12 @@ def test_keys_that_are_none(key: str, message: str) -> None:
 def test_what_is_read_is_consumed() -> None:
     done = run({}, ENVIRONMENT, shared("OSImage", "a", properties={}))
     items = yaml.safe_load(done.stdout)["items"]
-    marked = [item["kind"] for item in items if item["metadata"].get("annotations", {}).get("config.kubernetes.io/local-config") == "true"]
+    marked = [
+        item["kind"]
+        for item in items
+        if item["metadata"].get("annotations", {}).get("config.kubernetes.io/local-config")
+        == "true"
+    ]
     assert {"NodeEnvironment", "OSImage"} <= set(marked)
 
 

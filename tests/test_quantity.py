@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from krmfn.quantity import Quantity
+from krmfn.kubernetes.quantity import Quantity
 from tests.support import oracle
 
 
@@ -89,9 +89,20 @@ def random_texts(seed: int, count: int) -> list[str]:
     ]
     texts = []
     for _ in range(count):
-        whole, fraction = ("".join(random.choices("0123456789", k=random.randrange(upto))) for upto in (13, 11))
-        number = random.choice(["", "", "", "+", "-"]) + whole + random.choice(["", ".", ".", ""]) * bool(fraction or whole) + fraction
-        texts.append(number + random.choice(suffixes) if random.random() < 0.9 else "".join(random.choices("0123456789.eEKi+-", k=5)))
+        whole, fraction = (
+            "".join(random.choices("0123456789", k=random.randrange(upto))) for upto in (13, 11)
+        )
+        number = (
+            random.choice(["", "", "", "+", "-"])
+            + whole
+            + random.choice(["", ".", ".", ""]) * bool(fraction or whole)
+            + fraction
+        )
+        texts.append(
+            number + random.choice(suffixes)
+            if random.random() < 0.9
+            else "".join(random.choices("0123456789.eEKi+-", k=5))
+        )
     return texts
 
 

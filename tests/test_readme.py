@@ -12,9 +12,24 @@ from typing import Any
 import pytest
 import yaml
 
-from krmfn.api.common import Model
-from krmfn.api.kubevirtnodes import CertificateAuthority, ConfigMapData, KubeVirtNodesSpec, VirtualCluster
-from tests.support import CERTIFICATE, FIXTURES, ROOT, TOKEN, TOOLS, function, krmfn, machines, resource_list
+from krmfn.platform.config import (
+    CertificateAuthority,
+    ConfigMapData,
+    KubeVirtNodesSpec,
+    VirtualCluster,
+)
+from krmfn.platform.model import Model
+from tests.support import (
+    CERTIFICATE,
+    FIXTURES,
+    ROOT,
+    TOKEN,
+    TOOLS,
+    function,
+    krmfn,
+    machines,
+    resource_list,
+)
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
@@ -25,11 +40,23 @@ RUN = [command for command in COMMANDS if not command.startswith("make ")]
 
 
 def test_commands_work(tmp_path: Path) -> None:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{TOOLS}:{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{TOOLS}:{os.environ['PATH']}",
+    }
     assert len(RUN) > 4
     for shown in RUN:
         command = shown.replace("/tmp/nodes", f"{tmp_path}/nodes")
-        done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
         assert done.returncode == 0, done.stderr
         assert machines(done.stdout) if "render" in command or "build" in command else done.stdout
 
@@ -45,7 +72,9 @@ def test_targets_of_make_exist() -> None:
 SHOWN = [
     (page.name, command, shown)
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    for command, shown in re.findall(r"```console\n\$ (krmfn plan fixtures[^\n]+)\n(.+?)```", page.read_text(), re.DOTALL)
+    for command, shown in re.findall(
+        r"```console\n\$ (krmfn plan fixtures[^\n]+)\n(.+?)```", page.read_text(), re.DOTALL
+    )
 ]
 
 
@@ -60,30 +89,52 @@ def test_growth_and_shrinkage_are_what_the_page_shows(quantity: int, tmp_path: P
     values = tmp_path / "pool" / "vcluster.yaml"
     values.write_text(values.read_text().replace("quantity: 2", f"quantity: {quantity}"))
     (tmp_path / "pool" / "expected.yaml").unlink()
-    before, after = (krmfn("plan", str(folder)).stdout.splitlines() for folder in (FIXTURES / "pool", tmp_path / "pool"))
-    changed = [line for line in unified_diff(before, after, n=0, lineterm="") if "tenant-1-" in line]
-    [page] = [block for block in DIFFS if block.splitlines()[-1].startswith("+" if quantity == 3 else "-")]
+    before, after = (
+        krmfn("plan", str(folder)).stdout.splitlines()
+        for folder in (FIXTURES / "pool", tmp_path / "pool")
+    )
+    changed = [
+        line for line in unified_diff(before, after, n=0, lineterm="") if "tenant-1-" in line
+    ]
+    [page] = [
+        block for block in DIFFS if block.splitlines()[-1].startswith("+" if quantity == 3 else "-")
+    ]
     assert changed == [line for line in page.splitlines() if line[0] in "+-"]
     # No byte of any other object changes.
-    old, new = (set(krmfn("render", str(folder)).stdout.split("---\n")) for folder in (FIXTURES / "pool", tmp_path / "pool"))
+    old, new = (
+        set(krmfn("render", str(folder)).stdout.split("---\n"))
+        for folder in (FIXTURES / "pool", tmp_path / "pool")
+    )
     assert len(old ^ new) == 2
 
 
 def test_what_is_shown_is_what_comes_out() -> None:
     assert BLOCKS[0] == (FIXTURES / "minimal" / "claims.yaml").read_text()
     assert BLOCKS[1] == (FIXTURES / "minimal" / "expected.yaml").read_text().partition("---\n")[2]
-    assert BLOCKS[2].partition("\n")[2] == (FIXTURES / "minimal" / "kustomization.yaml").read_text().partition("\n")[2]
+    assert (
+        BLOCKS[2].partition("\n")[2]
+        == (FIXTURES / "minimal" / "kustomization.yaml").read_text().partition("\n")[2]
+    )
 
 
 def test_the_shown_config_works() -> None:
-    provider, claim = (yaml.safe_load((FIXTURES / "minimal" / name).read_text()) for name in ("provider.yaml", "claims.yaml"))
-    secret: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tenant-1-join", "namespace": "vcluster-platform"}}
+    provider, claim = (
+        yaml.safe_load((FIXTURES / "minimal" / name).read_text())
+        for name in ("provider.yaml", "claims.yaml")
+    )
+    secret: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "tenant-1-join", "namespace": "vcluster-platform"},
+    }
     secret["stringData"] = {"token": TOKEN, "ca.crt": CERTIFICATE}
     done = function(resource_list(provider, claim, secret, config=yaml.safe_load(BLOCKS[4])))
     assert done.code == 0, done.stderr
 
 
-@pytest.mark.parametrize("model", [KubeVirtNodesSpec, VirtualCluster, CertificateAuthority, ConfigMapData])
+@pytest.mark.parametrize(
+    "model", [KubeVirtNodesSpec, VirtualCluster, CertificateAuthority, ConfigMapData]
+)
 def test_every_field_of_the_config_is_explained(model: type[Model]) -> None:
     table = README.partition("## The config")[2].partition("## NodeProvider")[0]
     for field in model.model_fields.values():

@@ -2,7 +2,7 @@ from itertools import product
 
 import pytest
 
-from krmfn.requirements import OPERATORS, Allowed, offered, required
+from krmfn.kubernetes.requirements import OPERATORS, Allowed, offered, required
 
 VALUES = [None, "a", "b", "c", "1", "2", "3", "5", "-7", "x1"]
 ARGUMENTS: dict[str, list[list[str]]] = {
@@ -40,12 +40,18 @@ def test_each_operator_holds_for_what_kubernetes_says(operator: str, values: lis
 
 
 @pytest.mark.parametrize(("first", "second"), list(product(REQUIREMENTS, REQUIREMENTS)))
-def test_two_requirements_are_the_values_that_meet_both(first: tuple[str, list[str]], second: tuple[str, list[str]]) -> None:
+def test_two_requirements_are_the_values_that_meet_both(
+    first: tuple[str, list[str]], second: tuple[str, list[str]]
+) -> None:
     both = required(*first) & required(*second)
-    wanted = [value for value in [*VALUES, *map(str, range(-20, 120))] if holds(*first, value) and holds(*second, value)]
-    assert both == required(*second) & required(*first) or [both.holds(value) for value in VALUES] == [
-        (required(*second) & required(*first)).holds(value) for value in VALUES
+    wanted = [
+        value
+        for value in [*VALUES, *map(str, range(-20, 120))]
+        if holds(*first, value) and holds(*second, value)
     ]
+    assert both == required(*second) & required(*first) or [
+        both.holds(value) for value in VALUES
+    ] == [(required(*second) & required(*first)).holds(value) for value in VALUES]
     for value in VALUES:
         assert both.holds(value) == (value in wanted), value
     # A set without a bound on one side has more values than any list of samples.
@@ -54,16 +60,35 @@ def test_two_requirements_are_the_values_that_meet_both(first: tuple[str, list[s
 
 @pytest.mark.parametrize(("operator", "values"), REQUIREMENTS)
 @pytest.mark.parametrize("value", [None, "a", "b", "c", "2", "a,b", "b, c", "1,5", "*"])
-def test_what_a_node_type_offers_meets_it(operator: str, values: list[str], value: str | None) -> None:
-    single: list[str | None] = [None] if value is None else VALUES[1:] if value == "*" else [part.strip() for part in value.split(",")]
-    assert bool(required(operator, values) & offered(value)) == any(holds(operator, values, one) for one in single)
+def test_what_a_node_type_offers_meets_it(
+    operator: str, values: list[str], value: str | None
+) -> None:
+    single: list[str | None] = (
+        [None]
+        if value is None
+        else VALUES[1:]
+        if value == "*"
+        else [part.strip() for part in value.split(",")]
+    )
+    assert bool(required(operator, values) & offered(value)) == any(
+        holds(operator, values, one) for one in single
+    )
 
 
 @pytest.mark.parametrize(
     ("above", "below", "without", "left"),
-    [(1, 3, (), True), (1, 2, (), False), (1, 3, ("2",), False), (1, 4, ("2",), True), (5, 1, (), False), (None, 3, ("1", "2"), True)],
+    [
+        (1, 3, (), True),
+        (1, 2, (), False),
+        (1, 3, ("2",), False),
+        (1, 4, ("2",), True),
+        (5, 1, (), False),
+        (None, 3, ("1", "2"), True),
+    ],
 )
-def test_bounds_with_holes(above: int | None, below: int | None, without: tuple[str, ...], left: bool) -> None:
+def test_bounds_with_holes(
+    above: int | None, below: int | None, without: tuple[str, ...], left: bool
+) -> None:
     assert bool(Allowed(frozenset({None, *without}), True, above, below)) == left
 
 

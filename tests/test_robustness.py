@@ -22,7 +22,12 @@ _POOLS = {
             {
                 "privateNodes": {
                     "enabled": True,
-                    "autoNodes": [{"provider": "edge", "static": [{"name": "pool", "quantity": 2, "nodeLabels": {"a": "b"}}]}],
+                    "autoNodes": [
+                        {
+                            "provider": "edge",
+                            "static": [{"name": "pool", "quantity": 2, "nodeLabels": {"a": "b"}}],
+                        }
+                    ],
                 }
             }
         )
@@ -30,14 +35,20 @@ _POOLS = {
 }
 _RICH = changed(
     changed(
-        changed(PROVIDER, "spec.properties", {"vcluster.com/user-data": "#cloud-config\nruncmd: [[echo, hi]]\n", "zone": "a"}),
+        changed(
+            PROVIDER,
+            "spec.properties",
+            {"vcluster.com/user-data": "#cloud-config\nruncmd: [[echo, hi]]\n", "zone": "a"},
+        ),
         "spec.kubeVirt.nodeTypes",
         [
             {"name": "small", "resources": {"cpu": "2", "memory": "4Gi"}, "maxCapacity": 9},
             {
                 "name": "large",
                 "cost": 3,
-                "mergeVirtualMachineTemplate": {"spec": {"template": {"spec": {"domain": {"cpu": {"cores": 4}}}}}},
+                "mergeVirtualMachineTemplate": {
+                    "spec": {"template": {"spec": {"domain": {"cpu": {"cores": 4}}}}}
+                },
                 "overhead": {"kubeReserved": {"cpu": "100m"}},
             },
         ],
@@ -56,11 +67,31 @@ _FULL_CLAIM = changed(
         "requirements": [{"key": "vcluster.com/node-type", "operator": "In", "values": ["small"]}],
     },
 )
-_FOREIGN = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 1}}
+_FOREIGN = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web"},
+    "spec": {"replicas": 1},
+}
 LISTS = [
-    {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": items, "functionConfig": config}
+    {
+        "apiVersion": "config.kubernetes.io/v1",
+        "kind": "ResourceList",
+        "items": items,
+        "functionConfig": config,
+    }
     for items, config in (
-        ([_RICH, _FULL_CLAIM, changed(CLAIM, "metadata.name", "node-2"), SECRET, _POOLS, _FOREIGN], CONFIG),
+        (
+            [
+                _RICH,
+                _FULL_CLAIM,
+                changed(CLAIM, "metadata.name", "node-2"),
+                SECRET,
+                _POOLS,
+                _FOREIGN,
+            ],
+            CONFIG,
+        ),
         ([_RICH, CLAIM, SECRET, _FOREIGN], FLAT),
     )
 ]
@@ -76,8 +107,16 @@ _VALUES: st.SearchStrategy[Any] = st.one_of(
 
 
 def _places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    children = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
-    return [(*path, key) for key, _ in children] + [place for key, child in children for place in _places(child, (*path, key))]
+    children = (
+        list(value.items())
+        if isinstance(value, dict)
+        else list(enumerate(value))
+        if isinstance(value, list)
+        else []
+    )
+    return [(*path, key) for key, _ in children] + [
+        place for key, child in children for place in _places(child, (*path, key))
+    ]
 
 
 @st.composite
@@ -86,7 +125,9 @@ def resource_lists(draw: st.DrawFn) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(json.dumps(draw(st.sampled_from(LISTS))))
     for _ in range(draw(st.integers(1, 3))):
         last: Any
-        *parents, last = draw(st.sampled_from([place for place in _places(value) if len(place) > 1]))
+        *parents, last = draw(
+            st.sampled_from([place for place in _places(value) if len(place) > 1])
+        )
         parent: Any = value
         for step in parents:
             parent = parent[step]
@@ -96,7 +137,13 @@ def resource_lists(draw: st.DrawFn) -> dict[str, Any]:
             case "remove":
                 del parent[last]
             case "key" if isinstance(parent, dict):
-                parent[draw(st.sampled_from(["", "a", "krmfn.dev/owner", "name ", "$patch", "\x1b", TOKEN]))] = parent.pop(last)
+                parent[
+                    draw(
+                        st.sampled_from(
+                            ["", "a", "krmfn.dev/owner", "name ", "$patch", "\x1b", TOKEN]
+                        )
+                    )
+                ] = parent.pop(last)
             case _ if isinstance(parent, list):
                 parent.append(parent[last])
     return value
@@ -130,7 +177,9 @@ def _made(text: str) -> list[Any]:
     return [
         item
         for item in items
-        if isinstance(item, dict) and item.get("kind") in ("Secret", "VirtualMachine") and "krmfn.dev/node-claim" in str(item)
+        if isinstance(item, dict)
+        and item.get("kind") in ("Secret", "VirtualMachine")
+        and "krmfn.dev/node-claim" in str(item)
     ]
 
 

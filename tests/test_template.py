@@ -3,7 +3,18 @@ from typing import Any
 
 import pytest
 
-from tests.support import CLAIM, PROVIDER, REMOVED, SECRET, changed, function, made, oracle, refusal, resource_list
+from tests.support import (
+    CLAIM,
+    PROVIDER,
+    REMOVED,
+    SECRET,
+    changed,
+    function,
+    made,
+    oracle,
+    refusal,
+    resource_list,
+)
 
 TEMPLATE = "spec.kubeVirt.virtualMachineTemplate"
 SPEC = f"{TEMPLATE}.spec.template.spec"
@@ -37,7 +48,11 @@ def domain(machine: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (f"{TEMPLATE}.apiVersion", "v1", f'{TEMPLATE}.apiVersion: is "v1"; must be "kubevirt.io/v1", or left out'),
+        (
+            f"{TEMPLATE}.apiVersion",
+            "v1",
+            f'{TEMPLATE}.apiVersion: is "v1"; must be "kubevirt.io/v1", or left out',
+        ),
         (f"{TEMPLATE}.kind", "Pod", f'{TEMPLATE}.kind: is "Pod"; must be "VirtualMachine"'),
         (f"{TEMPLATE}.status", {}, f"{TEMPLATE}.status: is no part of a template"),
         (
@@ -47,12 +62,36 @@ def domain(machine: dict[str, Any]) -> dict[str, Any]:
         ),
         (f"{TEMPLATE}.metadata.name", "x", f"{TEMPLATE}.metadata.name: can't be set"),
         (f"{TEMPLATE}.metadata.namespace", "x", f"{TEMPLATE}.metadata.namespace: can't be set"),
-        (f"{TEMPLATE}.metadata.ownerReferences", [], f"{TEMPLATE}.metadata.ownerReferences: can't be set"),
-        (f"{TEMPLATE}.metadata.labels", {"a": 1}, f"{TEMPLATE}.metadata.labels.a: is 1; must be text in quotes"),
-        (f"{TEMPLATE}.metadata.labels", {"a": "b c"}, f'{TEMPLATE}.metadata.labels.a: is "b c"; must be at most 63'),
-        (f"{TEMPLATE}.metadata.labels", {"krmfn.dev/owner": "x"}, f"{TEMPLATE}.metadata.labels[krmfn.dev/owner]: can't be set"),
-        (f"{TEMPLATE}.metadata.annotations", {"a": True}, f"{TEMPLATE}.metadata.annotations.a: is true; must be text in quotes"),
-        (f"{TEMPLATE}.metadata.labels", "x", f'{TEMPLATE}.metadata.labels: is "x"; must be a mapping'),
+        (
+            f"{TEMPLATE}.metadata.ownerReferences",
+            [],
+            f"{TEMPLATE}.metadata.ownerReferences: can't be set",
+        ),
+        (
+            f"{TEMPLATE}.metadata.labels",
+            {"a": 1},
+            f"{TEMPLATE}.metadata.labels.a: is 1; must be text in quotes",
+        ),
+        (
+            f"{TEMPLATE}.metadata.labels",
+            {"a": "b c"},
+            f'{TEMPLATE}.metadata.labels.a: is "b c"; must be at most 63',
+        ),
+        (
+            f"{TEMPLATE}.metadata.labels",
+            {"krmfn.dev/owner": "x"},
+            f"{TEMPLATE}.metadata.labels[krmfn.dev/owner]: can't be set",
+        ),
+        (
+            f"{TEMPLATE}.metadata.annotations",
+            {"a": True},
+            f"{TEMPLATE}.metadata.annotations.a: is true; must be text in quotes",
+        ),
+        (
+            f"{TEMPLATE}.metadata.labels",
+            "x",
+            f'{TEMPLATE}.metadata.labels: is "x"; must be a mapping',
+        ),
         (f"{TEMPLATE}.spec", REMOVED, f"{TEMPLATE}.spec: is required"),
         (f"{TEMPLATE}.spec.template", REMOVED, f"{TEMPLATE}.spec.template: is required"),
         (SPEC, None, f"{SPEC}: is required"),
@@ -61,20 +100,52 @@ def domain(machine: dict[str, Any]) -> dict[str, Any]:
         (f"{DOMAIN}.devices.disks", {}, f"{DOMAIN}.devices.disks: is a mapping; must be a list"),
         (f"{DOMAIN}.devices.disks", ["x"], f'{DOMAIN}.devices.disks[0]: is "x"; must be a mapping'),
         (f"{DOMAIN}.devices.disks", [{"disk": {}}], f"{DOMAIN}.devices.disks[0].name: is required"),
-        (f"{DOMAIN}.devices.disks", [{"name": "a"}, {"name": "a"}], f'{DOMAIN}.devices.disks[1].name: is "a" a second time'),
-        (f"{DOMAIN}.devices.disks", [{"name": "cloudinit"}], 'is "cloudinit", the name of the disk that krmfn adds; rename it'),
-        (f"{SPEC}.volumes", [{"name": "cloudinit"}], 'is "cloudinit", the name of the volume that krmfn adds; rename it'),
-        (f"{SPEC}.volumes", [{"name": "a" * 58, "cloudInitNoCloud": {}}], "name: is longer than 57 characters"),
-        (f"{TEMPLATE}.spec.dataVolumeTemplates", [{"spec": {}}], f"{TEMPLATE}.spec.dataVolumeTemplates[0].metadata.name: is required"),
-        (f"{DOMAIN}.memory.guest", "lots", f'{DOMAIN}.memory.guest: is no quantity; write it as "4", "500m" or "16Gi": "lots"'),
+        (
+            f"{DOMAIN}.devices.disks",
+            [{"name": "a"}, {"name": "a"}],
+            f'{DOMAIN}.devices.disks[1].name: is "a" a second time',
+        ),
+        (
+            f"{DOMAIN}.devices.disks",
+            [{"name": "cloudinit"}],
+            'is "cloudinit", the name of the disk that krmfn adds; rename it',
+        ),
+        (
+            f"{SPEC}.volumes",
+            [{"name": "cloudinit"}],
+            'is "cloudinit", the name of the volume that krmfn adds; rename it',
+        ),
+        (
+            f"{SPEC}.volumes",
+            [{"name": "a" * 58, "cloudInitNoCloud": {}}],
+            "name: is longer than 57 characters",
+        ),
+        (
+            f"{TEMPLATE}.spec.dataVolumeTemplates",
+            [{"spec": {}}],
+            f"{TEMPLATE}.spec.dataVolumeTemplates[0].metadata.name: is required",
+        ),
+        (
+            f"{DOMAIN}.memory.guest",
+            "lots",
+            f'{DOMAIN}.memory.guest: is no quantity; write it as "4", "500m" or "16Gi": "lots"',
+        ),
         (
             f"{DOMAIN}.memory",
             {},
             f"{AT_TYPE}.resources.memory: is required: the template has none of spec.template.spec.domain.memory.guest",
         ),
         (f"{SPEC}.taints", [{"key": "a"}], f"{SPEC}.taints[0].effect: is required"),
-        (f"{TYPE}.mergeVirtualMachineTemplate", {"kind": "VirtualMachine"}, "mergeVirtualMachineTemplate.kind: can't be set in a patch"),
-        (f"{TYPE}.mergeVirtualMachineTemplate", {"metadata": {"name": "x"}}, "mergeVirtualMachineTemplate.metadata.name: can't be set"),
+        (
+            f"{TYPE}.mergeVirtualMachineTemplate",
+            {"kind": "VirtualMachine"},
+            "mergeVirtualMachineTemplate.kind: can't be set in a patch",
+        ),
+        (
+            f"{TYPE}.mergeVirtualMachineTemplate",
+            {"metadata": {"name": "x"}},
+            "mergeVirtualMachineTemplate.metadata.name: can't be set",
+        ),
         (
             f"{TYPE}.mergeVirtualMachineTemplate",
             {"spec": {"$patch": "x"}},
@@ -85,7 +156,11 @@ def domain(machine: dict[str, Any]) -> dict[str, Any]:
             {"metadata": {"labels": {"a": 1}}},
             f"{AT_TYPE}.mergeVirtualMachineTemplate.metadata.labels.a: is 1",
         ),
-        (f"{TYPE}.resources", {"cpu": "1500m"}, f"{AT_TYPE}.resources.cpu: is 1500m, which 1 socket(s) × 1 thread(s)"),
+        (
+            f"{TYPE}.resources",
+            {"cpu": "1500m"},
+            f"{AT_TYPE}.resources.cpu: is 1500m, which 1 socket(s) × 1 thread(s)",
+        ),
     ],
 )
 def test_what_a_template_may_not_say(path: str, value: Any, message: str) -> None:
@@ -95,7 +170,9 @@ def test_what_a_template_may_not_say(path: str, value: Any, message: str) -> Non
 def test_a_date_has_to_be_quoted() -> None:
     provider = changed(PROVIDER, f"{TEMPLATE}.metadata.labels", {"since": "DATE"})
     text = json.dumps(resource_list(provider, CLAIM, SECRET)).replace('"DATE"', "2001-01-01")
-    assert f"{TEMPLATE}.metadata.labels.since: is a date to YAML; quote it" in refusal(function(text))
+    assert f"{TEMPLATE}.metadata.labels.since: is a date to YAML; quote it" in refusal(
+        function(text)
+    )
 
 
 SIZES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
@@ -115,18 +192,35 @@ SIZES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
         },
     ),
     (
-        {"resources": {"requests": {"memory": "1Gi", "cpu": "1"}, "limits": {"memory": "2Gi", "cpu": "8"}}},
+        {
+            "resources": {
+                "requests": {"memory": "1Gi", "cpu": "1"},
+                "limits": {"memory": "2Gi", "cpu": "8"},
+            }
+        },
         {"cpu": 2, "memory": "4Gi"},
         # Without a topology the limit is the guest's number of CPUs: it has to be equal, up and down.
-        {"resources": {"requests": {"memory": "4Gi", "cpu": "2"}, "limits": {"memory": "4Gi", "cpu": "2"}}},
+        {
+            "resources": {
+                "requests": {"memory": "4Gi", "cpu": "2"},
+                "limits": {"memory": "4Gi", "cpu": "2"},
+            }
+        },
     ),
     (
-        {"cpu": {"cores": 1}, "memory": {"guest": "1Gi"}, "resources": {"limits": {"memory": "16Gi", "cpu": "8"}}},
+        {
+            "cpu": {"cores": 1},
+            "memory": {"guest": "1Gi"},
+            "resources": {"limits": {"memory": "16Gi", "cpu": "8"}},
+        },
         {"cpu": 2, "memory": "4Gi"},
         {
             "cpu": {"cores": 2},
             "memory": {"guest": "4Gi"},
-            "resources": {"limits": {"memory": "16Gi", "cpu": "8"}, "requests": {"cpu": "2", "memory": "4Gi"}},
+            "resources": {
+                "limits": {"memory": "16Gi", "cpu": "8"},
+                "requests": {"cpu": "2", "memory": "4Gi"},
+            },
         },
     ),
     ({"memory": {"guest": "1Gi"}}, {"nvidia.com/gpu": 1}, {"memory": {"guest": "1Gi"}}),
@@ -134,12 +228,18 @@ SIZES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
 
 
 def sized(given: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    return rendered((DOMAIN, {**given, "devices": {}}), (f"{SPEC}.volumes", []), (f"{TYPE}.resources", wanted))
+    return rendered(
+        (DOMAIN, {**given, "devices": {}}), (f"{SPEC}.volumes", []), (f"{TYPE}.resources", wanted)
+    )
 
 
 @pytest.mark.parametrize(("given", "wanted", "expected"), SIZES)
-def test_resources_are_set_where_they_count(given: dict[str, Any], wanted: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert {key: value for key, value in domain(sized(given, wanted)).items() if key != "devices"} == expected
+def test_resources_are_set_where_they_count(
+    given: dict[str, Any], wanted: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert {
+        key: value for key, value in domain(sized(given, wanted)).items() if key != "devices"
+    } == expected
 
 
 def test_kubevirt_takes_every_size() -> None:
@@ -148,8 +248,14 @@ def test_kubevirt_takes_every_size() -> None:
 
 
 def test_more_memory_than_the_template_allows() -> None:
-    said = refused((f"{DOMAIN}.memory", {"guest": "2Gi", "maxGuest": "4Gi"}), (f"{TYPE}.resources", {"memory": "8Gi"}))
-    assert f"{AT_TYPE}.resources.memory: is 8Gi, above the template's domain.memory.maxGuest of 4Gi" in said
+    said = refused(
+        (f"{DOMAIN}.memory", {"guest": "2Gi", "maxGuest": "4Gi"}),
+        (f"{TYPE}.resources", {"memory": "8Gi"}),
+    )
+    assert (
+        f"{AT_TYPE}.resources.memory: is 8Gi, above the template's domain.memory.maxGuest of 4Gi"
+        in said
+    )
 
 
 @pytest.mark.parametrize("cores", [2**64 - 1, 2**62, -1, "2", 1.5, []])
@@ -159,26 +265,47 @@ def test_odd_numbers_of_cores_are_refused_as_kubevirt_does(cores: Any) -> None:
 
 def test_a_data_volume_that_clones_its_sibling() -> None:
     templates = [
-        {"metadata": {"name": "root"}, "spec": {"source": {"pvc": {"name": "root", "namespace": "images"}}, "storage": {}}},
-        {"metadata": {"name": "more"}, "spec": {"source": {"pvc": {"name": "root", "namespace": "machines"}}, "storage": {}}},
-        {"metadata": {"name": "other"}, "spec": {"source": {"pvc": {"name": "root", "namespace": "images"}}, "storage": {}}},
+        {
+            "metadata": {"name": "root"},
+            "spec": {"source": {"pvc": {"name": "root", "namespace": "images"}}, "storage": {}},
+        },
+        {
+            "metadata": {"name": "more"},
+            "spec": {"source": {"pvc": {"name": "root", "namespace": "machines"}}, "storage": {}},
+        },
+        {
+            "metadata": {"name": "other"},
+            "spec": {"source": {"pvc": {"name": "root", "namespace": "images"}}, "storage": {}},
+        },
     ]
     volumes = [{"name": name, "dataVolume": {"name": name}} for name in ("root", "more", "other")]
     disks = [{"name": name} for name in ("root", "more", "other")]
-    made = rendered((f"{TEMPLATE}.spec.dataVolumeTemplates", templates), (f"{SPEC}.volumes", volumes), (f"{DOMAIN}.devices.disks", disks))[
-        "spec"
-    ]["dataVolumeTemplates"]
-    assert [template["spec"]["source"]["pvc"]["name"] for template in made] == ["root", "node-1-root", "root"]
+    made = rendered(
+        (f"{TEMPLATE}.spec.dataVolumeTemplates", templates),
+        (f"{SPEC}.volumes", volumes),
+        (f"{DOMAIN}.devices.disks", disks),
+    )["spec"]["dataVolumeTemplates"]
+    assert [template["spec"]["source"]["pvc"]["name"] for template in made] == [
+        "root",
+        "node-1-root",
+        "root",
+    ]
 
 
 def test_resources_beside_an_instancetype() -> None:
-    said = refused((f"{TEMPLATE}.spec.instancetype", {"name": "u1.small"}), (f"{TYPE}.resources", {"cpu": 1}))
+    said = refused(
+        (f"{TEMPLATE}.spec.instancetype", {"name": "u1.small"}), (f"{TYPE}.resources", {"cpu": 1})
+    )
     assert f"{AT_TYPE}.resources: stands beside spec.instancetype of the template" in said
 
 
 @pytest.mark.parametrize(
     ("spec", "expected"),
-    [({}, {"runStrategy": "Always"}), ({"runStrategy": "Manual"}, {"runStrategy": "Manual"}), ({"running": False}, {"running": False})],
+    [
+        ({}, {"runStrategy": "Always"}),
+        ({"runStrategy": "Manual"}, {"runStrategy": "Manual"}),
+        ({"running": False}, {"running": False}),
+    ],
 )
 def test_run_strategy(spec: dict[str, Any], expected: dict[str, Any]) -> None:
     machine = rendered(*((f"{TEMPLATE}.spec.{key}", value) for key, value in spec.items()))
@@ -193,8 +320,15 @@ def test_data_volumes_and_what_refers_to_them() -> None:
         {"name": "d", "dataVolume": {"name": "other"}},
         {"name": "root", "emptyDisk": {"capacity": "1024Mi"}},
     ]
-    data_volume = {"metadata": {"name": "root"}, "spec": {"source": {"pvc": {"name": "root", "namespace": "images"}}, "storage": {}}}
-    machine = rendered((f"{TEMPLATE}.spec.dataVolumeTemplates", [data_volume]), (f"{SPEC}.volumes", volumes), (f"{DOMAIN}.devices", {}))
+    data_volume = {
+        "metadata": {"name": "root"},
+        "spec": {"source": {"pvc": {"name": "root", "namespace": "images"}}, "storage": {}},
+    }
+    machine = rendered(
+        (f"{TEMPLATE}.spec.dataVolumeTemplates", [data_volume]),
+        (f"{SPEC}.volumes", volumes),
+        (f"{DOMAIN}.devices", {}),
+    )
     [template] = machine["spec"]["dataVolumeTemplates"]
     assert template["metadata"]["name"] == "node-1-root"
     assert template["spec"]["source"]["pvc"]["name"] == "root"
@@ -208,6 +342,8 @@ def test_data_volumes_and_what_refers_to_them() -> None:
 
 
 def test_nulls_do_not_come_out() -> None:
-    machine = rendered((f"{SPEC}.nodeSelector", None), (f"{SPEC}.tolerations", [{"key": "a", "value": None}]))
+    machine = rendered(
+        (f"{SPEC}.nodeSelector", None), (f"{SPEC}.tolerations", [{"key": "a", "value": None}])
+    )
     assert "nodeSelector" not in machine["spec"]["template"]["spec"]
     assert machine["spec"]["template"]["spec"]["tolerations"] == [{"key": "a"}]

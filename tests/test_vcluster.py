@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from krmfn import pools
+from krmfn.nodes import pools
 from krmfn.problems import Place, errors
 from tests.support import oracle
 
@@ -90,10 +90,14 @@ def problems_of(values: Any) -> list[str]:
 
 
 def test_the_list_form() -> None:
-    values = [listed([{"provider": "edge", "static": [one]}]) for one in POOLS] + [listed(entries) for entries in ENTRIES]
+    values = [listed([{"provider": "edge", "static": [one]}]) for one in POOLS] + [
+        listed(entries) for entries in ENTRIES
+    ]
     assert len(values) > 60
     disagreed = []
-    for value, answer in zip(values, oracle("vcluster", [json.dumps(value) for value in values]), strict=True):
+    for value, answer in zip(
+        values, oracle("vcluster", [json.dumps(value) for value in values]), strict=True
+    ):
         problems = problems_of(value)
         if bool(problems) != bool(answer["error"]):
             disagreed.append((value["privateNodes"]["autoNodes"], problems, answer["error"]))
@@ -108,13 +112,25 @@ def test_where_krmfn_is_stricter(one: dict[str, Any], message: str) -> None:
 
 def test_vcluster_itself_lets_those_through() -> None:
     values = [listed([{"provider": "edge", "static": [one]}]) for one, _ in STRICTER]
-    assert [answer["error"] for answer in oracle("vcluster", [json.dumps(value) for value in values])] == [""] * len(STRICTER)
+    assert [
+        answer["error"] for answer in oracle("vcluster", [json.dumps(value) for value in values])
+    ] == [""] * len(STRICTER)
 
 
 def test_the_object_form_takes_and_refuses_the_same_pools() -> None:
     for one in POOLS:
         if {"requirements", "provider"} & set(one):
             continue
-        twin = {("requirements" if key == "nodeTypeSelector" else key): value for key, value in one.items()}
-        values = {"privateNodes": {"enabled": True, "autoNodes": {"static": [{"provider": "edge", **twin}]}}}
-        assert bool(problems_of(values)) == bool(problems_of(listed([{"provider": "edge", "static": [one]}]))), one
+        twin = {
+            ("requirements" if key == "nodeTypeSelector" else key): value
+            for key, value in one.items()
+        }
+        values = {
+            "privateNodes": {
+                "enabled": True,
+                "autoNodes": {"static": [{"provider": "edge", **twin}]},
+            }
+        }
+        assert bool(problems_of(values)) == bool(
+            problems_of(listed([{"provider": "edge", "static": [one]}]))
+        ), one

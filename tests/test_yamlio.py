@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krmfn import yamlio
-from krmfn.yamlio import Hole, Template, Timestamp, dump, find_line, read, resolve, scalar
+from krmfn.manifests import yamlio
+from krmfn.manifests.yamlio import Hole, Template, Timestamp, dump, find_line, read, resolve, scalar
 from tests.support import oracle
 
 
@@ -28,7 +28,10 @@ def test_plain_scalars_are_what_kustomize_takes_them_for(text: str, value: Any) 
     assert type(resolve(text)) is type(value)
 
 
-@pytest.mark.parametrize("text", ["2001-01-01", "2001-1-1 1:02:03", "2001-12-14T21:59:43.10-05:00", "2001-12-14t21:59:43Z"])
+@pytest.mark.parametrize(
+    "text",
+    ["2001-01-01", "2001-1-1 1:02:03", "2001-12-14T21:59:43.10-05:00", "2001-12-14t21:59:43Z"],
+)
 def test_dates_are_told_apart(text: str) -> None:
     assert isinstance(resolve(text), Timestamp)
 
@@ -42,8 +45,13 @@ AWKWARD = [
 
 
 def test_awkward_strings_come_back_as_themselves_from_kustomize_and_kubectl() -> None:
-    document = {f"k{index}": value for index, value in enumerate(AWKWARD)} | {value: "key" for value in AWKWARD if value}
-    for texts in (dump(document), "".join(f"{scalar(key)}: {scalar(value)}\n" for key, value in document.items())):
+    document = {f"k{index}": value for index, value in enumerate(AWKWARD)} | {
+        value: "key" for value in AWKWARD if value
+    }
+    for texts in (
+        dump(document),
+        "".join(f"{scalar(key)}: {scalar(value)}\n" for key, value in document.items()),
+    ):
         [answer] = oracle("yaml", [texts])
         assert answer["kyaml"] == {"value": document}
         assert answer["sigs"] == {"value": document}
@@ -52,12 +60,29 @@ def test_awkward_strings_come_back_as_themselves_from_kustomize_and_kubectl() ->
 
 def values() -> st.SearchStrategy[Any]:
     text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-    leaves = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | text
-    return st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4), max_leaves=20)
+    leaves = (
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**63 - 1)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | text
+    )
+    return st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
+        max_leaves=20,
+    )
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=10), values(), min_size=1, max_size=5))
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=10),
+        values(),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_what_is_written_is_read_back(value: dict[str, Any]) -> None:
     documents, faults = read(dump(value))
     assert not faults
@@ -73,7 +98,11 @@ def test_what_is_written_is_read_back(value: dict[str, Any]) -> None:
     [
         ("a: 1\nb: 2\na: 3\n", 'has the key "a" twice', 3),
         ("a: !foo 1\n", "unknown tag !foo", 1),
-        ("a: !!python/object:os.system {}\n", "unknown tag tag:yaml.org,2002:python/object:os.system", 1),
+        (
+            "a: !!python/object:os.system {}\n",
+            "unknown tag tag:yaml.org,2002:python/object:os.system",
+            1,
+        ),
         ("a: !!set {x}\n", "unknown tag", 1),
         ("a: !!int x\n", "is no int", 1),
         ("1: a\n", "has a key that is not text", 1),
@@ -107,7 +136,9 @@ def test_all_faults_of_a_document_come_together() -> None:
     assert len(read("a: 1\na: 2\nb: !x 1\n1: c\n")[1]) == 3
 
 
-BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12))
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
+)
 
 
 @pytest.mark.parametrize(
@@ -139,12 +170,16 @@ def test_literal_blocks_are_used_where_they_can_be_read_back() -> None:
 
 
 def test_holes_are_quoted_for_what_fills_them() -> None:
-    template = Template({"name": Hole(Hole.NAME), "list": [Hole(f"{Hole.NAME}-root")], "plain": "x"})
+    template = Template(
+        {"name": Hole(Hole.NAME), "list": [Hole(f"{Hole.NAME}-root")], "plain": "x"}
+    )
     assert template.fill("node-1") == "name: node-1\nlist:\n- node-1-root\nplain: x\n"
     assert template.fill("1e3") == 'name: "1e3"\nlist:\n- "1e3-root"\nplain: x\n'
 
 
-@pytest.mark.parametrize(("path", "line"), [((), 2), (("b",), 3), (("b", 1, "c"), 5), (("b", 7), 3), (("nothing",), 2)])
+@pytest.mark.parametrize(
+    ("path", "line"), [((), 2), (("b",), 3), (("b", 1, "c"), 5), (("b", 7), 3), (("nothing",), 2)]
+)
 def test_lines_of_fields(path: tuple[str | int, ...], line: int) -> None:
     assert yamlio.find_line("---\na: 1\nb:\n- x\n- c: d\n", 0, path) == line
 
@@ -154,7 +189,15 @@ def test_a_line_is_found_below_an_anchor_that_is_set_twice() -> None:
     assert find_line(text, 0, ("b", "d")) == 4
 
 
-@pytest.mark.parametrize("text", ["[" + "[]," * 1_000_000 + "[]]", "---\n" * 400_000, "{" + "a:," * 10 + "}", "- " + ",".join(["a"] * 9)])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + "[]," * 1_000_000 + "[]]",
+        "---\n" * 400_000,
+        "{" + "a:," * 10 + "}",
+        "- " + ",".join(["a"] * 9),
+    ],
+)
 def test_text_denser_than_manifests_are_is_not_read(text: str) -> None:
     _, faults = read(text)
     dense = any("more than manifests of its size have" in fault.message for fault in faults)

@@ -5,7 +5,10 @@ import re
 import sys
 from pathlib import Path
 
-_NAMES = re.compile(r"^- apiVersion: management\.loft\.sh/v1\n  kind: NodeClaim\n  metadata:\n    name: (\S+)$", re.MULTILINE)
+_NAMES = re.compile(
+    r"^- apiVersion: management\.loft\.sh/v1\n  kind: NodeClaim\n  metadata:\n    name: (\S+)$",
+    re.MULTILINE,
+)
 
 
 def main() -> None:

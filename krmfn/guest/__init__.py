@@ -1,1 +1,1 @@
-"""The guest: what a virtual machine's cloud-init gets, so that it joins its virtual cluster."""
+"""What runs inside a machine: the join, cloud-init, addresses and kubelet arguments."""

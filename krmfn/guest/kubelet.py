@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from krmfn import names
-from krmfn.api.common import Taint
+from krmfn.kubernetes import names
+from krmfn.kubernetes.quantity import Quantity
+from krmfn.platform.model import Taint
 from krmfn.problems import Place, Problem
-from krmfn.quantity import Quantity
 
 # k8s.io/kubelet/pkg/apis: what kubelet may set on its own node under Kubernetes' domains.
 _OWN_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
@@ -35,13 +35,21 @@ class Kubelet:
 
     def _derived(self) -> dict[str, str]:
         """The flags that krmfn makes. What kubelet would not take as a label is for scheduling alone."""
-        labels = {key: value for key, value in self.properties.items() if not label_problem(key, value)} | self.labels
+        labels = {
+            key: value for key, value in self.properties.items() if not label_problem(key, value)
+        } | self.labels
         return {
             name: ",".join(values)
             for name, values in (
-                ("kube-reserved", [f"{name}={amount}" for name, amount in sorted(self.reserved.items())]),
+                (
+                    "kube-reserved",
+                    [f"{name}={amount}" for name, amount in sorted(self.reserved.items())],
+                ),
                 ("node-labels", [f"{key}={value}" for key, value in sorted(labels.items())]),
-                ("register-with-taints", list(dict.fromkeys(taint.register for taint in self.taints))),
+                (
+                    "register-with-taints",
+                    list(dict.fromkeys(taint.register for taint in self.taints)),
+                ),
             )
             if values
         }
@@ -51,7 +59,9 @@ class Kubelet:
         seen: dict[tuple[str, str], str] = {}
         for taint in self.taints:
             if seen.setdefault((taint.key, taint.effect), taint.value) != taint.value:
-                yield at.field("taints").error(f"has {taint.key} with effect {taint.effect} twice, with two values; kubelet takes one")
+                yield at.field("taints").error(
+                    f"has {taint.key} with effect {taint.effect} twice, with two values; kubelet takes one"
+                )
         for name in self._derived():
             if name in self.arguments:
                 text = "is also made of the taints, labels, properties or overhead of the claim and its node type; write it there"
@@ -72,7 +82,11 @@ def _argument_problems(arguments: dict[str, str]) -> Iterator[tuple[str, str]]:
     for taint in filter(None, arguments.get("register-with-taints", "").split(",")):
         key, colon, effect = taint.rpartition(":")
         key, _, value = key.partition("=")
-        if wrong := names.label_key(key) or names.label_value(value) or names.effect(effect if colon else ""):
+        if (
+            wrong := names.label_key(key)
+            or names.label_value(value)
+            or names.effect(effect if colon else "")
+        ):
             yield "register-with-taints", f"has a taint that {wrong}"
 
 
@@ -81,6 +95,14 @@ def label_problem(key: str, value: str) -> str:
     if wrong := names.label_key(key) or names.label_value(value):
         return wrong
     domain = key.rpartition("/")[0]
-    restricted = domain in ("kubernetes.io", "k8s.io") or domain.endswith((".kubernetes.io", ".k8s.io"))
-    allowed = key in _OWN_LABELS or any(domain == own or domain.endswith(f".{own}") for own in _OWN_DOMAINS)
-    return "is a label under Kubernetes' own domains that kubelet may not set" if restricted and not allowed else ""
+    restricted = domain in ("kubernetes.io", "k8s.io") or domain.endswith(
+        (".kubernetes.io", ".k8s.io")
+    )
+    allowed = key in _OWN_LABELS or any(
+        domain == own or domain.endswith(f".{own}") for own in _OWN_DOMAINS
+    )
+    return (
+        "is a label under Kubernetes' own domains that kubelet may not set"
+        if restricted and not allowed
+        else ""
+    )

@@ -1,1 +1,1 @@
-"""KubeVirt's VirtualMachine: its types, strategic merge over them, and the prototype that a node type is compiled to."""
+"""KubeVirt's own rules: its types, schema, merges, admission, and what a change does to a machine."""

@@ -12,10 +12,22 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
+from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.parts import DATA_VOLUMES, DISKS, DOMAIN, INTERFACES, NAMED, NETWORKS, VOLUMES, Named, get, has, mappings
+from krmfn.kubevirt.vm_paths import (
+    DATA_VOLUMES,
+    DISKS,
+    DOMAIN,
+    INTERFACES,
+    NAMED,
+    NETWORKS,
+    VOLUMES,
+    Named,
+    get,
+    has,
+    mappings,
+)
 from krmfn.problems import Path, path_text
-from krmfn.quantity import Quantity
 
 Strategy = Literal["LiveUpdate", "Stage"]
 # From the heaviest on: an object's verdict is its heaviest field's.
@@ -25,7 +37,10 @@ VERDICTS = (
 _T = ("spec", "template", "spec")
 _METADATA = ("spec", "template", "metadata")
 _BRIDGE_MIGRATES = "kubevirt.io/allow-pod-bridge-network-live-migration"
-_DESCHEDULER = ("descheduler.alpha.kubernetes.io/evict", "descheduler.alpha.kubernetes.io/prefer-no-eviction")
+_DESCHEDULER = (
+    "descheduler.alpha.kubernetes.io/evict",
+    "descheduler.alpha.kubernetes.io/prefer-no-eviction",
+)
 _GIB, _ALIGNED = 2**30, 2 * 2**20
 _HOTPLUG_RATIO, _MAX_VCPUS = 4, 512
 
@@ -59,7 +74,11 @@ def differences(old: Any, new: Any, live: bool = False, path: Path = ()) -> Iter
     """The fields that differ. Of a `live` object, what only it has is the server's: defaults and status, not a change."""
     if old == new:
         return
-    if path[: len(_METADATA)] == _METADATA and None in (old, new) and dict in (type(old), type(new)):
+    if (
+        path[: len(_METADATA)] == _METADATA
+        and None in (old, new)
+        and dict in (type(old), type(new))
+    ):
         # Labels and annotations each have a verdict of their own, the first and the last as well.
         old, new = old or {}, new or {}
     if isinstance(old, dict) and isinstance(new, dict):
@@ -68,14 +87,19 @@ def differences(old: Any, new: Any, live: bool = False, path: Path = ()) -> Iter
                 yield from differences(old.get(key), new.get(key), live, (*path, key))
         return
     name = NAMED.get(path)
-    before, after = (_by_name([] if values is None else values, name) if name else None for values in (old, new))
+    before, after = (
+        _by_name([] if values is None else values, name) if name else None for values in (old, new)
+    )
     if before is None or after is None:
         yield Change(path, old, new)
         return
     for key in [*before, *(key for key in after if key not in before)]:
         yield from differences(before.get(key), after.get(key), live, (*path, Named(key)))
     # What is new comes last; in any other order the list has changed as a whole too.
-    if [*(key for key in before if key in after), *(key for key in after if key not in before)] != list(after):
+    if [
+        *(key for key in before if key in after),
+        *(key for key in after if key not in before),
+    ] != list(after):
         yield Change(path, list(before), list(after))
 
 
@@ -89,14 +113,24 @@ def _by_name(values: Any, name: Path) -> dict[str, Map] | None:
 
 def judged(old: Map, new: Map, strategy: Strategy, live: bool = False) -> list[Change]:
     """What differs between two declarations of one machine, each with its verdict; both have their quantities in canonical form."""
-    changes = [_judged(change, old, new, strategy) for change in differences(_declared(old), _declared(new), live)]
+    changes = [
+        _judged(change, old, new, strategy)
+        for change in differences(_declared(old), _declared(new), live)
+    ]
     if _is_off(old) or _is_off(new):
         # Without an instance that runs on, all of it waits for the next start.
-        return [replace(change, verdict="next-start") if _of_instance(change) else change for change in changes]
-    if strategy == "LiveUpdate" and any(change.verdict == "restart" and not _live_able(change) for change in changes):
+        return [
+            replace(change, verdict="next-start") if _of_instance(change) else change
+            for change in changes
+        ]
+    if strategy == "LiveUpdate" and any(
+        change.verdict == "restart" and not _live_able(change) for change in changes
+    ):
         held = "is held back until the restart that another field needs"
         return [
-            replace(change, verdict="restart", why=held) if change.verdict == "pending" and _live_able(change) else change
+            replace(change, verdict="restart", why=held)
+            if change.verdict == "pending" and _live_able(change)
+            else change
             for change in changes
         ]
     return changes
@@ -149,7 +183,9 @@ def _run(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
 
 def _strategy(vm: Map) -> Any:
     running = get(vm, ("spec", "running"))
-    return get(vm, ("spec", "runStrategy")) or ({True: "Always", False: "Halted"}[running] if isinstance(running, bool) else None)
+    return get(vm, ("spec", "runStrategy")) or (
+        {True: "Always", False: "Halted"}[running] if isinstance(running, bool) else None
+    )
 
 
 def _data_volumes(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
@@ -178,7 +214,11 @@ def _sockets(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
     written = get(new, (*DOMAIN, "cpu", "maxSockets"))
     if isinstance(written, int) and after > written:
         return "rejected", "is above maxSockets"
-    if strategy == "Stage" or not before <= after <= _most_sockets(old, before) or not _is_amd64(old):
+    if (
+        strategy == "Stage"
+        or not before <= after <= _most_sockets(old, before)
+        or not _is_amd64(old)
+    ):
         return "restart", ""
     if not _migratable(old):
         return "next-start", "the machine can't migrate: a bridge on the pod network"
@@ -187,7 +227,9 @@ def _sockets(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
 
 def _most_sockets(vm: Map, sockets: int) -> int:
     """How many sockets a machine that started with some can have: four times as many, up to 512 vCPUs."""
-    written, cores, threads = (get(vm, (*DOMAIN, "cpu", key)) for key in ("maxSockets", "cores", "threads"))
+    written, cores, threads = (
+        get(vm, (*DOMAIN, "cpu", key)) for key in ("maxSockets", "cores", "threads")
+    )
     if isinstance(written, int):
         return written
     # As KubeVirt counts: before defaults, so that nothing is limited where either is left out.
@@ -210,14 +252,18 @@ def _guest(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
     except ValueError:
         # An earlier state is taken as it is.
         return "restart", ""
-    able = before <= after <= most and all(_takes_memory(vm, amount) for vm, amount in ((old, before), (new, after), (old, most)))
+    able = before <= after <= most and all(
+        _takes_memory(vm, amount) for vm, amount in ((old, before), (new, after), (old, most))
+    )
     return ("pending", "if its disks can migrate") if able and _migratable(old) else ("restart", "")
 
 
 def _takes_memory(vm: Map, amount: int | Fraction) -> bool:
     """Whether memory of this size can grow while the machine runs."""
     cpu, page = get(vm, (*DOMAIN, "cpu")), get(vm, (*DOMAIN, "memory", "hugepages", "pageSize"))
-    fixed = isinstance(cpu, dict) and ("realtime" in cpu or get(cpu, ("numa", "guestMappingPassthrough")) is not None)
+    fixed = isinstance(cpu, dict) and (
+        "realtime" in cpu or get(cpu, ("numa", "guestMappingPassthrough")) is not None
+    )
     return (
         not fixed
         and get(vm, (*DOMAIN, "launchSecurity")) is None
@@ -236,7 +282,10 @@ def _migratable(vm: Map) -> bool:
     if has(vm, (*_METADATA, "annotations", _BRIDGE_MIGRATES)):
         return True
     pod = [network.get("name") for network in mappings(get(vm, NETWORKS)) if "pod" in network]
-    return not any("bridge" in interface and interface.get("name") in pod for interface in mappings(get(vm, INTERFACES)))
+    return not any(
+        "bridge" in interface and interface.get("name") in pod
+        for interface in mappings(get(vm, INTERFACES))
+    )
 
 
 def _scheduling(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
@@ -247,26 +296,39 @@ def _volumes(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
     if len(change.path) == len(VOLUMES):
         return "next-start", "the guest's names of its disks may swap"
     name = change.path[len(VOLUMES)]
-    pair = [next((value for value in mappings(get(vm, VOLUMES)) if value.get("name") == name), {}) for vm in (old, new)]
+    pair = [
+        next((value for value in mappings(get(vm, VOLUMES)) if value.get("name") == name), {})
+        for vm in (old, new)
+    ]
     before, after = map(_claimed, pair)
     if before and after and get(new, ("spec", "updateVolumesStrategy")) == "Migration":
         if before == after:
             return "next-start", "the disk is the same"
-        return ("pending", "the volume migrates") if strategy == "LiveUpdate" else ("next-start", "")
-    if any(get(value, (source, "hotpluggable")) for value in pair for source in ("dataVolume", "persistentVolumeClaim")):
+        return (
+            ("pending", "the volume migrates") if strategy == "LiveUpdate" else ("next-start", "")
+        )
+    if any(
+        get(value, (source, "hotpluggable"))
+        for value in pair
+        for source in ("dataVolume", "persistentVolumeClaim")
+    ):
         return "next-start", "hot-pluggable, without the feature gate DeclarativeHotplugVolumes"
     return "restart", ""
 
 
 def _claimed(volume: Map) -> Any:
     """The PersistentVolumeClaim that a volume is on, if it is on one."""
-    return get(volume, ("dataVolume", "name")) or get(volume, ("persistentVolumeClaim", "claimName"))
+    return get(volume, ("dataVolume", "name")) or get(
+        volume, ("persistentVolumeClaim", "claimName")
+    )
 
 
 def _disks(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
     if len(change.path) == len(DISKS):
         return "next-start", "the guest's names of its disks may swap"
-    return _volumes(replace(change, path=(*VOLUMES, *change.path[len(DISKS) :])), old, new, strategy)
+    return _volumes(
+        replace(change, path=(*VOLUMES, *change.path[len(DISKS) :])), old, new, strategy
+    )
 
 
 def _interfaces(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
@@ -284,8 +346,12 @@ def _networks(change: Change, old: Map, new: Map, strategy: Strategy) -> Found:
 
 def _attached(name: Any, new: Map) -> Found:
     """A network that is new: by a bridge or SR-IOV to Multus it can be plugged in."""
-    network = next((value for value in mappings(get(new, NETWORKS)) if value.get("name") == name), {})
-    interface = next((value for value in mappings(get(new, INTERFACES)) if value.get("name") == name), {})
+    network = next(
+        (value for value in mappings(get(new, NETWORKS)) if value.get("name") == name), {}
+    )
+    interface = next(
+        (value for value in mappings(get(new, INTERFACES)) if value.get("name") == name), {}
+    )
     if "pod" in network:
         return "restart", ""
     if interface.get("state") == "absent":
@@ -297,7 +363,9 @@ def _attached(name: Any, new: Map) -> Found:
 
 _SOCKETS: Path = (*DOMAIN, "cpu", "sockets")
 _GUEST: Path = (*DOMAIN, "memory", "guest")
-_SCHEDULING: tuple[Path, ...] = tuple((*_T, key) for key in ("nodeSelector", "affinity", "tolerations"))
+_SCHEDULING: tuple[Path, ...] = tuple(
+    (*_T, key) for key in ("nodeSelector", "affinity", "tolerations")
+)
 _RULES: tuple[tuple[Path, Rule], ...] = (
     (("metadata",), _always("live", "the guest does not see it")),
     (("spec", "runStrategy"), _run),

@@ -67,7 +67,9 @@ def _directive(patch: Map, path: Path) -> Map:
         return {key: value for key, value in patch.items() if key != _PATCH}
     if patch[_PATCH] == "delete":
         return {}
-    raise MergeError((*path, _PATCH), f'is {_word(patch[_PATCH])}; a mapping knows "replace" and "delete"')
+    raise MergeError(
+        (*path, _PATCH), f'is {_word(patch[_PATCH])}; a mapping knows "replace" and "delete"'
+    )
 
 
 def _retained(base: Map, patch: Map, path: Path) -> Map:
@@ -111,18 +113,24 @@ def _check_order(new: list[Any], order: list[Any], merge_key: str, path: Path) -
     """The patch's elements have to stand in `order`, in the same sequence."""
     if not new or not order:
         return
-    wanted = [value for value in new if not (merge_key and isinstance(value, dict) and value.get(_PATCH) == "delete")]
+    wanted = [
+        value
+        for value in new
+        if not (merge_key and isinstance(value, dict) and value.get(_PATCH) == "delete")
+    ]
     rest = list(order)
     while wanted and rest:
-        if (isinstance(wanted[0], dict) and _PATCH in wanted[0]) or _identity(wanted[0], merge_key, path) == _identity(
-            rest.pop(0), merge_key, path
-        ):
+        if (isinstance(wanted[0], dict) and _PATCH in wanted[0]) or _identity(
+            wanted[0], merge_key, path
+        ) == _identity(rest.pop(0), merge_key, path):
             wanted.pop(0)
     if wanted:
         raise MergeError(path, "does not list the patch's elements in their order")
 
 
-def _lists(base: list[Any], patch: list[Any], field: types.Field, delete: bool, path: Path) -> list[Any]:
+def _lists(
+    base: list[Any], patch: list[Any], field: types.Field, delete: bool, path: Path
+) -> list[Any]:
     if not base and not patch:
         return base
     if _element_kind(base, patch, path) != "map":
@@ -138,7 +146,14 @@ def _lists(base: list[Any], patch: list[Any], field: types.Field, delete: bool, 
     for index, value in enumerate(patch):
         at = (*path, index)
         identity = _identity(value, field.key, at)
-        found = next((i for i, other in enumerate(merged) if field.key in other and _typed(other[field.key]) == identity), None)
+        found = next(
+            (
+                i
+                for i, other in enumerate(merged)
+                if field.key in other and _typed(other[field.key]) == identity
+            ),
+            None,
+        )
         if found is None:
             merged.append(value)
         else:
@@ -146,7 +161,9 @@ def _lists(base: list[Any], patch: list[Any], field: types.Field, delete: bool, 
     return _in_order(merged, patch, base, field.key, path)
 
 
-def _special(base: list[Any], patch: list[Any], merge_key: str, path: Path) -> tuple[list[Any], list[Any]]:
+def _special(
+    base: list[Any], patch: list[Any], merge_key: str, path: Path
+) -> tuple[list[Any], list[Any]]:
     """Carry out the `$patch` elements of a keyed list."""
     plain, replace = [], False
     for index, value in enumerate(patch):
@@ -155,15 +172,24 @@ def _special(base: list[Any], patch: list[Any], merge_key: str, path: Path) -> t
             plain.append(value)
         elif directive == "delete":
             gone = _identity(value, merge_key, (*path, index))
-            base = [other for other in base if merge_key not in other or _typed(other[merge_key]) != gone]
+            base = [
+                other
+                for other in base
+                if merge_key not in other or _typed(other[merge_key]) != gone
+            ]
         elif directive == "replace":
             replace = True
         else:
-            raise MergeError((*path, index, _PATCH), f'is {_word(directive)}; an element knows "replace" and "delete"')
+            raise MergeError(
+                (*path, index, _PATCH),
+                f'is {_word(directive)}; an element knows "replace" and "delete"',
+            )
     return (plain, []) if replace else (base, plain)
 
 
-def _in_order(merged: list[Any], order: list[Any], base: list[Any], merge_key: str, path: Path) -> list[Any]:
+def _in_order(
+    merged: list[Any], order: list[Any], base: list[Any], merge_key: str, path: Path
+) -> list[Any]:
     """`merged` with the elements of `order` in that order, and between them, where `base` places them, those of `base` alone."""
     places = [_identity(value, merge_key, path) for value in order]
     before = [_identity(value, merge_key, path) for value in base]
@@ -173,12 +199,20 @@ def _in_order(merged: list[Any], order: list[Any], base: list[Any], merge_key: s
         (ours if _identity(value, merge_key, path) in places else others).append(value)
     ours.sort(key=lambda value: places.index(_identity(value, merge_key, path)))
     others.sort(
-        key=lambda value: before.index(_identity(value, merge_key, path)) if _identity(value, merge_key, path) in before else len(before)
+        key=lambda value: (
+            before.index(_identity(value, merge_key, path))
+            if _identity(value, merge_key, path) in before
+            else len(before)
+        )
     )
     result = []
     for value in ours:
         place = _identity(value, merge_key, path)
-        while place in before and others and before.index(_identity(others[0], merge_key, path)) < before.index(place):
+        while (
+            place in before
+            and others
+            and before.index(_identity(others[0], merge_key, path)) < before.index(place)
+        ):
             result.append(others.pop(0))
         result.append(value)
     return result + others
@@ -208,7 +242,9 @@ def _kind(value: Any) -> str:
 def _element_kind(base: list[Any], patch: list[Any], path: Path) -> str:
     kinds = {_kind(value) for value in (*base, *patch)}
     if len(kinds) != 1 or kinds & {"list", "NoneType"}:
-        what = "lists" if "list" in kinds else "elements of several types" if kinds else "no elements"
+        what = (
+            "lists" if "list" in kinds else "elements of several types" if kinds else "no elements"
+        )
         raise MergeError(path, f"can't be merged: it has {what}")
     return kinds.pop()
 
@@ -217,7 +253,9 @@ def _lookup(schema: types.Type, key: str, path: Path, of_list: bool = False) -> 
     try:
         field = schema.field(key)
     except LookupError as error:
-        raise MergeError((*path, key), f"is no field of KubeVirt's {error.args[0]}, and can't be merged") from None
+        raise MergeError(
+            (*path, key), f"is no field of KubeVirt's {error.args[0]}, and can't be merged"
+        ) from None
     if of_list and not field.may_list:
         raise MergeError((*path, key), "is a list here, but none in KubeVirt's API")
     return field

@@ -15,12 +15,26 @@ from functools import cache
 from typing import Any
 
 from krmfn.kubevirt import types
-from krmfn.kubevirt.parts import get
+from krmfn.kubevirt.vm_paths import get
 from krmfn.problems import Path, listed, nearest, show
 
 # A bool is an int to Python: it comes first.
-_JSON = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array", type(None): "null"}
-_NAMES = {"string": "text in quotes", "boolean": "true or false", "integer": "a whole number", "object": "a mapping", "array": "a list"}
+_JSON = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    dict: "object",
+    list: "array",
+    type(None): "null",
+}
+_NAMES = {
+    "string": "text in quotes",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "object": "a mapping",
+    "array": "a list",
+}
 _PATTERN = re.compile(r"(u?int)(\d*)")
 
 
@@ -51,7 +65,9 @@ def violations(spec: Any, path: Path = ("spec",)) -> Iterator[Violation]:
     for where, metadata in _metadata(spec):
         for key in metadata if isinstance(metadata, dict) else ():
             if key not in known:
-                yield Violation((*path, *where, key), "is no field of an object's metadata", unknown=True)
+                yield Violation(
+                    (*path, *where, key), "is no field of an object's metadata", unknown=True
+                )
 
 
 def _metadata(spec: Any) -> Iterator[tuple[Path, Any]]:
@@ -73,13 +89,17 @@ def _check(value: Any, number: int, path: Path) -> Iterator[Violation]:
         yield from _mapping(value, node, path)
     elif isinstance(value, list):
         if len(value) > node.get("maxItems", len(value)):
-            yield Violation(path, f"has {len(value)} elements; at most {node['maxItems']} are allowed")
+            yield Violation(
+                path, f"has {len(value)} elements; at most {node['maxItems']} are allowed"
+            )
         yield from _unique(value, node, path)
         if "items" in node:
             for index, element in enumerate(value):
                 yield from _check(element, node["items"], (*path, index))
     elif "enum" in node and value not in node["enum"]:
-        yield Violation(path, f"is {show(value)}; must be one of {', '.join(map(str, node['enum']))}")
+        yield Violation(
+            path, f"is {show(value)}; must be one of {', '.join(map(str, node['enum']))}"
+        )
 
 
 def _type_problem(value: Any, node: dict[str, Any]) -> str:
@@ -89,7 +109,11 @@ def _type_problem(value: Any, node: dict[str, Any]) -> str:
         # Without a pattern it is no quantity but a port or the like, an int32 to Go.
         if isinstance(value, int) and "pattern" not in node and not -(2**31) <= value < 2**31:
             return f"is {show(value)}; must be {-(2**31)} to {2**31 - 1}"
-        return "" if isinstance(value, str | int) and not isinstance(value, bool) else f"is {show(value)}; must be a whole number or text"
+        return (
+            ""
+            if isinstance(value, str | int) and not isinstance(value, bool)
+            else f"is {show(value)}; must be a whole number or text"
+        )
     wanted = node.get("type")
     found = next(name for kind, name in _JSON.items() if isinstance(value, kind))
     # A float without a fraction is a whole number to JSON.
@@ -100,7 +124,9 @@ def _type_problem(value: Any, node: dict[str, Any]) -> str:
     match = _PATTERN.fullmatch(node.get("integer", ""))
     if wanted == "integer" and match:
         bits = int(match[2] or 64)
-        low, high = (0, 2**bits - 1) if match[1] == "uint" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        low, high = (
+            (0, 2**bits - 1) if match[1] == "uint" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        )
         if not low <= value <= min(high, 2**63 - 1):
             return f"is {show(value)}; must be {low} to {high}"
     if wanted == "string" and len(value) > node.get("maxLength", len(value)):
@@ -132,7 +158,9 @@ def _mapping(value: dict[str, Any], node: dict[str, Any], path: Path) -> Iterato
             yield from _check(child, node["values"], (*path, key))
         elif not node.get("open"):
             known = f"; known are {listed(sorted(fields))}" if 0 < len(fields) <= 10 else ""
-            text = f"is no field of KubeVirt {version()}'s VirtualMachine{nearest(key, fields)}{known}"
+            text = (
+                f"is no field of KubeVirt {version()}'s VirtualMachine{nearest(key, fields)}{known}"
+            )
             yield Violation((*path, key), text, unknown=True)
 
 
@@ -143,7 +171,10 @@ def _unique(values: list[Any], node: dict[str, Any], path: Path) -> Iterator[Vio
     seen: set[str] = set()
     for index, element in enumerate(values):
         keys = node.get("keys")
-        identity = json.dumps([element.get(key) for key in keys] if keys and isinstance(element, dict) else element, sort_keys=True)
+        identity = json.dumps(
+            [element.get(key) for key in keys] if keys and isinstance(element, dict) else element,
+            sort_keys=True,
+        )
         if identity in seen:
             what = f", with the same {' and '.join(keys)}" if keys else ""
             yield Violation((*path, index), f"is there a second time{what}")

@@ -31,11 +31,16 @@ class Type:
         Raises LookupError with the type's name where there is none, as apimachinery's patch lookup does.
         """
         fields = _document()["types"].get(self.name, {}) if self.kind == "struct" else {}
-        found = fields.get(key) or next((fields[name] for name in fields if name.lower() == key.lower()), None)
+        found = fields.get(key) or next(
+            (fields[name] for name in fields if name.lower() == key.lower()), None
+        )
         if found is None:
             raise LookupError(self.name or self.kind)
         return Field(
-            type=Type("struct" if found.get("elem", found["kind"]) == "struct" else found["kind"], found.get("type", "")),
+            type=Type(
+                "struct" if found.get("elem", found["kind"]) == "struct" else found["kind"],
+                found.get("type", ""),
+            ),
             kind=found["kind"],
             merges="merge" in found.get("strategy", "").split(","),
             key=found.get("key", ""),

@@ -29,7 +29,10 @@ SERVICE = "/plugin.ConfigManagementPluginService/"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 CHUNK = 1 << 10
 # Argo CD's own limit (ARGOCD_GRPC_MAX_SIZE_MB).
-OPTIONS = [("grpc.default_authority", "localhost"), ("grpc.max_receive_message_length", 100 * 2**20)]
+OPTIONS = [
+    ("grpc.default_authority", "localhost"),
+    ("grpc.max_receive_message_length", 100 * 2**20),
+]
 # One of spec.source.plugin.parameters: name and one of string, array and map.
 Parameter = Mapping[str, Any]
 
@@ -50,7 +53,11 @@ class Server:
         (folder / "cfg" / "plugin.yaml").write_text(plugin)
         described = yaml.safe_load(plugin)
         version = described["spec"].get("version")
-        self._socket = folder / "sock" / f"{described['metadata']['name']}{f'-{version}' if version else ''}.sock"
+        self._socket = (
+            folder
+            / "sock"
+            / f"{described['metadata']['name']}{f'-{version}' if version else ''}.sock"
+        )
         self._log = folder / "log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
@@ -144,7 +151,9 @@ class Server:
         reply = self._call("GetParametersAnnouncement", repository, path, variables, timeout)
         return [_announcement(value) for number, value in _fields(reply) if number == 1]
 
-    def matches(self, repository: Path, path: str = ".", *, app: str = "nodes", timeout: float = 60) -> bool:
+    def matches(
+        self, repository: Path, path: str = ".", *, app: str = "nodes", timeout: float = 60
+    ) -> bool:
         """Whether the plugin's discovery takes an application's folder for its own.
 
         Raises:
@@ -153,11 +162,15 @@ class Server:
         reply = self._call("MatchRepository", repository, path, _application(app, path), timeout)
         return any(number == 1 and value for number, value in _fields(reply))
 
-    def _call(self, method: str, repository: Path, path: str, variables: Mapping[str, str], timeout: float) -> bytes:
+    def _call(
+        self, method: str, repository: Path, path: str, variables: Mapping[str, str], timeout: float
+    ) -> bytes:
         call = self._channel.stream_unary(SERVICE + method)
         try:
             # The sidecar listens some moments after its socket is there.
-            reply: bytes = call(_stream(repository, path, variables), timeout=timeout, wait_for_ready=True)
+            reply: bytes = call(
+                _stream(repository, path, variables), timeout=timeout, wait_for_ready=True
+            )
         except grpc.RpcError as error:
             raise PluginError(error.details()) from None
         return reply
@@ -172,17 +185,25 @@ def _application(app: str, path: str) -> dict[str, str]:
     }
 
 
-def _plugin(parameters: Iterable[Parameter] | None, env: Mapping[str, str] | None) -> dict[str, str]:
+def _plugin(
+    parameters: Iterable[Parameter] | None, env: Mapping[str, str] | None
+) -> dict[str, str]:
     """The variables of `spec.source.plugin`. Without parameters Argo CD sends `null`."""
     listed = None if parameters is None else [dict(parameter) for parameter in parameters]
     variables = {f"ARGOCD_ENV_{name}": value for name, value in (env or {}).items()}
-    variables["ARGOCD_APP_PARAMETERS"] = json.dumps(listed or None, separators=(",", ":"), ensure_ascii=False)
+    variables["ARGOCD_APP_PARAMETERS"] = json.dumps(
+        listed or None, separators=(",", ":"), ensure_ascii=False
+    )
     for parameter in listed or []:
         name = f"PARAM_{_escaped(parameter['name'])}"
         if "string" in parameter:
             variables[name] = parameter["string"]
-        variables |= {f"{name}_{_escaped(key)}": value for key, value in parameter.get("map", {}).items()}
-        variables |= {f"{name}_{index}": value for index, value in enumerate(parameter.get("array", []))}
+        variables |= {
+            f"{name}_{_escaped(key)}": value for key, value in parameter.get("map", {}).items()
+        }
+        variables |= {
+            f"{name}_{index}": value for index, value in enumerate(parameter.get("array", []))
+        }
     return variables
 
 

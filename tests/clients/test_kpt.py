@@ -21,8 +21,20 @@ FUNCTION = {"exec": "krmfn", "configPath": "nodes.yaml"}
 def kpt(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     """Run kpt; krmfn is on the PATH, as a user has it."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "HOME": str(cwd.parent), "KPT_CACHE_DIR": str(cwd.parent / "kpt-cache")}
-    return subprocess.run([TOOLS / "kpt", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+    environment = {
+        **os.environ,
+        "PATH": path,
+        "HOME": str(cwd.parent),
+        "KPT_CACHE_DIR": str(cwd.parent / "kpt-cache"),
+    }
+    return subprocess.run(
+        [TOOLS / "kpt", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def render(package: Path) -> str:
@@ -34,12 +46,20 @@ def render(package: Path) -> str:
 
 def snapshot(package: Path) -> dict[str, bytes]:
     """The package's files, by path."""
-    return {file.relative_to(package).as_posix(): file.read_bytes() for file in sorted(package.rglob("*")) if file.is_file()}
+    return {
+        file.relative_to(package).as_posix(): file.read_bytes()
+        for file in sorted(package.rglob("*"))
+        if file.is_file()
+    }
 
 
 def rendered(package: Path) -> dict[str, list[dict[str, Any]]]:
     """The objects in rendered/, by file."""
-    return {name: objects(text.decode()) for name, text in snapshot(package).items() if name.startswith("rendered/")}
+    return {
+        name: objects(text.decode())
+        for name, text in snapshot(package).items()
+        if name.startswith("rendered/")
+    }
 
 
 def ordered(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -48,7 +68,12 @@ def ordered(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def kptfile(*mutators: dict[str, Any]) -> str:
     return yaml.safe_dump(
-        {"apiVersion": "kpt.dev/v1", "kind": "Kptfile", "metadata": {"name": "nodes"}, "pipeline": {"mutators": list(mutators)}}
+        {
+            "apiVersion": "kpt.dev/v1",
+            "kind": "Kptfile",
+            "metadata": {"name": "nodes"},
+            "pipeline": {"mutators": list(mutators)},
+        }
     )
 
 
@@ -75,10 +100,15 @@ def tenants(tmp_path: Path) -> Path:
     folder.mkdir()
     for tenant in ("tenant-1", "tenant-2"):
         claim = changed(changed(CLAIM, "metadata.name", f"{tenant}-a"), "spec.vClusterRef", tenant)
-        (folder / f"{tenant}.yaml").write_text(yaml.safe_dump_all([claim, changed(SECRET, "metadata.name", f"{tenant}-join")]))
+        (folder / f"{tenant}.yaml").write_text(
+            yaml.safe_dump_all([claim, changed(SECRET, "metadata.name", f"{tenant}-join")])
+        )
     (folder / "provider.yaml").write_text(yaml.safe_dump(PROVIDER))
     mutators = [
-        inline(virtualCluster=tenant, endpoint=f"{tenant}.example.com", tokenSecret=f"{tenant}-join") for tenant in ("tenant-1", "tenant-2")
+        inline(
+            virtualCluster=tenant, endpoint=f"{tenant}.example.com", tokenSecret=f"{tenant}-join"
+        )
+        for tenant in ("tenant-1", "tenant-2")
     ]
     (folder / "Kptfile").write_text(kptfile(*mutators))
     return folder
@@ -87,8 +117,17 @@ def tenants(tmp_path: Path) -> Path:
 def test_the_example_is_what_pkg_get_hands_out_and_renders(tmp_path: Path) -> None:
     upstream = tmp_path / "upstream"
     shutil.copytree(EXAMPLE, upstream / "examples" / "kpt")
-    for command in ("init -q -b main .", "add .", "-c user.name=a -c user.email=a@example.com commit -q -m a"):
-        subprocess.run(["git", *command.split()], cwd=upstream, check=True, env={**os.environ, "HOME": str(tmp_path)})
+    for command in (
+        "init -q -b main .",
+        "add .",
+        "-c user.name=a -c user.email=a@example.com commit -q -m a",
+    ):
+        subprocess.run(
+            ["git", *command.split()],
+            cwd=upstream,
+            check=True,
+            env={**os.environ, "HOME": str(tmp_path)},
+        )
     (upstream / ".git").rename(tmp_path / "krmfn.git")
     subprocess.run(["git", "config", "core.bare", "true"], cwd=tmp_path / "krmfn.git", check=True)
     work = tmp_path / "work"
@@ -96,7 +135,10 @@ def test_the_example_is_what_pkg_get_hands_out_and_renders(tmp_path: Path) -> No
     done = kpt("pkg", "get", f"file://{tmp_path}/krmfn.git/examples/kpt@main", "nodes", cwd=work)
     assert done.returncode == 0, done.stderr
     assert "[PASS]" in render(work / "nodes")
-    assert list(rendered(work / "nodes")) == ["rendered/kubevirt-1/tenant-1-a.yaml", "rendered/kubevirt-1/tenant-1-b.yaml"]
+    assert list(rendered(work / "nodes")) == [
+        "rendered/kubevirt-1/tenant-1-a.yaml",
+        "rendered/kubevirt-1/tenant-1-b.yaml",
+    ]
 
 
 def test_files_hold_what_render_prints(package: Path) -> None:
@@ -104,10 +146,14 @@ def test_files_hold_what_render_prints(package: Path) -> None:
     said = render(package)
     files = rendered(package)
     assert [(name, [value["kind"] for value in made]) for name, made in files.items()] == [
-        (f"rendered/kubevirt-1/{claim}.yaml", ["Secret", "VirtualMachine"]) for claim in ("tenant-1-a", "tenant-1-b")
+        (f"rendered/kubevirt-1/{claim}.yaml", ["Secret", "VirtualMachine"])
+        for claim in ("tenant-1-a", "tenant-1-b")
     ]
     assert ordered([value for made in files.values() for value in made]) == expected
-    assert "[warning] krmfn.dev/v1alpha1/KubeVirtNodes/nodes spec.virtualClusters[0].joinToken: the output holds the join token" in said
+    assert (
+        "[warning] krmfn.dev/v1alpha1/KubeVirtNodes/nodes spec.virtualClusters[0].joinToken: the output holds the join token"
+        in said
+    )
     # What was written is no other input to the command either.
     assert ordered(objects(krmfn("render", str(package)).stdout)) == expected
 
@@ -130,14 +176,27 @@ def test_the_config_in_a_folder_has_the_machines_beside_it(package: Path) -> Non
 
 
 def test_an_inline_config_makes_the_same_machines(package: Path) -> None:
-    expected = [value for value in objects(krmfn("render", str(package)).stdout) if value["kind"] == "VirtualMachine"]
+    expected = [
+        value
+        for value in objects(krmfn("render", str(package)).stdout)
+        if value["kind"] == "VirtualMachine"
+    ]
     (package / "nodes.yaml").unlink()
-    (package / "Kptfile").write_text(kptfile(inline(endpoint="tenant-1.example.com:443", tokenSecret="tenant-1-join")))
+    (package / "Kptfile").write_text(
+        kptfile(inline(endpoint="tenant-1.example.com:443", tokenSecret="tenant-1-join"))
+    )
     render(package)
-    found = [value for made in rendered(package).values() for value in made if value["kind"] == "VirtualMachine"]
+    found = [
+        value
+        for made in rendered(package).values()
+        for value in made
+        if value["kind"] == "VirtualMachine"
+    ]
     assert len(found) == 2
     for value in found:
-        assert value["metadata"].pop("annotations") == {"krmfn.dev/owner": "function-input-tenant-1"}
+        assert value["metadata"].pop("annotations") == {
+            "krmfn.dev/owner": "function-input-tenant-1"
+        }
     for value in expected:
         del value["metadata"]["annotations"]
     assert ordered(found) == ordered(expected)
@@ -149,9 +208,13 @@ def test_an_inline_config_makes_the_same_machines(package: Path) -> None:
 def test_two_tenants_in_one_package(tenants: Path) -> None:
     render(tenants)
     files = rendered(tenants)
-    assert list(files) == [f"rendered/kubevirt-1/{tenant}-a.yaml" for tenant in ("tenant-1", "tenant-2")]
+    assert list(files) == [
+        f"rendered/kubevirt-1/{tenant}-a.yaml" for tenant in ("tenant-1", "tenant-2")
+    ]
     for tenant, made in zip(("tenant-1", "tenant-2"), files.values(), strict=True):
-        assert {value["metadata"]["annotations"]["krmfn.dev/owner"] for value in made} == {f"function-input-{tenant}"}
+        assert {value["metadata"]["annotations"]["krmfn.dev/owner"] for value in made} == {
+            f"function-input-{tenant}"
+        }
     before = snapshot(tenants)
     render(tenants)
     assert snapshot(tenants) == before
@@ -189,18 +252,26 @@ def test_a_pool_grows_and_shrinks_at_its_end(package: Path, quantities: tuple[in
     def pool(quantity: int) -> None:
         nodes = {
             "static": [
-                {"name": "web", "quantity": quantity, "nodeTypeSelector": [{"property": "vcluster.com/node-type", "value": "small"}]}
+                {
+                    "name": "web",
+                    "quantity": quantity,
+                    "nodeTypeSelector": [{"property": "vcluster.com/node-type", "value": "small"}],
+                }
             ]
         }
         values = {"privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", **nodes}]}}
         labelled = {"name": "values", "labels": {"krmfn.dev/vcluster": "tenant-1"}}
         data = {"vcluster.yaml": yaml.safe_dump(values)}
         (package / "vcluster.yaml").write_text(
-            yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": labelled, "data": data})
+            yaml.safe_dump(
+                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": labelled, "data": data}
+            )
         )
         render(package)
 
-    (package / "nodes.yaml").write_text((package / "nodes.yaml").read_text() + "    allowNoNodes: true\n")
+    (package / "nodes.yaml").write_text(
+        (package / "nodes.yaml").read_text() + "    allowNoNodes: true\n"
+    )
     first, last = quantities
     pool(first)
     before = snapshot(package)
@@ -222,8 +293,14 @@ def test_an_error_changes_no_byte_and_is_shown(package: Path) -> None:
     assert done.returncode == 1
     assert '[FAIL] "krmfn"' in done.stderr
     claim = "management.loft.sh/v1/NodeClaim/p-default/tenant-1-a"
-    assert f'[error] {claim} spec.typeRef: is "smal"; the provider has small (did you mean "small"?)' in done.stderr
-    assert r"error: claims.yaml: NodeClaim p-default/tenant-1-a: spec.typeRef: is \"smal\"" in done.stderr
+    assert (
+        f'[error] {claim} spec.typeRef: is "smal"; the provider has small (did you mean "small"?)'
+        in done.stderr
+    )
+    assert (
+        r"error: claims.yaml: NodeClaim p-default/tenant-1-a: spec.typeRef: is \"smal\""
+        in done.stderr
+    )
     assert "Exit code: 1" in done.stderr
     assert TOKEN not in done.stdout + done.stderr
     assert snapshot(package) == before
@@ -256,10 +333,18 @@ def test_eval_runs_it_once(package: Path) -> None:
 
 def test_eval_with_an_inline_config(package: Path) -> None:
     (package / "nodes.yaml").unlink()
-    arguments = ["--exec", "krmfn", "--", "endpoint=tenant-1.example.com:443", "tokenSecret=tenant-1-join"]
+    arguments = [
+        "--exec",
+        "krmfn",
+        "--",
+        "endpoint=tenant-1.example.com:443",
+        "tokenSecret=tenant-1-join",
+    ]
     done = kpt("fn", "eval", *arguments, cwd=package)
     assert done.returncode == 0, done.stderr
-    assert list(rendered(package)) == [f"rendered/kubevirt-1/{claim}.yaml" for claim in ("tenant-1-a", "tenant-1-b")]
+    assert list(rendered(package)) == [
+        f"rendered/kubevirt-1/{claim}.yaml" for claim in ("tenant-1-a", "tenant-1-b")
+    ]
 
 
 FOREIGN = {
@@ -305,7 +390,10 @@ def test_nothing_else_in_a_package_changes(package: Path) -> None:
         (package / name).write_text(text)
     (package / "more.yaml").write_text(
         "# more nodes\n"
-        + (package / "claims.yaml").read_text().replace("tenant-1-", "tenant-1-more-").replace("spec:", "# why\nspec:   # what")
+        + (package / "claims.yaml")
+        .read_text()
+        .replace("tenant-1-", "tenant-1-more-")
+        .replace("spec:", "# why\nspec:   # what")
     )
     # What kpt does by itself, whatever the function.
     plain = shutil.copytree(package, package.parent / "plain")
@@ -315,11 +403,16 @@ def test_nothing_else_in_a_package_changes(package: Path) -> None:
     edit(plain / "Kptfile", "cat", "krmfn")
     before, after = snapshot(plain), snapshot(package)
     marked = {"claims.yaml", "more.yaml", "nodes.yaml", "provider.yaml", "token.yaml"}
-    assert {name for name in after if before.get(name) != after[name]} - {name for name in after if "rendered/" in name} == marked
+    assert {name for name in after if before.get(name) != after[name]} - {
+        name for name in after if "rendered/" in name
+    } == marked
     assert set(before) <= set(after)
     for name in marked:
         lines = list(ndiff(before[name].decode().splitlines(), after[name].decode().splitlines()))
-        assert {line for line in lines if not line.startswith("  ")} == {"+   annotations:", f"+     {MARK}"}, name
+        assert {line for line in lines if not line.startswith("  ")} == {
+            "+   annotations:",
+            f"+     {MARK}",
+        }, name
         assert after[name].count(MARK.encode()) == len(objects(after[name].decode()))
 
 
@@ -327,7 +420,10 @@ def test_kpt_refuses_a_file_that_is_no_object(package: Path) -> None:
     (package / "values.yaml").write_text("replicas: 1\n")
     done = kpt("fn", "render", "--allow-exec", cwd=package)
     assert done.returncode == 1
-    assert "input resource list must contain only KRM resources: values.yaml: resource must have `apiVersion`" in done.stderr
+    assert (
+        "input resource list must contain only KRM resources: values.yaml: resource must have `apiVersion`"
+        in done.stderr
+    )
 
 
 def test_kpt_itself_keeps_what_a_function_returns_as_it_was(package: Path) -> None:
@@ -339,4 +435,6 @@ def test_kpt_itself_keeps_what_a_function_returns_as_it_was(package: Path) -> No
     edit(package / "Kptfile", "krmfn", "cat")
     render(package)
     edit(package / "Kptfile", "cat", "krmfn")
-    assert {name for name, text in snapshot(package).items() if text != before[name]} <= {"foreign.yaml"}
+    assert {name for name, text in snapshot(package).items() if text != before[name]} <= {
+        "foreign.yaml"
+    }

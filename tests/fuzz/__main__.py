@@ -14,5 +14,15 @@ if __name__ == "__main__":
     work.mkdir(parents=True, exist_ok=True)
     corpus = Path(__file__).parent / "corpus" / name
     words = Path(__file__).parent / "words.dict"
-    atheris.Setup([sys.argv[0], f"-dict={words}", f"-artifact_prefix={work}/failed-", *options, str(work), str(corpus)], TARGETS[name])
+    atheris.Setup(
+        [
+            sys.argv[0],
+            f"-dict={words}",
+            f"-artifact_prefix={work}/failed-",
+            *options,
+            str(work),
+            str(corpus),
+        ],
+        TARGETS[name],
+    )
     atheris.Fuzz()

@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from krmfn import yamlio
-from krmfn.function import run
+from krmfn.commands.function import run
+from krmfn.manifests import yamlio
 from tests.support import TOKEN
 
 
@@ -32,7 +32,11 @@ def _is_plain(value: Any) -> bool:
         return all(len(key) < 1000 and _is_plain(child) for key, child in value.items())
     if isinstance(value, list):
         return all(map(_is_plain, value))
-    return not isinstance(value, yamlio.Timestamp) and value not in (float("inf"), float("-inf")) and value == value
+    return (
+        not isinstance(value, yamlio.Timestamp)
+        and value not in (float("inf"), float("-inf"))
+        and value == value
+    )
 
 
 def function(data: bytes) -> None:
@@ -47,7 +51,10 @@ def function(data: bytes) -> None:
     assert len(results) == reply.stderr.count("\n")
     assert TOKEN not in reply.stderr
     assert TOKEN not in reply.stdout.partition("\nresults:\n")[2]
-    assert all(line.startswith(("error: ", "warning: ", "info: ")) and line.isprintable() for line in reply.stderr.splitlines())
+    assert all(
+        line.startswith(("error: ", "warning: ", "info: ")) and line.isprintable()
+        for line in reply.stderr.splitlines()
+    )
     if reply.code == 0:
         again = run(reply.stdout.encode())
         assert (again.code, again.stdout) == (0, reply.stdout), again.stderr

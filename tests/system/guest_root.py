@@ -89,13 +89,29 @@ def guests() -> Iterator[Path]:
     """A folder with an unpacked root, for guests to stand beside; the root is built once, of this machine's own release and sources."""
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
     apt = Path("/etc/apt")
-    sources = [file for file in sorted((*apt.glob("sources.list"), *apt.glob("sources.list.d/*"))) if file.suffix in (".list", ".sources")]
-    options = ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man"))]
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={_PACKAGES}", *options, release]
+    sources = [
+        file
+        for file in sorted((*apt.glob("sources.list"), *apt.glob("sources.list.d/*")))
+        if file.suffix in (".list", ".sources")
+    ]
+    options = [
+        "--dpkgopt=force-unsafe-io",
+        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")),
+    ]
+    command = [
+        "mmdebstrap",
+        "--quiet",
+        "--variant=minbase",
+        f"--include={_PACKAGES}",
+        *options,
+        release,
+    ]
     tools = ROOT / ".tools"
     tar = tools / f"guest-root-{hashlib.sha256(' '.join(command).encode()).hexdigest()[:12]}.tar"
     tools.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="guests-", dir=tools, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="guests-", dir=tools, ignore_cleanup_errors=True
+    ) as folder:
         with alone(tools):
             if not tar.exists():
                 subprocess.run([*command, f"{folder}/root.tar", *sources], check=True, timeout=900)
@@ -151,12 +167,23 @@ class Guest:
         self.write(f"{seed}/user-data", text)
         self.path(f"{seed}/user-data").chmod(0o600)
         namespaces = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
-        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PAUSES": str(pauses)}
+        environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PAUSES": str(pauses),
+        }
         done = subprocess.run(
-            [*namespaces, "sh", "-c", _ENTER, "sh", _BOOT], cwd=self._folder, env=environment, capture_output=True, text=True, timeout=150
+            [*namespaces, "sh", "-c", _ENTER, "sh", _BOOT],
+            cwd=self._folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=150,
         )
         assert not done.stderr, done.stderr
-        stages, slept, mounted, called = (self.lines(f"run/stand-ins/{name}") for name in ("stages", "sleep", "mount", "systemctl"))
+        stages, slept, mounted, called = (
+            self.lines(f"run/stand-ins/{name}")
+            for name in ("stages", "sleep", "mount", "systemctl")
+        )
         return Boot(stages, done.stdout, slept, mounted, called)
 
 
@@ -164,14 +191,44 @@ class Authority:
     """A certificate authority and the certificate that it gives this machine, by its loopback and by what QEMU calls it."""
 
     def __init__(self, folder: Path) -> None:
-        new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        new = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ]
         own = ["-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=authority"]
-        given = ["-CA", "ca.crt", "-CAkey", "ca.key", "-keyout", "key", "-out", "crt", "-subj", "/CN=endpoint"]
+        given = [
+            "-CA",
+            "ca.crt",
+            "-CAkey",
+            "ca.key",
+            "-keyout",
+            "key",
+            "-out",
+            "crt",
+            "-subj",
+            "/CN=endpoint",
+        ]
         for arguments in (
             own,
-            [*given, "-addext", "subjectAltName=IP:127.0.0.1,IP:10.0.2.2", "-addext", "basicConstraints=critical,CA:FALSE"],
+            [
+                *given,
+                "-addext",
+                "subjectAltName=IP:127.0.0.1,IP:10.0.2.2",
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+            ],
         ):
-            subprocess.run([*new, *arguments], cwd=folder, capture_output=True, check=True, timeout=60)
+            subprocess.run(
+                [*new, *arguments], cwd=folder, capture_output=True, check=True, timeout=60
+            )
         self.pem = (folder / "ca.crt").read_text()
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(folder / "crt", folder / "key")
@@ -211,8 +268,15 @@ class Endpoint:
         self.requests.append(path)
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if os.readlink(process / "ns/pid") != os.readlink("/proc/self/ns/pid") and _is_below(int(process.name), os.getpid()):
-                    self.processes.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                if os.readlink(process / "ns/pid") != os.readlink(
+                    "/proc/self/ns/pid"
+                ) and _is_below(int(process.name), os.getpid()):
+                    self.processes.append(
+                        (process / "cmdline")
+                        .read_bytes()
+                        .replace(b"\0", b" ")
+                        .decode(errors="replace")
+                    )
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return answer if path.endswith(f"?token={TOKEN}") else Answer(401, "unknown token\n")
 

@@ -29,18 +29,36 @@ def disks() -> Iterator[Path]:
     """A folder with `disk`, `vmlinuz` and `initrd`; the disk is built once, of this machine's own release and sources."""
     system = platform.freedesktop_os_release()
     apt = Path("/etc/apt")
-    sources = [file for file in sorted((*apt.glob("sources.list"), *apt.glob("sources.list.d/*"))) if file.suffix in (".list", ".sources")]
-    options = ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man"))]
+    sources = [
+        file
+        for file in sorted((*apt.glob("sources.list"), *apt.glob("sources.list.d/*")))
+        if file.suffix in (".list", ".sources")
+    ]
+    options = [
+        "--dpkgopt=force-unsafe-io",
+        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")),
+    ]
     include = f"--include={_PACKAGES},{_KERNELS[system['ID']]}"
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *options, system["VERSION_CODENAME"]]
+    command = [
+        "mmdebstrap",
+        "--quiet",
+        "--variant=minbase",
+        include,
+        *options,
+        system["VERSION_CODENAME"],
+    ]
     tools = ROOT / ".tools"
     kept = tools / f"machine-{hashlib.sha256(' '.join(command).encode()).hexdigest()[:12]}"
     with alone(tools):
         if not kept.exists():
-            with tempfile.TemporaryDirectory(prefix="machine-", dir=tools, ignore_cleanup_errors=True) as work:
+            with tempfile.TemporaryDirectory(
+                prefix="machine-", dir=tools, ignore_cleanup_errors=True
+            ) as work:
                 _build(Path(work), [*command, f"{work}/root.tar", *map(str, sources)])
                 Path(work, "made").rename(kept)
-    with tempfile.TemporaryDirectory(prefix="machines-", dir=tools, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="machines-", dir=tools, ignore_cleanup_errors=True
+    ) as folder:
         for name in ("vmlinuz", "initrd", "disk"):
             Path(folder, name).symlink_to(kept / name)
         yield Path(folder)
@@ -54,10 +72,19 @@ def _build(work: Path, command: list[str]) -> None:
     subprocess.run(["tar", "-C", root, "-xf", work / "root.tar"], check=True, timeout=300)
     (root / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 1\n")
     # The locale needs no generating, and nothing else may be waited for.
-    (root / "etc/cloud/cloud.cfg.d/99-image.cfg").write_text("datasource_list: [NoCloud]\nlocale: C.UTF-8\ncloud_config_modules: []\n")
+    (root / "etc/cloud/cloud.cfg.d/99-image.cfg").write_text(
+        "datasource_list: [NoCloud]\nlocale: C.UTF-8\ncloud_config_modules: []\n"
+    )
     for name in ("vmlinuz", "initrd"):
-        shutil.copy(next(path for path in sorted((root / "boot").iterdir()) if path.name.startswith(name[:6])), made / name)
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", root, made / "disk", "3G"], check=True, timeout=300)
+        shutil.copy(
+            next(
+                path for path in sorted((root / "boot").iterdir()) if path.name.startswith(name[:6])
+            ),
+            made / name,
+        )
+    subprocess.run(
+        ["mke2fs", "-q", "-t", "ext4", "-d", root, made / "disk", "3G"], check=True, timeout=300
+    )
 
 
 class Machine:
@@ -66,7 +93,11 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self._base = folder
         self._folder = Path(tempfile.mkdtemp(prefix="machine-", dir=folder))
-        subprocess.run(["cp", "--sparse=always", "-L", folder / "disk", self._folder / "disk"], check=True, timeout=120)
+        subprocess.run(
+            ["cp", "--sparse=always", "-L", folder / "disk", self._folder / "disk"],
+            check=True,
+            timeout=120,
+        )
         self._running: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,7 +111,19 @@ class Machine:
         source.mkdir()
         for name, text in files.items():
             (source / name).write_text(text)
-        command: list[str | Path] = ["xorriso", "-as", "mkisofs", "-quiet", "-output", image, "-volid", label, "-joliet", "-rock", source]
+        command: list[str | Path] = [
+            "xorriso",
+            "-as",
+            "mkisofs",
+            "-quiet",
+            "-output",
+            image,
+            "-volid",
+            label,
+            "-joliet",
+            "-rock",
+            source,
+        ]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         return image
 
@@ -107,7 +150,14 @@ class Machine:
             "-display",
             "none",
         ]
-        command += ["-kernel", self._base / "vmlinuz", "-initrd", self._base / "initrd", "-serial", f"file:{self._folder / 'console'}"]
+        command += [
+            "-kernel",
+            self._base / "vmlinuz",
+            "-initrd",
+            self._base / "initrd",
+            "-serial",
+            f"file:{self._folder / 'console'}",
+        ]
         command += [
             "-append",
             "root=/dev/vda rw console=ttyS0 systemd.journald.forward_to_console=1 quiet loglevel=1 systemd.show_status=false systemd.mask=apt-daily.timer",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from krmfn.guest.cloudconfig import CloudConfig
-from krmfn.guest.credentials import Join
-from krmfn.guest.userdata import user_data
+from krmfn.guest.cloud_config import CloudConfig
+from krmfn.guest.join import Join
+from krmfn.guest.user_data import user_data
 from tests.system.guest_root import TOKEN, Answer, Authority, Endpoint, serving
 from tests.system.machine import FINISHED, HOST, Machine, disks
 
@@ -47,7 +47,9 @@ def join(endpoint: Endpoint, authority: Authority) -> Join:
 
 
 def joined(endpoint: Endpoint) -> list[str]:
-    return [path.removeprefix("/joined/") for path in endpoint.requests if path.startswith("/joined/")]
+    return [
+        path.removeprefix("/joined/") for path in endpoint.requests if path.startswith("/joined/")
+    ]
 
 
 def wait_for_join(machine: Machine, endpoint: Endpoint, *claims: str) -> None:
@@ -56,7 +58,9 @@ def wait_for_join(machine: Machine, endpoint: Endpoint, *claims: str) -> None:
 
 
 @pytest.mark.system
-def test_joins_after_two_refusals_and_not_again_after_a_reboot(machine: Machine, endpoint: Endpoint, join: Join) -> None:
+def test_joins_after_two_refusals_and_not_again_after_a_reboot(
+    machine: Machine, endpoint: Endpoint, join: Join
+) -> None:
     endpoint.answers = [DOWN, DOWN, UP]
     machine.start(user_data("node-1", join))
     wait_for_join(machine, endpoint, "node-1")
@@ -69,7 +73,9 @@ def test_joins_after_two_refusals_and_not_again_after_a_reboot(machine: Machine,
 
 
 @pytest.mark.system
-def test_power_cut_after_cloud_init_while_the_endpoint_is_down(machine: Machine, endpoint: Endpoint, join: Join) -> None:
+def test_power_cut_after_cloud_init_while_the_endpoint_is_down(
+    machine: Machine, endpoint: Endpoint, join: Join
+) -> None:
     endpoint.answers = [DOWN]
     machine.start(user_data("node-1", join))
     machine.wait(machine.printed(FINISHED))
@@ -102,7 +108,11 @@ def test_token_on_a_second_disk(machine: Machine, endpoint: Endpoint, join: Join
 
 
 def test_commands_of_the_user_that_fail(machine: Machine, endpoint: Endpoint, join: Join) -> None:
-    machine.start(user_data("node-1", join, config=CloudConfig(boot='- "exit 4"\n', rest="runcmd:\n- exit 3\n")))
+    machine.start(
+        user_data(
+            "node-1", join, config=CloudConfig(boot='- "exit 4"\n', rest="runcmd:\n- exit 3\n")
+        )
+    )
     wait_for_join(machine, endpoint, "node-1")
 
 
@@ -114,7 +124,9 @@ def test_a_new_token_after_a_refused_one(machine: Machine, endpoint: Endpoint, j
     wait_for_join(machine, endpoint, "node-1")
 
 
-def test_a_clone_of_a_disk_joins_as_another_claim(machine: Machine, endpoint: Endpoint, join: Join) -> None:
+def test_a_clone_of_a_disk_joins_as_another_claim(
+    machine: Machine, endpoint: Endpoint, join: Join
+) -> None:
     machine.start(user_data("node-1", join))
     wait_for_join(machine, endpoint, "node-1")
     machine.cut()

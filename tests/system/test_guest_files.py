@@ -27,10 +27,15 @@ def user_data(key: str = "userdata") -> dict[str, str]:
     for case in cases():
         text = (FIXTURES / case / "expected.yaml").read_text()
         documents = objects(text)
-        for secret in documents[0]["items"] if documents[0]["kind"] == "ResourceList" else documents:
+        for secret in (
+            documents[0]["items"] if documents[0]["kind"] == "ResourceList" else documents
+        ):
             if secret["kind"] == "Secret" and secret["metadata"]["name"].endswith("-cloud-init"):
                 encoded = secret.get("data", {}).get(key, "")
-                if value := secret.get("stringData", {}).get(key) or base64.b64decode(encoded).decode():
+                if (
+                    value := secret.get("stringData", {}).get(key)
+                    or base64.b64decode(encoded).decode()
+                ):
                     found[f"{case}/{secret['metadata']['name']}"] = value
     return found
 
@@ -47,7 +52,9 @@ def test_cloud_init_accepts_all_user_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["eni", "netplan", "networkd", "sysconfig", "network-manager"])
-def test_cloud_init_makes_every_distributions_network_of_the_network_data(tmp_path: Path, kind: str) -> None:
+def test_cloud_init_makes_every_distributions_network_of_the_network_data(
+    tmp_path: Path, kind: str
+) -> None:
     texts = user_data("networkdata")
     assert len(texts) > 4
     for number, (name, text) in enumerate(texts.items()):
@@ -72,15 +79,28 @@ def test_cloud_init_makes_every_distributions_network_of_the_network_data(tmp_pa
         judged(*command)
         written = "".join(path.read_text() for path in out.rglob("*") if path.is_file())
         for interface in yaml.safe_load(text)["ethernets"].values():
-            gateways = [route["via"] for route in interface.get("routes", [])] + [interface.get("gateway4", "")]
-            for wanted in (*(address.partition("/")[0] for address in interface.get("addresses", [])), *filter(None, gateways)):
+            gateways = [route["via"] for route in interface.get("routes", [])] + [
+                interface.get("gateway4", "")
+            ]
+            for wanted in (
+                *(address.partition("/")[0] for address in interface.get("addresses", [])),
+                *filter(None, gateways),
+            ):
                 assert wanted in written, (name, kind)
 
 
 def test_shellcheck_accepts_the_scripts(tmp_path: Path) -> None:
-    judged("shellcheck", GUEST / "join.sh", ROOT / "tests" / "system" / "install-packages.sh", ROOT / "fixtures" / "demo.sh")
+    judged(
+        "shellcheck",
+        GUEST / "join.sh",
+        ROOT / "tests" / "system" / "install-packages.sh",
+        ROOT / "fixtures" / "demo.sh",
+    )
     script = tmp_path / "bootcmd.sh"
-    script.write_text("#!/bin/sh\n" + yaml.safe_load(user_data()["sizes/tenant-1-merged-cloud-init"])["bootcmd"][0])
+    script.write_text(
+        "#!/bin/sh\n"
+        + yaml.safe_load(user_data()["sizes/tenant-1-merged-cloud-init"])["bootcmd"][0]
+    )
     judged("shellcheck", script)
 
 

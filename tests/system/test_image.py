@@ -30,14 +30,30 @@ from tests.system.guest_root import alone
 pytestmark = pytest.mark.system
 EPOCH = 1_700_000_000
 REVISION, SOURCE = "0123456789abcdef0123456789abcdef01234567", "https://git.example.com/krmfn"
-CONTEXT = ("Dockerfile", ".dockerignore", "Makefile", "pyproject.toml", "uv.lock", "LICENSE", "krmfn")
+CONTEXT = (
+    "Dockerfile",
+    ".dockerignore",
+    "Makefile",
+    "pyproject.toml",
+    "uv.lock",
+    "LICENSE",
+    "krmfn",
+)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TAGS = [".".join(__version__.split(".")[:parts]) for parts in (1, 2, 3)]
 PACKAGE = (FIXTURES / "package" / "input.yaml").read_text()
 # As kustomize and kpt call an engine, and with nothing to write to; capabilities are Argo CD's to drop.
-CONFINED = ("--network=none", "--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges")
+CONFINED = (
+    "--network=none",
+    "--read-only",
+    "--read-only-tmpfs=false",
+    "--cap-drop=all",
+    "--security-opt=no-new-privileges",
+)
 # crun and docker don't start where cgroups are hybrid.
-_STORAGE = '[storage]\ndriver = "{driver}"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
+_STORAGE = (
+    '[storage]\ndriver = "{driver}"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
+)
 _CONTAINERS = """[containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 [engine]
@@ -47,8 +63,12 @@ runtime = "runc"
 """
 
 
-def ran(*command: str | Path, stdin: str = "", cwd: Path = ROOT, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=cwd, timeout=600, check=False)
+def ran(
+    *command: str | Path, stdin: str = "", cwd: Path = ROOT, check: bool = True
+) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(
+        command, input=stdin, capture_output=True, text=True, cwd=cwd, timeout=600, check=False
+    )
     assert done.returncode == 0 or not check, done.stdout + done.stderr
     return done
 
@@ -61,8 +81,21 @@ class Image:
     folder: Path
     context: Path
 
-    def run(self, *arguments: str, options: tuple[str, ...] = (), stdin: str = "") -> "subprocess.CompletedProcess[str]":
-        return ran("podman", "run", "--rm", "--interactive", *CONFINED, *options, self.name, *arguments, stdin=stdin, check=False)
+    def run(
+        self, *arguments: str, options: tuple[str, ...] = (), stdin: str = ""
+    ) -> "subprocess.CompletedProcess[str]":
+        return ran(
+            "podman",
+            "run",
+            "--rm",
+            "--interactive",
+            *CONFINED,
+            *options,
+            self.name,
+            *arguments,
+            stdin=stdin,
+            check=False,
+        )
 
     def blob(self, digest: str) -> Path:
         return self.folder / "blobs" / digest.replace(":", "/")
@@ -85,20 +118,44 @@ class Image:
 def base() -> Iterator[str]:
     """An image with this machine's own Python; a store that is kept in .tools, where the engines find it."""
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    options = ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("locale", "man"))]
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=python3,python3-venv", *options, release]
-    folder = ROOT / ".tools" / f"containers-{hashlib.sha256(' '.join(command).encode()).hexdigest()[:12]}"
+    options = [
+        "--dpkgopt=force-unsafe-io",
+        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("locale", "man")),
+    ]
+    command = [
+        "mmdebstrap",
+        "--quiet",
+        "--variant=minbase",
+        "--include=python3,python3-venv",
+        *options,
+        release,
+    ]
+    folder = (
+        ROOT
+        / ".tools"
+        / f"containers-{hashlib.sha256(' '.join(command).encode()).hexdigest()[:12]}"
+    )
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CONTAINERS_STORAGE_CONF", str(folder / "storage.conf"))
         environment.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
         environment.setenv("BUILDAH_ISOLATION", "chroot")
         with alone(folder.parent):
             folder.mkdir(exist_ok=True)
-            (folder / "storage.conf").write_text(_STORAGE.format(folder=folder, driver=driver(folder)))
+            (folder / "storage.conf").write_text(
+                _STORAGE.format(folder=folder, driver=driver(folder))
+            )
             (folder / "containers.conf").write_text(_CONTAINERS)
             if not known("localhost/krmfn-base"):
-                sources = [file for file in sorted(Path("/etc/apt").glob("sources.list*/**/*")) if file.suffix in (".list", ".sources")]
-                ran(*command, folder / "root.tar", *filter(Path.exists, [Path("/etc/apt/sources.list"), *sources]))
+                sources = [
+                    file
+                    for file in sorted(Path("/etc/apt").glob("sources.list*/**/*"))
+                    if file.suffix in (".list", ".sources")
+                ]
+                ran(
+                    *command,
+                    folder / "root.tar",
+                    *filter(Path.exists, [Path("/etc/apt/sources.list"), *sources]),
+                )
                 container = ran("buildah", "from", "scratch").stdout.strip()
                 ran("buildah", "add", "--quiet", container, folder / "root.tar")
                 ran("buildah", "commit", "--quiet", "--rm", container, "localhost/krmfn-base")
@@ -110,8 +167,18 @@ def driver(folder: Path) -> str:
     """Overlays where this machine can mount them: copies (vfs) are three times as slow."""
     for name in ("lower", "upper", "work"):
         (folder / "probe" / name).mkdir(parents=True, exist_ok=True)
-    mount = ["mount", "-t", "overlay", "overlay", "-o", "lowerdir=lower,upperdir=upper,workdir=work", "upper"]
-    done = subprocess.run(["unshare", "--mount", *mount], cwd=folder / "probe", capture_output=True, check=False)
+    mount = [
+        "mount",
+        "-t",
+        "overlay",
+        "overlay",
+        "-o",
+        "lowerdir=lower,upperdir=upper,workdir=work",
+        "upper",
+    ]
+    done = subprocess.run(
+        ["unshare", "--mount", *mount], cwd=folder / "probe", capture_output=True, check=False
+    )
     return "vfs" if done.returncode else "overlay"
 
 
@@ -124,14 +191,25 @@ def copied(root: Path, context: Path) -> Path:
     for name in CONTEXT:
         source = root / name
         ignored = shutil.ignore_patterns("__pycache__")
-        (shutil.copytree(source, context / name, ignore=ignored) if source.is_dir() else shutil.copy(source, context))
+        (
+            shutil.copytree(source, context / name, ignore=ignored)
+            if source.is_dir()
+            else shutil.copy(source, context)
+        )
     return context
 
 
 def wheels(base: str, folder: Path) -> Path:
     """All that the Dockerfile installs, for the base's Python; pip holds each to the hashes of the lock file."""
     version = ran(
-        "podman", "run", "--rm", *CONFINED, base, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"
+        "podman",
+        "run",
+        "--rm",
+        *CONFINED,
+        base,
+        "python3",
+        "-c",
+        "import sys; print('%d.%d' % sys.version_info[:2])",
     ).stdout.strip()
     uv = " ".join(re.findall(r"uv==\S+|--hash=\S+", (ROOT / "Dockerfile").read_text()))
     export = ("export", "--quiet", "--frozen", "--no-cache", "--no-dev", "--no-emit-project")
@@ -139,14 +217,36 @@ def wheels(base: str, folder: Path) -> Path:
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{uv}\n{locked}")
     platforms = [f"--platform=manylinux_2_{minor}_{platform.machine()}" for minor in (17, 28)]
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
-    ran(*pip, f"--python-version={version}", *platforms, f"--dest={folder}", f"--requirement={requirements}")
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary=:all:",
+    ]
+    ran(
+        *pip,
+        f"--python-version={version}",
+        *platforms,
+        f"--dest={folder}",
+        f"--requirement={requirements}",
+    )
     return folder
 
 
 def build(context: Path, base: str, name: str, wheels: Path) -> None:
     arguments = f"--volume {wheels}:/wheels:ro --build-arg PIP_NO_INDEX=1 --build-arg PIP_FIND_LINKS=/wheels"
-    settings = {"IMAGE": name, "BASE": base, "REVISION": REVISION, "SOURCE": SOURCE, "SOURCE_DATE_EPOCH": EPOCH, "BUILD_ARGS": arguments}
+    settings = {
+        "IMAGE": name,
+        "BASE": base,
+        "REVISION": REVISION,
+        "SOURCE": SOURCE,
+        "SOURCE_DATE_EPOCH": EPOCH,
+        "BUILD_ARGS": arguments,
+    }
     ran("make", "image", *(f"{key}={value}" for key, value in settings.items()), cwd=context)
 
 
@@ -162,7 +262,9 @@ def image(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image
     context = copied(ROOT, tmp_path / "context")
     state = hashlib.sha256(EPOCH.to_bytes(8, "big"))
     for file in sorted(path for path in context.rglob("*") if path.is_file()):
-        state.update(f"{file.relative_to(context)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+        state.update(
+            f"{file.relative_to(context)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode()
+        )
     name = f"localhost/krmfn-{state.hexdigest()[:12]}"
     store = Path(os.environ["CONTAINERS_STORAGE_CONF"]).parent
     with (store / ".users").open("w") as users:
@@ -190,7 +292,10 @@ def test_the_same_sources_make_the_same_layers(image: Image, base: str, tmp_path
     # As somebody else's machine would have it: other times, other modes, and what lies about.
     context = copied(image.context, tmp_path / "context")
     (context / ".git").mkdir()
-    for noise in (context / ".git" / "config", context / "krmfn" / "api" / "__pycache__" / "common.pyc"):
+    for noise in (
+        context / ".git" / "config",
+        context / "krmfn" / "api" / "__pycache__" / "common.pyc",
+    ):
         noise.parent.mkdir(exist_ok=True)
         noise.write_text("noise")
     for path in context.rglob("*"):
@@ -213,7 +318,11 @@ def test_tags_name_the_version_and_nothing_floats_further(image: Image) -> None:
 def test_labels_and_settings(image: Image) -> None:
     config = json.loads(image.blob(image.manifest()["config"]["digest"]).read_text())["config"]
     prefix = "org.opencontainers.image."
-    labels = {key.removeprefix(prefix): value for key, value in config["Labels"].items() if key.startswith(prefix)}
+    labels = {
+        key.removeprefix(prefix): value
+        for key, value in config["Labels"].items()
+        if key.startswith(prefix)
+    }
     assert labels == {
         "title": PROJECT["name"],
         "description": PROJECT["description"],
@@ -272,16 +381,22 @@ def test_all_bytecode_is_there_and_no_time_is_compared(image: Image) -> None:
                 compiled.add(path.parent.parent / f"{path.name.partition('.')[0]}.py")
                 file = archive.extractfile(member)
                 assert file
-                assert int.from_bytes(file.read(8)[4:], "little") == 1, f"{path} is checked against its source"
+                assert int.from_bytes(file.read(8)[4:], "little") == 1, (
+                    f"{path} is checked against its source"
+                )
     assert sources == compiled
-    assert len([path for path in sources if "krmfn" in path.parts]) == len(list((ROOT / "krmfn").rglob("*.py")))
+    assert len([path for path in sources if "krmfn" in path.parts]) == len(
+        list((ROOT / "krmfn").rglob("*.py"))
+    )
 
 
 def test_scanners_find_every_package(image: Image) -> None:
     files = image.files()
     [layer] = image.layers()
     with tarfile.open(image.blob(layer)) as archive:
-        found = {name: archive.extractfile(name) for name in ("var/lib/dpkg/status", "etc/os-release")}
+        found = {
+            name: archive.extractfile(name) for name in ("var/lib/dpkg/status", "etc/os-release")
+        }
         status, release = (file.read().decode() for file in found.values() if file)
     packages = re.findall(r"^Package: (\S+)$", status, re.MULTILINE)
     assert {"libc6", "zlib1g"} < set(packages)
@@ -289,7 +404,15 @@ def test_scanners_find_every_package(image: Image) -> None:
     assert not [name for name in packages if f"/usr/share/doc/{name}/copyright" not in files]
     assert re.search(r"^VERSION_CODENAME=", release, re.MULTILINE)
     installed = {Path(path).name.partition("-")[0] for path in files if path.endswith(".dist-info")}
-    assert installed == {"annotated_types", "click", "pydantic", "pydantic_core", "pyyaml", "typing_extensions", "typing_inspection"}
+    assert installed == {
+        "annotated_types",
+        "click",
+        "pydantic",
+        "pydantic_core",
+        "pyyaml",
+        "typing_extensions",
+        "typing_inspection",
+    }
 
 
 @pytest.mark.parametrize("user", ["65534:65534", "nobody", "999:999", "54321:54321", "0:0"])
@@ -302,7 +425,9 @@ def test_any_user_gets_the_hosts_output(image: Image, user: str) -> None:
 
 @pytest.mark.parametrize("case", ["cloud-init", "three-tenants"])
 def test_a_command_reads_a_mounted_folder(image: Image, case: str) -> None:
-    done = image.run("render", ".", options=(f"--volume={FIXTURES / case}:/work:ro", "--workdir=/work"))
+    done = image.run(
+        "render", ".", options=(f"--volume={FIXTURES / case}:/work:ro", "--workdir=/work")
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == (FIXTURES / case / "expected.yaml").read_text()
 
@@ -312,14 +437,24 @@ def test_a_folders_files_and_variables_change_nothing(image: Image, tmp_path: Pa
     shutil.copytree(FIXTURES / "minimal", folder)
     for name in ("click", "yaml", "sitecustomize", "krmfn"):
         (folder / f"{name}.py").write_text("raise SystemExit(9)\n")
-    options = ("--env=PYTHONPATH=/größe", "--env=PYTHONHOME=/größe", "--env=LC_ALL=C", f"--volume={folder}:/größe:ro", "--workdir=/größe")
+    options = (
+        "--env=PYTHONPATH=/größe",
+        "--env=PYTHONHOME=/größe",
+        "--env=LC_ALL=C",
+        f"--volume={folder}:/größe:ro",
+        "--workdir=/größe",
+    )
     done = image.run("render", "/größe", options=options)
     assert done.returncode == 0, done.stderr
     assert done.stdout == (FIXTURES / "minimal" / "expected.yaml").read_text()
 
 
 def test_the_program_is_on_the_path_where_the_entry_point_is_another(image: Image) -> None:
-    done = image.run("-c", "import subprocess; subprocess.run(['krmfn', '--version'])", options=("--entrypoint=python3", "--user=999"))
+    done = image.run(
+        "-c",
+        "import subprocess; subprocess.run(['krmfn', '--version'])",
+        options=("--entrypoint=python3", "--user=999"),
+    )
     assert (done.returncode, done.stdout) == (0, f"krmfn, version {__version__}\n"), done.stderr
 
 
@@ -335,7 +470,9 @@ def test_errors_come_through(image: Image) -> None:
 def test_a_time_out_is_told(image: Image, tmp_path: Path) -> None:
     name = f"krmfn-{os.getpid()}"
     command = ["podman", "run", "--rm", "--interactive", f"--name={name}", *CONFINED, image.name]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         # As process 1 it gets no signal before it asks for it.
         for _ in range(100):
             ran("podman", "kill", "--signal=TERM", name, check=False)
@@ -353,7 +490,9 @@ def containerized(folder: Path, image: str, case: str = "minimal") -> Path:
     """A fixture whose config names the image in place of the program."""
     shutil.copytree(FIXTURES / case, folder)
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    config["metadata"]["annotations"] = {"config.kubernetes.io/function": yaml.safe_dump({"container": {"image": image}})}
+    config["metadata"]["annotations"] = {
+        "config.kubernetes.io/function": yaml.safe_dump({"container": {"image": image}})
+    }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder
 
@@ -385,4 +524,7 @@ def test_kustomize_shows_its_errors(image: Image, tmp_path: Path) -> None:
     claims.write_text(claims.read_text().replace("typeRef: small", "typeRef: large"))
     built = ran(TOOLS / "kustomize", "build", "--enable-alpha-plugins", folder, check=False)
     assert (built.returncode, built.stdout) == (1, "")
-    assert 'error: NodeClaim p-default/tenant-1-a: spec.typeRef: is "large"; the provider has small' in built.stderr
+    assert (
+        'error: NodeClaim p-default/tenant-1-a: spec.typeRef: is "large"; the provider has small'
+        in built.stderr
+    )

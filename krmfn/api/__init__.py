@@ -1,1 +1,0 @@
-"""pydantic models of what users write, one file a kind."""

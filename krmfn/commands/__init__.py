@@ -1,0 +1,1 @@
+"""The doors: the KRM function and the commands of the command line."""

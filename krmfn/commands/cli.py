@@ -1,0 +1,201 @@
+"""The commands of `krmfn`, without any logic of their own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Literal, NoReturn
+
+import click
+
+from krmfn import __version__
+from krmfn.commands.reply import USAGE, Reply
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="krmfn")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Declare nodes in Git; get KubeVirt virtual machines that join their vCluster.
+
+    Without a command, and with a ResourceList on standard input, krmfn is the KRM function that kustomize and kpt run.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+        context.exit(USAGE)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1)
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files.",
+)
+@click.option(
+    "--all", "everything", is_flag=True, help="Print the other manifests among the files too."
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    help="Write a file for each claim there instead, by cluster, to commit them.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="With -o: write nothing; show what would change, and exit 4 if anything would.",
+)
+@click.option(
+    "--allow-plaintext-token",
+    is_flag=True,
+    help="With -o: write files that hold the join token in clear.",
+)
+def render(
+    paths: tuple[str, ...],
+    config: str | None,
+    everything: bool,
+    output: str | None,
+    check: bool,
+    allow_plaintext_token: bool,
+) -> None:
+    """Print the virtual machines and Secrets that the files under PATH… declare (this folder; `-` for standard input)."""
+    if output is None and (check or allow_plaintext_token):
+        raise click.UsageError("--check and --allow-plaintext-token belong to -o DIR")
+    if output is not None and everything:
+        raise click.UsageError("--all prints; it does not go with -o DIR")
+    if output is None:
+        from krmfn.commands.render import render as print_manifests
+
+        _end(print_manifests(list(paths) or ["."], config, everything))
+    from krmfn.commands import rendered_folder as folder
+
+    _end(folder.write(list(paths) or ["."], config, output, check, allow_plaintext_token))
+
+
+@cli.command()
+@click.argument("paths", nargs=-1)
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="The form.",
+)
+@click.option(
+    "--against",
+    metavar="DIR|-",
+    help="Show instead what a merge would do to the machines of an earlier state.",
+)
+@click.option(
+    "--rollout-strategy",
+    type=click.Choice(["LiveUpdate", "Stage"]),
+    help="With --against: KubeVirt's (LiveUpdate).",
+)
+@click.option(
+    "--max-deletions",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="With --against: exit 4 where more would be deleted.",
+)
+@click.option(
+    "--fail-on",
+    metavar="VERDICT,…",
+    help="With --against: exit 4 where an object or a field has one of these verdicts.",
+)
+def plan(
+    paths: tuple[str, ...],
+    config: str | None,
+    output: str,
+    against: str | None,
+    rollout_strategy: Literal["LiveUpdate", "Stage"] | None,
+    max_deletions: int | None,
+    fail_on: str | None,
+) -> None:
+    """Show node types, claims and totals of what the files under PATH… declare (this folder; `-` for standard input)."""
+    if against is not None:
+        from krmfn.commands import compare as comparing
+        from krmfn.kubevirt.changes import VERDICTS
+        from krmfn.problems import Code
+
+        verdicts = frozenset(filter(None, (fail_on or "").split(",")))
+        if unknown := sorted(verdicts - {*VERDICTS, Code.QUOTA}):
+            raise click.UsageError(
+                f"--fail-on has {', '.join(unknown)}; verdicts are {', '.join(VERDICTS)}, and {Code.QUOTA}"
+            )
+        options = comparing.Options(
+            rollout_strategy or "LiveUpdate", output, max_deletions, verdicts
+        )
+        _end(comparing.plan(list(paths) or ["."], config, against, options))
+    if output == "markdown" or rollout_strategy or max_deletions is not None or fail_on is not None:
+        raise click.UsageError(
+            "-o markdown, --rollout-strategy, --max-deletions and --fail-on belong to --against"
+        )
+    from krmfn.commands import plan as tables
+
+    _end(
+        tables.plan(
+            list(paths) or ["."],
+            config,
+            output == "json",
+            bold=output == "text" and sys.stdout.isatty(),
+        )
+    )
+
+
+@cli.command()
+@click.argument("claim")
+@click.argument("field", required=False)
+@click.option(
+    "-f",
+    "--file",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    help="Files and folders to read (this folder).",
+)
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files.",
+)
+def explain(claim: str, field: str | None, paths: tuple[str, ...], config: str | None) -> None:
+    """Show where each field of a CLAIM's machine comes from (or FIELD alone), why it has its node type, and its user data."""
+    from krmfn.commands import explain as explaining
+
+    _end(explaining.explain(claim, field, list(paths) or ["."], config))
+
+
+@cli.command()
+def generate() -> None:
+    """Print the manifests of an Argo CD application (config-management plugin), in whose folder this runs."""
+    from krmfn.commands import argocd
+
+    _end(argocd.generate(os.environ))
+
+
+@cli.command()
+def parameters() -> None:
+    """Print the parameters that an Argo CD application may set."""
+    from krmfn.commands import argocd
+
+    _end(argocd.parameters())
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR")
+def init(folder: str) -> None:
+    """Write a working example to start from into DIR: provider, virtual cluster, config and kustomization."""
+    from krmfn.commands import init as example
+
+    _end(example.write(folder))
+
+
+def _end(reply: Reply) -> NoReturn:
+    sys.exit(reply.say())

@@ -1,0 +1,1 @@
+"""Kubernetes' own rules: names, labels, quantities and requirements."""

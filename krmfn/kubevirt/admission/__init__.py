@@ -1,0 +1,1 @@
+"""KubeVirt's admission rules, one module a topic."""

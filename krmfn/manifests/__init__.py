@@ -1,0 +1,1 @@
+"""Text and objects: YAML, ResourceLists, files and folders, and the items in them."""

@@ -1,0 +1,138 @@
+"""One object that was read: its data, where it came from, and in a ResourceList its own text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from krmfn.manifests.yamlio import Span
+from krmfn.problems import Origin, Path, Place, Resource
+
+LOCAL_CONFIG = "config.kubernetes.io/local-config"
+PATH = "config.kubernetes.io/path"
+INDEX = "config.kubernetes.io/index"
+OLD_PATH = "internal.config.kubernetes.io/path"
+_INTERNAL_INDEX = "internal.config.kubernetes.io/index"
+_MOST_INDEX_DIGITS = 9
+# kustomize would leave a machine with such an annotation out of its build, and kpt would move
+# it to another file.
+ORCHESTRATORS = (
+    "config.kubernetes.io/",
+    "internal.config.kubernetes.io/",
+    "config.k8s.io/",
+    "kustomize.config.k8s.io/",
+    "internal.kpt.dev/",
+)
+
+
+@dataclass(slots=True)
+class Item:
+    """One object that was read. Its data is never changed: aliases may share it.
+
+    In a block sequence, `text` is whole lines: from the line of its dash, which stands in
+    `column`, to the line before the next dash. In a flow sequence it is the item alone.
+    `spans` and `offset` place the item's outer mappings in the text.
+    """
+
+    data: dict[str, Any]
+    origin: Origin
+    text: str = ""
+    flow: bool = False
+    column: int = 0
+    offset: int = 0
+    spans: dict[int, Span] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Place:
+        """The item as the place of a problem."""
+        return Place(self.origin)
+
+    @property
+    def _resource(self) -> Resource:
+        return self.origin.resource or Resource()
+
+    @property
+    def kind(self) -> str:
+        """The kind, or ""."""
+        return self._resource.kind
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion, or ""."""
+        return self._resource.api_version
+
+    @property
+    def group(self) -> str:
+        """The API group, or "" for Kubernetes' core group."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The name, or ""."""
+        return self._resource.name
+
+    @property
+    def namespace(self) -> str:
+        """The namespace, or ""."""
+        return self._resource.namespace
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata, or {}."""
+        return _mapping(self.data, "metadata")
+
+    @property
+    def annotations(self) -> dict[str, Any]:
+        """The annotations, or {}."""
+        return _mapping(self.metadata, "annotations")
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The labels, or {}."""
+        return _mapping(self.metadata, "labels")
+
+    @property
+    def path(self) -> str | None:
+        """The file that an orchestrator names in the item's annotations."""
+        path = self.annotations.get(PATH, self.annotations.get(OLD_PATH))
+        return path if isinstance(path, str) else None
+
+
+def item_of(
+    data: dict[str, Any],
+    file: str | None = None,
+    index: int | None = None,
+    find_line: Callable[[Path], int | None] | None = None,
+) -> Item:
+    """Make an item without text, with the identity that its data gives it.
+
+    Without `file` and `index`, they come from the annotations of an orchestrator.
+    """
+    metadata = _mapping(data, "metadata")
+    annotations = _mapping(metadata, "annotations")
+    file = file or _text(annotations, PATH) or _text(annotations, OLD_PATH) or None
+    if index is None:
+        index = _whole(_text(annotations, INDEX) or _text(annotations, _INTERNAL_INDEX))
+    resource = Resource(
+        api_version=_text(data, "apiVersion"),
+        kind=_text(data, "kind"),
+        namespace=_text(metadata, "namespace"),
+        name=_text(metadata, "name"),
+    )
+    return Item(data, Origin(resource, file, index, find_line))
+
+
+def _whole(digits: str) -> int | None:
+    plain = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_INDEX_DIGITS
+    return int(digits) if plain else None
+
+
+def _mapping(data: dict[str, Any], key: str) -> dict[str, Any]:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(data: dict[str, Any], key: str) -> str:
+    value = data.get(key)
+    return value if isinstance(value, str) else ""

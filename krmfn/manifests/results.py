@@ -1,0 +1,74 @@
+"""Results of a KRM function: problems in the form that orchestrators show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from krmfn.problems import Problem, Severity, path_text, redacted
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRef:
+    """The object that a result is about."""
+
+    apiVersion: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The field that a result is about, as a path in dots and brackets."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The file, relative to the package, and the index of the document in it."""
+
+    path: str
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One problem, as orchestrators show it. `tags.code` is its code."""
+
+    message: str
+    severity: Severity
+    resourceRef: ResourceRef | None = None
+    field: Field | None = None
+    file: File | None = None
+    tags: dict[str, str] | None = None
+
+
+def result_of(problem: Problem) -> Result:
+    """Turn a problem into a result."""
+    origin, path = problem.place.origin, problem.place.path
+    resource, reference = origin.resource, None
+    if resource:
+        reference = ResourceRef(
+            apiVersion=redacted(resource.api_version),
+            kind=redacted(resource.kind),
+            namespace=redacted(resource.namespace),
+            name=redacted(resource.name),
+        )
+    return Result(
+        message=problem.text,
+        severity=problem.severity,
+        resourceRef=reference,
+        field=Field(redacted(path_text(path))) if path else None,
+        file=File(redacted(origin.file), origin.index or 0) if origin.file else None,
+        tags={"code": str(problem.code)},
+    )
+
+
+def as_data(value: Any) -> Any:
+    """Turn a result into mappings and texts, without its empty parts."""
+    if not is_dataclass(value):
+        return value
+    parts = {one.name: as_data(getattr(value, one.name)) for one in fields(value)}
+    return {name: part for name, part in parts.items() if part}

@@ -1,0 +1,28 @@
+"""YAML: read as kustomize reads, write so that every YAML reader reads back the same strings."""
+
+from krmfn.manifests.yamlio.lines import find_line
+from krmfn.manifests.yamlio.reader import (
+    LARGEST_INPUT,
+    Document,
+    Fault,
+    Span,
+    Timestamp,
+    read,
+    resolve,
+)
+from krmfn.manifests.yamlio.writer import Hole, Template, dump, scalar
+
+__all__ = [
+    "LARGEST_INPUT",
+    "Document",
+    "Fault",
+    "Hole",
+    "Span",
+    "Template",
+    "Timestamp",
+    "dump",
+    "find_line",
+    "read",
+    "resolve",
+    "scalar",
+]

@@ -1,0 +1,1 @@
+"""Claims and pools become objects: the whole way, `build(items, config) -> Build`."""

@@ -1,0 +1,1 @@
+"""What users write: the kinds that krmfn reads, as models."""

@@ -1,0 +1,31 @@
+"""What can go wrong: problems with their places and codes, and the words that messages share."""
+
+from krmfn.problems.codes import Code, RuleCode
+from krmfn.problems.problem import Origin, Place, Problem, Resource, Severity
+from krmfn.problems.redaction import masked_lines, printable, redacted
+from krmfn.problems.report import Collector, errors, limited, ranked, report
+from krmfn.problems.wording import Path, listed, nearest, path_text, plain, show
+
+__all__ = [
+    "Code",
+    "Collector",
+    "Origin",
+    "Path",
+    "Place",
+    "Problem",
+    "Resource",
+    "RuleCode",
+    "Severity",
+    "errors",
+    "limited",
+    "listed",
+    "masked_lines",
+    "nearest",
+    "path_text",
+    "plain",
+    "printable",
+    "ranked",
+    "redacted",
+    "report",
+    "show",
+]

@@ -1,0 +1,172 @@
+"""The closed set of codes: every problem carries one of them, and the documentation lists all.
+
+`spec.acceptWarnings` of the config takes the codes of warnings and notices. Admission rules
+have codes of their own (`RuleCode`), which their table lists.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NewType
+
+# The code of one of KubeVirt's admission rules; only the table of rules makes them.
+RuleCode = NewType("RuleCode", str)
+
+
+class Code(StrEnum):
+    """What a problem is about."""
+
+    # Errors.
+    INVALID = "invalid"
+    YAML = "yaml"
+    RESOURCE_LIST = "resource-list"
+    MORE = "more"
+    CAPACITY = "capacity"
+    NO_NODE_TYPE = "no-node-type"
+    NO_NODES = "no-nodes"
+    UNRESOLVED_TOKEN = "unresolved-token"
+    FOREIGN_OBJECT = "foreign-object"
+    NAMESPACE_CHANGED = "namespace-changed"
+    STALE = "stale"
+    CHECK = "check"
+    # Warnings and notices, which users can accept.
+    AMBIGUOUS_NODE_TYPE = "ambiguous-node-type"
+    DYNAMIC_POOL = "dynamic-pool"
+    EPHEMERAL_ROOT = "ephemeral-root"
+    FEATURE_GATE = "feature-gate"
+    INSECURE_TLS = "insecure-tls"
+    MASQUERADE_POD_NETWORK = "masquerade-pod-network"
+    MERGE_DROPS = "merge-drops"
+    NETWORK_ORDER = "network-order"
+    NO_CPU = "no-cpu"
+    NO_POD_NETWORK = "no-pod-network"
+    NO_ROOT_DISK = "no-root-disk"
+    NO_SECRETS = "no-secrets"
+    NOT_KRMFN = "not-krmfn"
+    NOTHING_DEPLOYED = "nothing-deployed"
+    NOTHING_EARLIER = "nothing-earlier"
+    OTHER_OWNER = "other-owner"
+    PLAINTEXT_TOKEN = "plaintext-token"
+    QUOTA = "quota"
+    SHARED_VOLUME = "shared-volume"
+    UNFIT_NODE_TYPE = "unfit-node-type"
+    UNKNOWN_FIELD = "unknown-field"
+    UNUSED_PROPERTY = "unused-property"
+
+
+# What each error means.
+ERRORS: dict[Code, str] = {
+    Code.INVALID: (
+        "A value, a field or an object is not what krmfn or the cluster takes. The message "
+        "says what would be right."
+    ),
+    Code.YAML: "A text is not YAML that every reader reads the same.",
+    Code.RESOURCE_LIST: "Standard input is not one ResourceList.",
+    Code.MORE: "There are more problems than are shown.",
+    Code.CAPACITY: "More claims ask for a node type than its `maxCapacity` allows.",
+    Code.NO_NODE_TYPE: "No node type meets what a claim or pool asks for.",
+    Code.NO_NODES: "A listed virtual cluster has no claim, so a prune would delete its machines.",
+    Code.UNRESOLVED_TOKEN: "A token is still encrypted, or a placeholder.",
+    Code.FOREIGN_OBJECT: "An object that krmfn did not make has the name of one that it makes.",
+    Code.NAMESPACE_CHANGED: "A provider's namespace changed while machines exist in the old one.",
+    Code.STALE: "`krmfn render -o DIR --check`: the folder is not what the declarations give.",
+    Code.CHECK: "A check that the command line asked for failed (`--fail-on`, `--max-deletions`).",
+}
+
+# What each warning or notice means, and what to do about it.
+WARNINGS: dict[Code, str] = {
+    Code.AMBIGUOUS_NODE_TYPE: (
+        "A claim or pool fits several node types, and the cheapest was taken. A cheaper type "
+        "that is added later would take its place. Name the type (`typeRef`, or "
+        "`vcluster.com/node-type` in the pool's selector), or set `onAmbiguousNodeType: "
+        "Fail`."
+    ),
+    Code.DYNAMIC_POOL: "A pool is the autoscaler's: its nodes are not rendered.",
+    Code.EPHEMERAL_ROOT: (
+        "The first disk of a machine is a container disk: what is written to it is lost at "
+        "every restart, and the node joins anew. Boot from a DataVolume."
+    ),
+    Code.FEATURE_GATE: (
+        "KubeVirt takes a field only where the cluster's configuration allows it, such as by "
+        "a feature gate. krmfn can't see that; accept the warning where it does."
+    ),
+    Code.INSECURE_TLS: (
+        "The endpoint's certificate is not checked: anybody between node and endpoint can run "
+        "commands as root on the node. Give a `certificateAuthority`."
+    ),
+    Code.MASQUERADE_POD_NETWORK: (
+        "The machines of a virtual cluster are masqueraded behind the pod network, where each "
+        "has the same address inside: its nodes can't reach each other. Use a bridge to a "
+        "network of their own."
+    ),
+    Code.MERGE_DROPS: (
+        "A merge patch replaces a list, as Kubernetes' strategic merge does with all but a "
+        "few, and an element of the provider's template is gone. Repeat the elements that "
+        "shall stay."
+    ),
+    Code.NETWORK_ORDER: (
+        "A template lists `networks` in another order than `interfaces`. KubeVirt's "
+        "controller would rewrite such a machine for ever, and GitOps rewrite it back: krmfn "
+        "renders them in the interfaces' order. Write them so."
+    ),
+    Code.NO_CPU: (
+        "Neither `resources` nor the template tell a node type's CPU: the guest gets 1, and 1 "
+        "is counted for cost and capacity."
+    ),
+    Code.NO_POD_NETWORK: (
+        "A property adds a network to a template that declares none. Such a template gets the "
+        "pod network from KubeVirt, but not beside another one: declare it in the template, "
+        "or set `multus-default` to say that it is not wanted."
+    ),
+    Code.NO_ROOT_DISK: (
+        "A machine has no disk but cloud-init's, and nothing else to boot from. Give an image "
+        "(`image-url`, `image-datasource`) or a disk in the template."
+    ),
+    Code.NO_SECRETS: (
+        "`krmfn plan --against`: the earlier state has machines and no Secret, so changes to "
+        "their user data are not shown. Export the Secrets too."
+    ),
+    Code.NOT_KRMFN: (
+        "`krmfn plan --against`: the earlier state holds machines or Secrets that krmfn did "
+        "not make. They are left out."
+    ),
+    Code.NOTHING_DEPLOYED: (
+        "The Platform would install a chart (`spec.kubeVirt.deploy`); krmfn installs nothing. "
+        "Install it with the cluster's own manifests."
+    ),
+    Code.NOTHING_EARLIER: (
+        "`krmfn plan --against`: the earlier state holds nothing that this config made, so "
+        "every object is new."
+    ),
+    Code.OTHER_OWNER: (
+        "`krmfn plan --against`: the earlier state holds objects that another config made, or "
+        "that belong to another cluster. They are left out."
+    ),
+    Code.PLAINTEXT_TOKEN: (
+        "The output holds the join token in clear, in every cloud-init Secret: don't commit "
+        "it. `joinToken.delivery: Disk` keeps it out."
+    ),
+    Code.QUOTA: (
+        "`krmfn plan`: machines ask for more than a ResourceQuota among the items allows, or, "
+        "while those that are to be deleted are still there, for more machines of a type than "
+        "its `maxCapacity`. Kubernetes refuses what goes beyond a quota: raise it, or make "
+        "the change in two steps."
+    ),
+    Code.SHARED_VOLUME: (
+        "Several machines are made from a template whose volume names one existing claim or "
+        "DataVolume: they share the disk, which only a volume that many nodes may write "
+        "stands. Use a `dataVolumeTemplates` entry, of which each machine gets its own."
+    ),
+    Code.UNFIT_NODE_TYPE: (
+        "A node type keeps all of its CPU or memory for itself (`overhead.kubeReserved`): "
+        "kubelet refuses to start, and no node joins."
+    ),
+    Code.UNKNOWN_FIELD: (
+        "The template has a field that the KubeVirt version whose schema krmfn carries does "
+        "not know. With `unknownFields: Warn` it is rendered: an older KubeVirt drops it, or "
+        "refuses the machine."
+    ),
+    Code.UNUSED_PROPERTY: (
+        "A property has no effect, because another that it belongs to is missing, or wins over it."
+    ),
+}

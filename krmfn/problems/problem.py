@@ -1,0 +1,115 @@
+"""Problems and their places: everything that can go wrong is a `Problem` that carries a `Place`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from krmfn.problems.codes import Code, RuleCode
+from krmfn.problems.redaction import masked, redacted
+from krmfn.problems.wording import SHOWN, Path, path_text
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """The identity of a Kubernetes object, as messages and results name it."""
+
+    api_version: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Return `NodeClaim p-default/node-1`, without the parts that are not known."""
+        kind, namespace, name = (
+            masked(part)[:SHOWN] for part in (self.kind, self.namespace, self.name)
+        )
+        prefix = f"{namespace}/" if namespace else ""
+        return f"{kind or 'object'} {prefix}{name}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an object was read: its identity, its file and index there.
+
+    `find_line` finds the line of a field in the file, from 1.
+    """
+
+    resource: Resource | None = None
+    file: str | None = None
+    index: int | None = None
+    find_line: Callable[[Path], int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A field of an object that was read. Problems are made from it."""
+
+    origin: Origin = Origin()
+    path: Path = ()
+
+    def field(self, *keys: str | int) -> Place:
+        """Return the place of a field below this one."""
+        return Place(self.origin, self.path + keys)
+
+    def error(self, message: str, code: Code | RuleCode = Code.INVALID) -> Problem:
+        """Report an error here; `message` continues a sentence that begins with the path."""
+        return Problem("error", code, message, self)
+
+    def warning(self, message: str, code: Code | RuleCode) -> Problem:
+        """Report a warning here; users accept it by its code."""
+        return Problem("warning", code, message, self)
+
+    def notice(self, message: str, code: Code) -> Problem:
+        """Report something worth knowing that nobody has to act on."""
+        return Problem("info", code, message, self)
+
+    @property
+    def text(self) -> str:
+        """The place on one line: `provider.yaml: NodeProvider edge: spec.kubeVirt`."""
+        file = f"{self.origin.file}: " if self.origin.file else ""
+        return redacted(f"{file}{self.origin.resource}: {path_text(self.path)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong (error), doubtful (warning) or worth knowing (info)."""
+
+    severity: Severity
+    code: Code | RuleCode
+    message: str
+    place: Place = Place()
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the problem forbids any output."""
+        return self.severity == "error"
+
+    @property
+    def text(self) -> str:
+        """The message without control characters, tokens or keys, and with long words cut."""
+        return redacted(self.message)
+
+    @property
+    def line(self) -> int | None:
+        """The line of the field in its file, from 1, or None if it is not known."""
+        find = self.place.origin.find_line
+        return find(self.place.path) if find else None
+
+    def __str__(self) -> str:
+        """Return `error: nodes.yaml:12: NodeClaim a/b: spec.typeRef: message` on one line."""
+        origin = self.place.origin
+        parts: list[str] = [self.severity]
+        if origin.file:
+            file, line = redacted(origin.file), self.line
+            parts.append(f"{file}:{line}" if line else file)
+        if origin.resource:
+            parts.append(redacted(str(origin.resource)))
+        if self.place.path:
+            parts.append(redacted(path_text(self.place.path)))
+        parts.append(self.text)
+        code = "" if self.is_error else f" ({self.code})"
+        return ": ".join(parts) + code

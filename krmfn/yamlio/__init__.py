@@ -1,7 +1,0 @@
-"""YAML: read as kustomize reads, write so that every YAML reader reads back the same strings."""
-
-from krmfn.yamlio.lines import find_line
-from krmfn.yamlio.reader import LARGEST_INPUT, Document, Fault, Span, Timestamp, read, resolve
-from krmfn.yamlio.writer import Hole, Template, dump, scalar
-
-__all__ = ["LARGEST_INPUT", "Document", "Fault", "Hole", "Span", "Template", "Timestamp", "dump", "find_line", "read", "resolve", "scalar"]
