@@ -1,4 +1,7 @@
-"""`krmfn`: the KRM function where there is nothing on the command line and a ResourceList on standard input, else the commands."""
+"""The program `krmfn`: the KRM function, or the commands.
+
+It is the KRM function if the command line is empty and standard input is not a terminal.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,24 @@ import sys
 import traceback
 from types import FrameType
 
+_INTERRUPTED, _TERMINATED = 130, 143
+
 
 def _terminated(signum: int, frame: FrameType | None) -> None:
-    # Argo CD says no more than "signal: terminated" itself when its time-out kills a plugin.
+    # When its time-out kills a plugin, Argo CD itself only says "signal: terminated".
     sys.stderr.write("error: terminated by the caller (SIGTERM), probably at its time-out\n")
     sys.stderr.flush()
-    raise SystemExit(143)
+    raise SystemExit(_TERMINATED)
 
 
 def main() -> None:
-    """Run krmfn and exit with its code; what no code foresaw is one line as well, never a traceback."""
-    # A short run: what is made lives to its end, and looking for garbage takes a tenth of the time.
+    """Run krmfn and exit with its code.
+
+    An error that no code foresaw is reported on one line too, never as a traceback.
+    """
+    # In a short run everything lives to its end, and looking for garbage takes a tenth of the time.
     gc.disable()
-    # What else is installed must not change what comes out, and looking for it takes time.
+    # Plugins that happen to be installed must not change the output, and finding them takes time.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     signal.signal(signal.SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
@@ -33,16 +41,11 @@ def main() -> None:
         _run()
         sys.stdout.flush()
     except KeyboardInterrupt:
-        _end("interrupted", 130)
+        _end("interrupted", _INTERRUPTED)
     except OSError as error:
         _end(f"can't write or read: {error.strerror}", 1)
     except Exception as error:
-        # The message may quote the input: only the kind of the error and its place are told.
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        _end(
-            f"krmfn failed ({type(error).__name__} at {os.path.basename(frame.filename)}:{frame.lineno}); please report it",
-            1,
-        )
+        _end(_crash(error), 1)
 
 
 def _run() -> None:
@@ -50,14 +53,21 @@ def _run() -> None:
         from krmfn.commands.function import run
 
         sys.exit(run(sys.stdin.buffer.read()).say())
-    # click is not imported on the function's path: it costs as much start-up time as the work itself.
+    # The function's path does not import click: it takes as long to start as the work itself.
     from krmfn.commands.cli import cli
 
     cli()
 
 
+def _crash(error: Exception) -> str:
+    """Describe an error by its kind and place only, since its message may quote the input."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{os.path.basename(frame.filename)}:{frame.lineno}"
+    return f"krmfn failed ({type(error).__name__} at {place}); please report it"
+
+
 def _end(message: str, code: int) -> None:
-    """Say why and stop at once: flushing what can't be written would only fail again."""
+    """Report why and stop at once: flushing a broken stream would only fail again."""
     try:
         sys.stderr.write(f"error: {message}\n")
         sys.stderr.flush()

@@ -9,24 +9,26 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from krmfn.kubernetes.quantity import Quantity
-from krmfn.machine.checks import RULES
+from krmfn.kubevirt.admission import RULES
 from krmfn.platform.config import ConfigMapForm, KubeVirtNodes
+from krmfn.platform.machine_config_template import MachineConfigTemplate
 from krmfn.platform.model import Model
 from krmfn.platform.node_claim import NodeClaim
+from krmfn.platform.node_environment import NodeEnvironment
+from krmfn.platform.node_profile import NodeProfile
 from krmfn.platform.node_provider import NodeProvider
+from krmfn.platform.os_image import OSImage
 from krmfn.platform.properties import TABLE
-from krmfn.platform.shared import (
-    MachineConfigTemplate,
-    NodeEnvironment,
-    NodeProfile,
-    OSImage,
-    SSHKey,
-)
+from krmfn.platform.ssh_key import SSHKey
 from krmfn.platform.vcluster_yaml import ListForm, ObjectForm
-from krmfn.problems.codes import WARNINGS
+from krmfn.problems.codes import ERRORS, WARNINGS
 from tests.support import ROOT
 
 DOCS = ROOT / "docs"
+ERRORS_TITLE = (
+    "## Codes of errors\n\nAn error forbids any output and can't be accepted. Results carry its code in "
+    "`tags.code`: one of these, or that of an [admission rule](rules.md)."
+)
 KINDS: list[tuple[str, type[Model]]] = [
     ("KubeVirtNodes", KubeVirtNodes),
     ("ConfigMap (flat config)", ConfigMapForm),
@@ -43,9 +45,12 @@ KINDS: list[tuple[str, type[Model]]] = [
 
 
 def warnings(page: str) -> str:
-    """All warnings, each under its code."""
+    """All warnings and notices, each under its code, and a table of the codes of errors."""
     head = page[: page.index("## `")]
-    return head + "\n".join(f"## `{code}`\n\n{text}\n" for code, text in sorted(WARNINGS.items()))
+    sections = [f"## `{code}`\n\n{text}\n" for code, text in sorted(WARNINGS.items())]
+    rows = [f"| `{code}` | {text} |\n" for code, text in ERRORS.items()]
+    table = "| code | what it means |\n|---|---|\n" + "".join(rows)
+    return head + "\n".join([*sections, f"{ERRORS_TITLE}\n\n{table}"])
 
 
 def rules(page: str) -> str:

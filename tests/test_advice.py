@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from krmfn.problems.codes import WARNINGS
+from krmfn.problems import Code
+from krmfn.problems.codes import ERRORS, WARNINGS
 from tests.support import (
     CLAIM,
     CONFIG,
@@ -126,15 +127,15 @@ def test_one_machine_has_no_neighbours() -> None:
     assert warnings(CLAIM, volumes=[{"name": "root", "dataVolume": {"name": "x"}}]) == set()
 
 
-def test_every_code_is_explained_and_made() -> None:
+def test_every_code_is_explained_and_emitted() -> None:
     page = (ROOT / "docs" / "warnings.md").read_text()
     assert re.findall(r"^## `([a-z-]+)`$", page, re.MULTILINE) == sorted(WARNINGS)
-    source = "".join(
-        path.read_text() for path in (ROOT / "krmfn").rglob("*.py") if path.name != "codes.py"
-    )
-    for code, text in WARNINGS.items():
-        assert text in page
-        assert f'"{code}"' in source
+    assert {*ERRORS, *WARNINGS} == set(Code)
+    sources = [path.read_text() for path in (ROOT / "krmfn").rglob("*.py")]
+    for code in Code:
+        assert (WARNINGS.get(code) or ERRORS[code]) in page
+        assert f"`{code}`" in page
+        assert any(re.search(rf"\bCode\.{code.name}\b(?!: )", source) for source in sources), code
 
 
 def test_an_unknown_code_can_not_be_accepted() -> None:

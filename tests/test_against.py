@@ -496,3 +496,55 @@ def test_machines_alike_are_compared_as_if_each_were_alone(tmp_path: Path) -> No
         shutil.rmtree(tmp_path / "out")
         shutil.copytree(ROOT / "krmfn" / "commands" / "starter", tmp_path / "in")
         edit(tmp_path, "tenant-1.yaml", "quantity: 2", "quantity: 12")
+
+
+def only_machines(made: list[Any]) -> list[Any]:
+    return [value for value in made if value["kind"] == "VirtualMachine"]
+
+
+def with_another_owner(made: list[Any]) -> list[Any]:
+    other = copy.deepcopy(made[-1])
+    other["metadata"]["name"] = "another"
+    other["metadata"]["annotations"]["krmfn.dev/owner"] = "others"
+    return [*made, other]
+
+
+def with_a_foreign_machine(made: list[Any]) -> list[Any]:
+    metadata = {"name": "foreign", "namespace": "machines"}
+    return [
+        *made,
+        {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": metadata},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "earlier"),
+    [
+        ("no-secrets", only_machines),
+        ("nothing-earlier", lambda made: [{}]),
+        ("other-owner", with_another_owner),
+        ("not-krmfn", with_a_foreign_machine),
+    ],
+)
+def test_notices_can_be_accepted(package: Path, code: str, earlier: Any) -> None:
+    made = objects(krmfn("render", "in", cwd=package).stdout)
+    state = yaml.safe_dump_all(earlier(made))
+    shown = plan(package, stdin=state)
+    assert shown.returncode == 0, shown.stderr
+    assert f"({code})\n" in shown.stderr
+    edit(package, "nodes.yaml", "spec:\n", f"spec:\n  acceptWarnings: [{code}]\n")
+    accepted = plan(package, stdin=state)
+    assert (accepted.returncode, accepted.stdout) == (0, shown.stdout)
+    assert code not in accepted.stderr
+
+
+def test_an_accepted_notice_hides_no_error(package: Path) -> None:
+    edit(package, "nodes.yaml", "spec:\n", "spec:\n  acceptWarnings: [not-krmfn, other-owner]\n")
+    made = [
+        changed(value, "metadata.annotations", {"krmfn.dev/owner": "others"})
+        for value in objects(krmfn("render", "in", cwd=package).stdout)
+    ]
+    done = plan(package, stdin=yaml.safe_dump_all(made))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is of others, and the change would overwrite it" in done.stderr
+    assert "(other-owner)" not in done.stderr

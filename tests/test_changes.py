@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical
-from krmfn.kubevirt.changes import Change, Strategy, heaviest, judged
+from krmfn.kubevirt.differences import Change
+from krmfn.kubevirt.verdicts import Strategy, heaviest, judged
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Named
 from krmfn.problems import Place
 from tests.support import REMOVED, changed, oracle

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krmfn.guest import go_template as gotemplate
+from krmfn.problems import Collector, Place
 from tests.support import (
     CLAIM,
     CONFIG,
@@ -399,14 +400,26 @@ def test_a_template_without_the_field_that_is_asked_for() -> None:
     )
 
 
+def safe_load(text: str, at: Place, problems: Collector) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        problems.append(at.error(str(error)))
+        return None
+
+
 @given(st.text(st.characters(codec="utf-8"), max_size=30))
 def test_a_value_arrives_as_itself_or_is_refused(value: str) -> None:
+    problems = Collector()
     template = gotemplate.parse(
-        "a: {{ .Values.X }}\nb: '{{ .Values.X }}'\nc: [\"{{ .Values.X }}\", {d: e}]\nf: |\n  {{ .Values.X }}.\n"
+        "a: {{ .Values.X }}\nb: '{{ .Values.X }}'\nc: [\"{{ .Values.X }}\", {d: e}]\nf: |\n  {{ .Values.X }}.\n",
+        Place(),
+        problems,
     )
-    try:
-        text = gotemplate.filled(template, {"X": value}, yaml.safe_load)
-    except (ValueError, yaml.YAMLError):
+    assert template
+    text = gotemplate.filled(template, {"X": value}, safe_load, problems)
+    assert (text is None) == problems.has_errors
+    if text is None:
         return
     document = yaml.safe_load(text)
     assert str(document.pop("a")) == value

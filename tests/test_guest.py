@@ -1,4 +1,5 @@
 import base64
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from krmfn.guest.join import Join, endpoint_url
-from krmfn.guest.user_data import guest_file, user_data
+from krmfn.guest.endpoint import endpoint_url
+from krmfn.guest.join import Join
+from krmfn.guest.user_data import guest_file, payload
+from krmfn.problems import Collector, Place
 from tests.support import (
     CERTIFICATE,
     CONFIG,
@@ -40,7 +43,9 @@ JOIN = Join("https://tenant-1.example.com", TOKEN, "file", CERTIFICATE)
     ],
 )
 def test_endpoints(endpoint: str, url: str) -> None:
-    assert endpoint_url(endpoint) == url
+    problems = Collector()
+    assert endpoint_url(endpoint, Place(), problems) == url
+    assert not problems
 
 
 @pytest.mark.parametrize(
@@ -52,9 +57,12 @@ def test_endpoints(endpoint: str, url: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_endpoint(endpoint: str) -> None:
-    with pytest.raises(ValueError, match=r"must be host|is http:") as caught:
-        endpoint_url(endpoint)
-    assert TOKEN not in str(caught.value)
+    problems = Collector()
+    assert endpoint_url(endpoint, Place(), problems) == ""
+    [problem] = problems
+    assert problem.is_error
+    assert re.search(r"must be host|is http:", problem.message)
+    assert TOKEN not in problem.message
 
 
 def b64(text: str) -> str:
@@ -233,7 +241,8 @@ def test_two_secrets_of_one_name_need_a_namespace() -> None:
 
 
 def test_user_data_is_one_cloud_config_with_one_bootcmd() -> None:
-    text = user_data("node-1", JOIN, ["--max-pods=50", "--register-with-taints=a=b:NoSchedule"])
+    arguments = ["--max-pods=50", "--register-with-taints=a=b:NoSchedule"]
+    text = payload("node-1", JOIN, arguments).text
     assert text.startswith("#cloud-config\n")
     document = yaml.safe_load(text)
     assert set(document) == {"hostname", "bootcmd"}
@@ -252,7 +261,7 @@ def test_bootcmd_writes_its_files_for_root_alone(tmp_path: Path, shell: str) -> 
     """The entry, run in a folder that stands for /run, with a systemctl that only notes its calls."""
     if shutil.which(shell) is None:
         shell = "sh"
-    [entry] = yaml.safe_load(user_data("1e3", JOIN, ["--x=%s"]))["bootcmd"]
+    [entry] = yaml.safe_load(payload("1e3", JOIN, ["--x=%s"]).text)["bootcmd"]
     (tmp_path / "bin").mkdir()
     for name in ("systemctl", "sync"):
         tool = tmp_path / "bin" / name

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from krmfn.kubevirt.merge import MergeError, merge
+from krmfn.kubevirt.merge import merge
+from krmfn.kubevirt.merge_elements import MergeError
 from tests.support import ROOT, TOOLS, oracle
 
 Case = dict[str, Any]

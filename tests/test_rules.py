@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from krmfn.kubevirt import schema
-from krmfn.machine.checks import RULES
+from krmfn.kubevirt.admission import RULES
 from tests.mutations import GOOD, mutations
 from tests.support import (
     CLAIM,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from krmfn.nodes import pools
-from krmfn.problems import Place, errors
+from krmfn.problems import Collector, Place, errors
 from tests.support import oracle
 
 GOOD: dict[str, Any] = {"name": "workers", "quantity": 2}
@@ -85,7 +85,8 @@ def listed(entries: Any) -> dict[str, Any]:
 
 
 def problems_of(values: Any) -> list[str]:
-    _, problems = pools.requests(values, "tenant-1", None, Place(), 100_000)
+    problems = Collector()
+    pools.pool_requests(values, "tenant-1", None, Place(), 100_000, problems)
     return [str(problem) for problem in errors(problems)]
 
 

@@ -1,15 +1,30 @@
-"""The commands of `krmfn`, without any logic of their own."""
+"""The commands of `krmfn`, without any logic of their own.
+
+Docstrings of commands are their help texts.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Literal, NoReturn
+from collections.abc import Callable
+from typing import Any, Literal, NoReturn
 
 import click
 
 from krmfn import __version__
 from krmfn.commands.reply import USAGE, Reply
+
+_Command = Callable[..., Any]
+_CONFIG_HELP = (
+    "The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files."
+)
+_HERE = ["."]
+
+
+def _config_option(command: _Command) -> _Command:
+    """Add the option --config to a command."""
+    return click.option("--config", metavar="FILE", help=_CONFIG_HELP)(command)
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,7 +33,8 @@ from krmfn.commands.reply import USAGE, Reply
 def cli(context: click.Context) -> None:
     """Declare nodes in Git; get KubeVirt virtual machines that join their vCluster.
 
-    Without a command, and with a ResourceList on standard input, krmfn is the KRM function that kustomize and kpt run.
+    Without a command, and with a ResourceList on standard input, krmfn is the KRM function that
+    kustomize and kpt run.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -27,13 +43,12 @@ def cli(context: click.Context) -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1)
+@_config_option
 @click.option(
-    "--config",
-    metavar="FILE",
-    help="The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files.",
-)
-@click.option(
-    "--all", "everything", is_flag=True, help="Print the other manifests among the files too."
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Print the other manifests among the files too.",
 )
 @click.option(
     "-o",
@@ -59,27 +74,26 @@ def render(
     check: bool,
     allow_plaintext_token: bool,
 ) -> None:
-    """Print the virtual machines and Secrets that the files under PATH… declare (this folder; `-` for standard input)."""
+    """Print the virtual machines and Secrets that the files under PATH… declare (this folder; `-`
+    for standard input).
+    """
     if output is None and (check or allow_plaintext_token):
         raise click.UsageError("--check and --allow-plaintext-token belong to -o DIR")
     if output is not None and everything:
         raise click.UsageError("--all prints; it does not go with -o DIR")
+    folders = list(paths) or _HERE
     if output is None:
         from krmfn.commands.render import render as print_manifests
 
-        _end(print_manifests(list(paths) or ["."], config, everything))
-    from krmfn.commands import rendered_folder as folder
+        _end(print_manifests(folders, config, everything))
+    from krmfn.commands import rendered_folder
 
-    _end(folder.write(list(paths) or ["."], config, output, check, allow_plaintext_token))
+    _end(rendered_folder.write(folders, config, output, check, allow_plaintext_token))
 
 
 @cli.command()
 @click.argument("paths", nargs=-1)
-@click.option(
-    "--config",
-    metavar="FILE",
-    help="The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files.",
-)
+@_config_option
 @click.option(
     "-o",
     "--output",
@@ -118,35 +132,42 @@ def plan(
     max_deletions: int | None,
     fail_on: str | None,
 ) -> None:
-    """Show node types, claims and totals of what the files under PATH… declare (this folder; `-` for standard input)."""
+    """Show node types, claims and totals of what the files under PATH… declare (this folder; `-`
+    for standard input).
+    """
+    folders = list(paths) or _HERE
     if against is not None:
-        from krmfn.commands import compare as comparing
-        from krmfn.kubevirt.changes import VERDICTS
-        from krmfn.problems import Code
+        from krmfn.commands import compare
 
-        verdicts = frozenset(filter(None, (fail_on or "").split(",")))
-        if unknown := sorted(verdicts - {*VERDICTS, Code.QUOTA}):
-            raise click.UsageError(
-                f"--fail-on has {', '.join(unknown)}; verdicts are {', '.join(VERDICTS)}, and {Code.QUOTA}"
-            )
-        options = comparing.Options(
-            rollout_strategy or "LiveUpdate", output, max_deletions, verdicts
+        options = compare.Options(
+            strategy=rollout_strategy or "LiveUpdate",
+            form=output,
+            max_deletions=max_deletions,
+            fail_on=_verdicts(fail_on or ""),
         )
-        _end(comparing.plan(list(paths) or ["."], config, against, options))
-    if output == "markdown" or rollout_strategy or max_deletions is not None or fail_on is not None:
-        raise click.UsageError(
-            "-o markdown, --rollout-strategy, --max-deletions and --fail-on belong to --against"
-        )
-    from krmfn.commands import plan as tables
+        _end(compare.plan(folders, config, against, options))
+    limits = (rollout_strategy, max_deletions, fail_on)
+    if output == "markdown" or any(limit is not None for limit in limits):
+        options_text = "-o markdown, --rollout-strategy, --max-deletions and --fail-on"
+        raise click.UsageError(f"{options_text} belong to --against")
 
-    _end(
-        tables.plan(
-            list(paths) or ["."],
-            config,
-            output == "json",
-            bold=output == "text" and sys.stdout.isatty(),
-        )
-    )
+    from krmfn.commands import plan as planning
+
+    bold = output == "text" and sys.stdout.isatty()
+    _end(planning.plan(folders, config, output == "json", bold))
+
+
+def _verdicts(text: str) -> frozenset[str]:
+    """Read the value of --fail-on: verdicts, or the code of budgets, with commas between."""
+    from krmfn.kubevirt.verdicts import VERDICTS
+    from krmfn.problems import Code
+
+    verdicts = frozenset(name for name in text.split(",") if name)
+    unknown = sorted(verdicts - {*VERDICTS, Code.QUOTA})
+    if unknown:
+        known = f"verdicts are {', '.join(VERDICTS)}, and {Code.QUOTA}"
+        raise click.UsageError(f"--fail-on has {', '.join(unknown)}; {known}")
+    return verdicts
 
 
 @cli.command()
@@ -160,21 +181,21 @@ def plan(
     metavar="PATH",
     help="Files and folders to read (this folder).",
 )
-@click.option(
-    "--config",
-    metavar="FILE",
-    help="The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files.",
-)
+@_config_option
 def explain(claim: str, field: str | None, paths: tuple[str, ...], config: str | None) -> None:
-    """Show where each field of a CLAIM's machine comes from (or FIELD alone), why it has its node type, and its user data."""
+    """Show where each field of a CLAIM's machine comes from (or FIELD alone), why it has its node
+    type, and its user data.
+    """
     from krmfn.commands import explain as explaining
 
-    _end(explaining.explain(claim, field, list(paths) or ["."], config))
+    _end(explaining.explain(claim, field, list(paths) or _HERE, config))
 
 
 @cli.command()
 def generate() -> None:
-    """Print the manifests of an Argo CD application (config-management plugin), in whose folder this runs."""
+    """Print the manifests of an Argo CD application (config-management plugin), in whose folder
+    this runs.
+    """
     from krmfn.commands import argocd
 
     _end(argocd.generate(os.environ))
@@ -191,11 +212,14 @@ def parameters() -> None:
 @cli.command()
 @click.argument("folder", metavar="DIR")
 def init(folder: str) -> None:
-    """Write a working example to start from into DIR: provider, virtual cluster, config and kustomization."""
+    """Write a working example to start from into DIR: provider, virtual cluster, config and
+    kustomization.
+    """
     from krmfn.commands import init as example
 
     _end(example.write(folder))
 
 
 def _end(reply: Reply) -> NoReturn:
+    """Print the answer and exit with its code."""
     sys.exit(reply.say())

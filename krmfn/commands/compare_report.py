@@ -1,34 +1,40 @@
-"""The plan of a change, shown: to people, to programs, and in a pull request.
+"""The plan of a change, shown to people, to programs, and in a pull request.
 
-The JSON form: `changes` [{kind, namespace, name, verdict, cause, dataVolumes (of a deletion), fields [{path, old, new, verdict, why,
-cause}]}] of all objects that change, `summary` {verdict: number of objects}, `totals` and `peak` [{cluster, namespace,
-virtualMachines, resources}] after the change and while machines that it deletes are still there, `budgets` [{cluster, namespace,
-budget, resource, used, peak, hard}]. Values of Secrets are null there and shown nowhere.
+The JSON form: `changes` [{kind, namespace, name, verdict, cause, dataVolumes (of a deletion),
+fields [{path, old, new, verdict, why, cause}]}] of all objects that change, `summary` {verdict:
+number of objects}, `totals` and `peak` [{cluster, namespace, virtualMachines, resources}] after
+the change and while machines that it deletes still exist, `budgets` [{cluster, namespace, budget,
+resource, used, peak, hard}]. Values of Secrets are null there, and shown nowhere.
 """
 
 from __future__ import annotations
 
 import json
 import textwrap
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from krmfn.commands.plan import WIDTH, budgets_table, sums_table
-from krmfn.kubevirt.changes import VERDICTS, Change
-from krmfn.kubevirt.vm_paths import SECRET_SUFFIX
-from krmfn.manifests.by_shape import replaceable
-from krmfn.nodes.budgets import exceeded
+from krmfn.commands.object_key import Key
+from krmfn.commands.tables import WIDTH, budgets_table, sums_table
+from krmfn.kubevirt.differences import Change
+from krmfn.kubevirt.verdicts import VERDICTS
+from krmfn.manifests.shapes import replaceable
+from krmfn.nodes.budgets import Budget
+from krmfn.nodes.totals import Total
 from krmfn.problems import redacted, show
 
 _NAMES_SHOWN = 3
-Key = tuple[str, str, str]
+_INDENT = 12
+_PLACEHOLDER = "<claim>"
+# What objects of one group have in common: verdict, kind, and the lines that describe them.
+_Alike = tuple[str, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What becomes of one object; `causes` are those of the fields, in their order."""
+    """What becomes of one object; `causes` are those of its fields, in their order."""
 
     key: Key
     verdict: str
@@ -39,65 +45,103 @@ class Changed:
 
     @property
     def machine(self) -> str:
-        """The namespace and name of the machine that the object is of."""
-        return f"{self.key[1]}/{self.key[2].removesuffix(SECRET_SUFFIX) if self.key[0] == 'Secret' else self.key[2]}"
+        """The namespace and name of the machine that the object belongs to."""
+        return "/".join(self.key.machine)
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether the object is a machine; else it is a Secret."""
+        return self.key.is_machine
+
+    @property
+    def verdicts(self) -> set[str]:
+        """The verdicts of the object and of its fields."""
+        return {self.verdict, *(field.verdict for field in self.fields)}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the object itself comes or goes."""
+        return self.verdict in ("create", "delete")
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """All objects with what becomes of each, and what they need: totals of each namespace after the change and at its peak, budgets."""
+    """All objects with what becomes of each, and what they need.
+
+    `totals` are the rows of namespaces after the change, `peak` those while machines that it
+    deletes still exist, `budgets` the limits.
+    """
 
     changes: list[Changed]
-    totals: list[dict[str, Any]]
-    peak: list[dict[str, Any]]
-    budgets: list[dict[str, Any]]
+    totals: list[Total]
+    peak: list[Total]
+    budgets: list[Budget]
+
+    @property
+    def replaces_machines(self) -> bool:
+        """Whether machines are created and others deleted."""
+        return {"create", "delete"} <= set(_machine_verdicts(self.changes))
 
 
 def as_json(compared: Compared) -> str:
-    """The plan for programs."""
-    told = []
-    for change in compared.changes:
-        if change.verdict == "unchanged":
-            continue
-        rows = [
-            {
-                "path": one.text,
-                "old": _masked(one.old),
-                "new": _masked(one.new),
-                "verdict": one.verdict,
-                "why": one.why,
-                "cause": cause,
-            }
-            for one, cause in zip(change.fields, change.causes, strict=True)
-        ]
-        kind, namespace, name = change.key
-        entry: dict[str, Any] = {
-            "kind": kind,
-            "namespace": namespace,
-            "name": name,
-            "verdict": change.verdict,
-            "fields": rows,
-        }
-        entry |= {"cause": change.cause} if change.cause else {}
-        told.append(entry | ({"dataVolumes": change.data_volumes} if change.data_volumes else {}))
-    count = Counter(change.verdict for change in compared.changes)
-    summary = {verdict: count[verdict] for verdict in VERDICTS if count[verdict]}
-    needs = {"totals": compared.totals, "peak": compared.peak, "budgets": compared.budgets}
-    document = {"changes": told, "summary": summary, **needs}
+    """Write the plan for programs."""
+    changes = compared.changes
+    entries = [_entry(change) for change in changes if change.verdict != "unchanged"]
+    document = {
+        "changes": entries,
+        "summary": _counts([change.verdict for change in changes]),
+        "totals": [total.row for total in compared.totals],
+        "peak": [total.row for total in compared.peak],
+        "budgets": [budget.row for budget in compared.budgets],
+    }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _masked(value: Any) -> Any:
+def _counts(verdicts: list[str]) -> dict[str, int]:
+    """Count the verdicts that occur, in the order of the table of verdicts."""
+    count = Counter(verdicts)
+    return {verdict: count[verdict] for verdict in VERDICTS if verdict in count}
+
+
+def _entry(change: Changed) -> dict[str, Any]:
+    """Write what becomes of one object."""
+    rows = []
+    for field_change, cause in zip(change.fields, change.causes, strict=True):
+        row = {
+            "path": field_change.text,
+            "old": _redacted(field_change.old),
+            "new": _redacted(field_change.new),
+            "verdict": field_change.verdict,
+            "why": field_change.why,
+            "cause": cause,
+        }
+        rows.append(row)
+    entry: dict[str, Any] = {
+        **change.key._asdict(),
+        "verdict": change.verdict,
+        "fields": rows,
+    }
+    if change.cause:
+        entry["cause"] = change.cause
+    if change.data_volumes:
+        entry["dataVolumes"] = change.data_volumes
+    return entry
+
+
+def _redacted(value: Any) -> Any:
+    """Redact all texts in a value."""
     if isinstance(value, dict):
-        return {redacted(str(key)): _masked(child) for key, child in value.items()}
+        return {redacted(str(key)): _redacted(child) for key, child in value.items()}
     if isinstance(value, list):
-        return [_masked(child) for child in value]
-    return redacted(value) if isinstance(value, str) else value
+        return [_redacted(child) for child in value]
+    if isinstance(value, str):
+        return redacted(value)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Objects of which the same becomes, for the same reasons."""
+    """Objects that change alike, for the same reasons."""
 
     verdict: str
     kind: str
@@ -106,64 +150,96 @@ class _Group:
 
     @property
     def head(self) -> str:
-        """`restart   3 machines: a/b, a/c, a/d`."""
+        """The objects on one line: `3 machines: a/b, a/c, a/d`."""
         names = [change.machine for change in self.members]
-        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-        what = ("Secret" if self.kind == "Secret" else "machine") + ("s" if len(names) > 1 else "")
-        return f"{len(names)} {what}: {', '.join(names[:_NAMES_SHOWN])}{more}"
+        noun = "Secret" if self.kind == "Secret" else "machine"
+        if len(names) > 1:
+            noun += "s"
+        shown = ", ".join(names[:_NAMES_SHOWN])
+        hidden = len(names) - _NAMES_SHOWN
+        more = f" and {hidden} more" if hidden > 0 else ""
+        return f"{len(names)} {noun}: {shown}{more}"
 
 
 def _groups(changes: list[Changed]) -> list[_Group]:
-    found: dict[tuple[str, str, tuple[str, ...]], list[Changed]] = defaultdict(list)
-    gone = {
-        (change.machine, change.verdict) for change in changes if change.key[0] == "VirtualMachine"
-    }
-    for change in changes:
-        whole = change.verdict in ("create", "delete")
-        if change.verdict == "unchanged" or (
-            whole and change.key[0] == "Secret" and (change.machine, change.verdict) in gone
-        ):
-            continue
+    """Group the objects that change; the heaviest verdicts come first."""
+    groups: dict[_Alike, _Group] = {}
+    for change in _shown(changes):
         lines = tuple(_lines(change))
-        found[change.verdict, change.key[0], lines].append(change)
-    groups = [_Group(*key, members) for key, members in found.items()]
-    return sorted(
-        groups, key=lambda group: (VERDICTS.index(group.verdict), -len(group.members), group.head)
-    )
+        alike = (change.verdict, change.key.kind, lines)
+        group = groups.setdefault(alike, _Group(*alike))
+        group.members.append(change)
+    return sorted(groups.values(), key=_rank)
+
+
+def _shown(changes: list[Changed]) -> Iterator[Changed]:
+    """Yield the objects that change, without the Secrets that come or go with their machine."""
+    machines = set()
+    for change in changes:
+        if change.is_machine:
+            machines.add((change.machine, change.verdict))
+    for change in changes:
+        is_whole_secret = change.is_whole and not change.is_machine
+        if is_whole_secret and (change.machine, change.verdict) in machines:
+            continue
+        if change.verdict != "unchanged":
+            yield change
+
+
+def _rank(group: _Group) -> tuple[int, int, str]:
+    """Order groups by verdict, then by size, then by name."""
+    return VERDICTS.index(group.verdict), -len(group.members), group.head
 
 
 def _lines(change: Changed) -> Iterator[str]:
-    """The fields of an object, its own name left open so that equal changes fall together."""
+    """Describe the fields of an object, with a placeholder for its name.
+
+    Equal changes of several objects then have equal lines.
+    """
     name = change.machine.partition("/")[2]
-    # A name such as `1` or `root` stands in other words as well: such a machine is told of alone.
-    name = name if replaceable(name) else change.machine
-    for one, cause in zip(change.fields, change.causes, strict=True):
-        values = (
-            ""
-            if one.old is None and one.new is None
-            else f": {_value(one.old)} → {_value(one.new)}"
-        )
-        why = f", {one.why}" if one.why else ""
-        yield redacted(f"{one.text}{values} ({one.verdict}{why})").replace(name, "<claim>") + (
-            f" [{cause}]" if cause else ""
-        )
+    if not replaceable(name):
+        # A name such as `1` or `root` is also part of other words: it keeps its machine apart.
+        name = change.machine
+    for field_change, cause in zip(change.fields, change.causes, strict=True):
+        text = redacted(_field_text(field_change))
+        text = text.replace(name, _PLACEHOLDER)
+        yield f"{text} [{cause}]" if cause else text
     if change.verdict == "create":
         yield f"for {change.cause}"
     if change.data_volumes:
-        yield f"with its disks: {', '.join(change.data_volumes)}".replace(name, "<claim>")
+        disks = ", ".join(change.data_volumes)
+        yield f"with its disks: {disks}".replace(name, _PLACEHOLDER)
+
+
+def _field_text(change: Change) -> str:
+    """Describe the change of one field: its values, its verdict and why."""
+    values = ""
+    if change.old is not None or change.new is not None:
+        values = f": {_value(change.old)} → {_value(change.new)}"
+    why = f", {change.why}" if change.why else ""
+    return f"{change.text}{values} ({change.verdict}{why})"
 
 
 def _value(value: Any) -> str:
+    """Quote a value of a field."""
     return "nothing" if value is None else show(value)
 
 
 def _summary(changes: list[Changed]) -> str:
-    machines = Counter(change.verdict for change in changes if change.key[0] == "VirtualMachine")
-    told = ", ".join(f"{machines[verdict]} {verdict}" for verdict in VERDICTS if machines[verdict])
-    return f"{sum(machines.values())} machines: {told or 'none'}"
+    """Count the machines by verdict."""
+    verdicts = _machine_verdicts(changes)
+    counts = _counts(verdicts)
+    parts = [f"{number} {verdict}" for verdict, number in counts.items()]
+    return f"{len(verdicts)} machines: {', '.join(parts) or 'none'}"
+
+
+def _machine_verdicts(changes: list[Changed]) -> list[str]:
+    """Return the verdict of each machine."""
+    return [change.verdict for change in changes if change.is_machine]
 
 
 def _advice(changes: list[Changed]) -> str:
+    """Return advice that fits the changes, or ""."""
     verdicts = {change.verdict for change in changes}
     if {"create", "delete"} <= verdicts:
         return "A machine that is renamed, or moves, is deleted with its disks and made anew."
@@ -171,62 +247,57 @@ def _advice(changes: list[Changed]) -> str:
 
 
 def as_text(compared: Compared) -> str:
-    """The plan for people, at most 100 columns wide: what happens alike to many machines is told once."""
+    """Write the plan for people, at most 100 columns wide; equal changes appear once."""
     changes = compared.changes
     lines: list[str] = []
     for group in _groups(changes):
-        lines += textwrap.wrap(
-            f"{group.verdict:<12}{group.head}",
-            WIDTH,
-            subsequent_indent=" " * 12,
-            break_on_hyphens=False,
-        )
+        lines += _wrapped(f"{group.verdict:<{_INDENT}}{group.head}", 0, _INDENT)
         for line in group.lines:
-            lines += textwrap.wrap(
-                line,
-                WIDTH,
-                initial_indent=" " * 12,
-                subsequent_indent=" " * 14,
-                break_on_hyphens=False,
-            )
-    lines += (
-        ["", _summary(changes), *filter(None, [_advice(changes)])] if lines else [_summary(changes)]
+            lines += _wrapped(line, _INDENT, _INDENT + 2)
+    if lines:
+        lines.append("")
+    lines.append(_summary(changes))
+    if advice := _advice(changes):
+        lines.append(advice)
+    lines += _needs(compared)
+    return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str, first: int, others: int) -> list[str]:
+    """Break a text into lines, the first indented differently from the others."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=" " * first,
+        subsequent_indent=" " * others,
+        break_on_hyphens=False,
     )
-    return "\n".join([*lines, *_needs(compared)]) + "\n"
 
 
 def _needs(compared: Compared) -> Iterator[str]:
-    """What a change needs while the machines that it deletes are still there, and the budgets that it does not keep."""
-    verdicts = {change.verdict for change in compared.changes if change.key[0] == "VirtualMachine"}
-    if {"create", "delete"} <= verdicts:
-        after = {(row["cluster"], row["namespace"]): row for row in compared.totals}
-        more = [
-            row for row in compared.peak if row != after.get((row["cluster"], row["namespace"]))
-        ]
-        yield from [
-            "",
-            "At its peak, with new and old machines side by side:",
-            sums_table(more).rstrip("\n"),
-        ]
-    if over := [row for row in compared.budgets if exceeded(row)]:
-        yield from [
-            "",
-            "Budgets that are not kept:",
-            budgets_table(over, with_peak=True).rstrip("\n"),
-        ]
+    """Show what a change needs at its peak, and the budgets that it exceeds."""
+    if compared.replaces_machines:
+        larger = [total for total in compared.peak if total not in compared.totals]
+        yield ""
+        yield "At its peak, with new and old machines side by side:"
+        yield sums_table(larger).rstrip("\n")
+    over = [budget for budget in compared.budgets if budget.is_exceeded]
+    if over:
+        yield ""
+        yield "Budgets that are not kept:"
+        yield budgets_table(over, with_peak=True).rstrip("\n")
 
 
 def as_markdown(compared: Compared) -> str:
-    """The plan as a comment on a pull request."""
+    """Write the plan as a comment on a pull request."""
     changes = compared.changes
     lines = [f"**krmfn plan**: {_summary(changes)}", ""]
     groups = _groups(changes)
     if groups:
         lines += ["| verdict | what | changes |", "|---|---|---|"]
-        lines += [
-            f"| {group.verdict} | {_cell(group.head)} | {'<br>'.join(map(_cell, group.lines))} |"
-            for group in groups
-        ]
+    for group in groups:
+        details = "<br>".join(_cell(line) for line in group.lines)
+        lines.append(f"| {group.verdict} | {_cell(group.head)} | {details} |")
     if advice := _advice(changes):
         lines += ["", advice]
     if needs := list(_needs(compared)):
@@ -235,4 +306,5 @@ def as_markdown(compared: Compared) -> str:
 
 
 def _cell(text: str) -> str:
+    """Escape what a cell of a Markdown table can't hold."""
     return text.replace("|", "\\|").replace("<", "&lt;")

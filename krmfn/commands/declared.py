@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from krmfn.commands.function import build_all
-from krmfn.commands.reply import NOTHING, NOTHING_TO_RENDER, PROBLEMS, Reply
+from krmfn.commands.function import build_all, config_place
+from krmfn.commands.reply import NOTHING, NOTHING_TO_RENDER, Reply, refused
 from krmfn.manifests.files import read_paths
 from krmfn.manifests.item import Item
 from krmfn.nodes import ownership
 from krmfn.nodes.build import Build
 from krmfn.nodes.render import Layout
 from krmfn.platform.config import KIND, Config, read_config
-from krmfn.problems import Origin, Place, Problem, errors, report
+from krmfn.problems import Collector, Origin, Place
+
+# kustomize's and kpt's own files are for them alone.
+_TOOLS = ("kustomize.config.k8s.io/", "kpt.dev/")
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What files declare, built without an error: all items but the config, what came of them, and the warnings."""
+    """What files declare, built without an error.
+
+    `others` are all items except the config; `problems` are warnings and notices.
+    """
 
     others: list[Item]
     built: Build
-    problems: list[Problem]
+    problems: Collector
 
 
 def declared(
@@ -30,54 +36,68 @@ def declared(
     several_clusters: bool = False,
     inside: str | None = None,
 ) -> Declared | Reply:
-    """Build what the files declare; with an error, the answer that tells of it. With `inside`, no file of elsewhere is read."""
-    items, problems = read_paths(paths, inside)
-    config, at, wrong = _config(items, config_file, inside)
+    """Build what the files declare. If there is an error, return the answer that reports it.
+
+    With `inside`, the real path of a folder, files outside of it are errors.
+    """
+    problems = Collector()
+    items, unreadable = read_paths(paths, inside)
+    problems += unreadable
+    missing = Collector()
+    config_and_place = _find_config(items, config_file, inside, missing)
     # A file that can't be read may hold the config.
-    problems += [] if errors(problems) and config is None else wrong
-    if config is None or errors(problems):
-        return Reply("", report(problems), PROBLEMS)
-    built, found = build_all(items, config, at, Layout(), several_clusters)
-    problems += found
-    if errors(problems):
-        return Reply("", report(problems), PROBLEMS)
+    if config_and_place or not problems.has_errors:
+        problems += missing
+    if config_and_place is None or problems.has_errors:
+        return refused(problems)
+    config, at = config_and_place
+    built = build_all(items, config, at, Layout(), several_clusters, problems)
+    if problems.has_errors:
+        return refused(problems)
     if built.nothing:
-        return Reply("", report([*problems, at.error(NOTHING_TO_RENDER)]), NOTHING)
-    return Declared(
-        [item for item in items if item.origin.resource != at.origin.resource], built, problems
-    )
+        problems.append(at.error(NOTHING_TO_RENDER))
+        return refused(problems, NOTHING)
+    others = [item for item in items if item.origin.resource != at.origin.resource]
+    return Declared(others, built, problems)
 
 
 def foreign(items: list[Item], built: Build) -> list[Item]:
-    """The manifests that krmfn neither reads nor makes; kustomize's and kpt's own files are none."""
-    consumed = {id(item) for item in built.consumed}
-    return [
-        item
-        for item in items
-        if id(item) not in consumed
-        and item.kind != KIND
-        and not item.api_version.startswith(("kustomize.config.k8s.io/", "kpt.dev/"))
-        and not ownership.is_earlier(item, built.owner)
-    ]
+    """Return the manifests that krmfn neither reads nor makes, except for other tools' files."""
+    consumed = {item.origin for item in built.consumed}
+    result = []
+    for item in items:
+        is_ours = item.origin in consumed or item.kind == KIND
+        is_tools = item.api_version.startswith(_TOOLS)
+        if not is_ours and not is_tools and not ownership.is_earlier(item, built.owner):
+            result.append(item)
+    return result
 
 
-def _config(
-    items: list[Item], file: str | None, inside: str | None
-) -> tuple[Config | None, Place, list[Problem]]:
-    """The config of a run: the file's, or the one KubeVirtNodes among the items."""
-    problems: list[Problem] = []
-    found = [item for item in items if item.kind == KIND]
+def _find_config(
+    items: list[Item], file: str | None, inside: str | None, problems: Collector
+) -> tuple[Config, Place] | None:
+    """Find the config of a run and the place of its settings.
+
+    It is the only document of `file`, or else the only KubeVirtNodes among the items.
+    """
+    candidates = [item for item in items if item.kind == KIND]
     if file is not None:
-        found, problems = read_paths([file], inside)
-    if problems or len(found) != 1:
-        names = ", ".join(sorted(f"{item.name} ({item.origin.file})" for item in found))
+        candidates, unreadable = read_paths([file], inside)
+        problems += unreadable
+        if unreadable:
+            return None
+    if len(candidates) != 1:
         where = Place(Origin(file=file)) if file else Place()
-        text = (
-            f"must be one config, but there are {len(found)}: {names}"
-            if found
-            else f"there is no {KIND} among the files; write one, or name one with --config"
-        )
-        return None, where, problems or [where.error(text)]
-    config, problems = read_config(found[0])
-    at = found[0].place.field("data" if config and config.flat else "spec")
-    return config, at, problems
+        problems.append(where.error(_not_one(candidates)))
+        return None
+    [item] = candidates
+    config = read_config(item, problems)
+    return (config, config_place(config, item.place)) if config else None
+
+
+def _not_one(candidates: list[Item]) -> str:
+    """Say why there is no config, or which there are."""
+    if not candidates:
+        return f"there is no {KIND} among the files; write one, or name one with --config"
+    names = sorted(f"{item.name} ({item.origin.file})" for item in candidates)
+    return f"must be one config, but there are {len(candidates)}: {', '.join(names)}"

@@ -1,4 +1,7 @@
-"""`krmfn explain CLAIM [FIELD]`: where each field of a machine comes from, why it has its node type, and what its guest is told."""
+"""`krmfn explain CLAIM [FIELD]`: where each field of a machine comes from.
+
+It also shows why the claim has its node type, and the user data of its guest.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,23 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from krmfn.commands.compare import told
-from krmfn.commands.declared import declared
-from krmfn.commands.plan import table
-from krmfn.commands.reply import DONE, PROBLEMS, Reply
-from krmfn.guest.join import secret_value
-from krmfn.kubevirt.changes import Change, differences
+from krmfn.commands.declared import Declared, declared
+from krmfn.commands.reply import DONE, Reply, refused
+from krmfn.commands.tables import table
+from krmfn.guest.secrets import secret_value
+from krmfn.kubevirt.differences import Change, differences
 from krmfn.kubevirt.merge import merge
 from krmfn.kubevirt.vm_paths import NAMED, Named, get
+from krmfn.machine.provenance import named
 from krmfn.manifests.item import Item
 from krmfn.manifests.yamlio import read
 from krmfn.nodes.build import Build
-from krmfn.nodes.claims import Claim, origin
-from krmfn.nodes.node_types import missed
+from krmfn.nodes.choice import missed
+from krmfn.nodes.claim import Claim
+from krmfn.nodes.node_types import Offer
+from krmfn.nodes.provenance import field_source
 from krmfn.problems import (
+    Collector,
     Origin,
     Path,
     Place,
@@ -27,145 +33,198 @@ from krmfn.problems import (
     masked_lines,
     nearest,
     redacted,
-    report,
     show,
 )
 
 _LONGEST = 80
+_DATA = ("userdata", "networkdata")
+# Layer, path, value and place of a field.
+Row = tuple[str, str, str, str]
 
 
 def explain(name: str, field: str | None, paths: list[str], config: str | None) -> Reply:
-    """Explain the machine of a claim, named as `name` or `namespace/name`; with `field`, that field and those below it alone."""
-    found = declared(paths, config, several_clusters=True)
-    if isinstance(found, Reply):
-        return found
-    claims = [claim for claim in found.built.claims if name in _names(claim)]
-    if len(claims) != 1:
-        known = sorted(
-            f"{claim.request.namespace}/{claim.name}" if claim.request.namespace else claim.name
-            for claim in found.built.claims
-        )
-        plain = [claim.name for claim in found.built.claims]
-        text = f"{show(name)} is {'several claims' if claims else 'no claim'}; there are {listed(known)}{nearest(name, [*known, *plain])}"
-        return Reply("", report([*found.problems, Place().error(text)]), PROBLEMS)
-    [claim] = claims
-    machine, secret = _made(found.built, claim)
-    rows = [
-        row
-        for row in _rows(machine, claim)
-        if field is None or row[1] == field or row[1].startswith((f"{field}.", f"{field}["))
-    ]
-    if not rows:
-        known = [path for _, path, _, _ in _rows(machine, claim)]
-        text = f"{show(field)} is no field of {claim.namespace}/{claim.name}{nearest(field or '', known)}"
-        return Reply("", report([*found.problems, Place().error(text)]), PROBLEMS)
-    fields = table(
-        [["LAYER", "FIELD", "VALUE"], *([layer, path, value] for layer, path, value, _ in rows)],
-        yielding=(2,),
-        width=None,
-    )
-    if field is not None:
-        return Reply(
-            fields
-            + "".join(
-                f"{where}\n" for where in dict.fromkeys(where for _, _, _, where in rows) if where
-            ),
-            "",
-            DONE,
-        )
-    parts = [*_node_type(claim), fields, *_dropped(claim), *_user_data(secret)]
-    return Reply("\n".join(parts), "", DONE)
+    """Explain the machine of a claim, named as `name` or `namespace/name`.
+
+    With `field`, explain only that field and those below it.
+    """
+    outcome = declared(paths, config, several_clusters=True)
+    if isinstance(outcome, Reply):
+        return outcome
+    claim = _find_claim(name, outcome)
+    if claim is None:
+        return refused(outcome.problems)
+    machine, secret = _objects(outcome.built, claim)
+    rows = list(_rows(machine, claim))
+    if field is None:
+        parts = [
+            _node_types(claim),
+            _fields_table(rows),
+            _dropped(claim),
+            *_user_data(secret),
+        ]
+        text = "\n".join(filter(None, parts))
+        return Reply(text, "", DONE)
+    shown = [row for row in rows if _is_within(row[1], field)]
+    if shown:
+        return Reply(_fields_table(shown) + _places(shown), "", DONE)
+    known = [path for _, path, _, _ in rows]
+    hint = nearest(field, known)
+    message = f"{show(field)} is no field of {claim.namespace}/{claim.name}{hint}"
+    problem = Place().error(message)
+    return refused([*outcome.problems, problem])
+
+
+def _places(rows: list[Row]) -> str:
+    """List the places that fields come from, each once."""
+    places = dict.fromkeys(place for _, _, _, place in rows)
+    lines = [f"{place}\n" for place in places if place]
+    return "".join(lines)
+
+
+def _find_claim(name: str, outcome: Declared) -> Claim | None:
+    """Find the only claim of a name; else report those that exist."""
+    claims = outcome.built.claims
+    matching = [claim for claim in claims if name in _names(claim)]
+    if len(matching) == 1:
+        return matching[0]
+    plain = [claim.name for claim in claims]
+    known = sorted(_full_name(claim) for claim in claims)
+    number = "several claims" if matching else "no claim"
+    typo = nearest(name, [*known, *plain])
+    message = f"{show(name)} is {number}; there are {listed(known)}{typo}"
+    outcome.problems.append(Place().error(message))
+    return None
+
+
+def _full_name(claim: Claim) -> str:
+    """Return a claim's name with its project's namespace, if it has one."""
+    namespace = claim.request.namespace
+    return f"{namespace}/{claim.name}" if namespace else claim.name
 
 
 def _names(claim: Claim) -> tuple[str, str, str]:
-    """What a claim may be called by: its name, in its project's namespace, and in its machine's, as `plan --against` prints it."""
-    return claim.name, f"{claim.request.namespace}/{claim.name}", f"{claim.namespace}/{claim.name}"
+    """Return what a claim may be called by.
+
+    This is its name alone, in its project's namespace, and in its machine's namespace, as
+    `plan --against` prints it.
+    """
+    name = claim.name
+    return name, f"{claim.request.namespace}/{name}", f"{claim.namespace}/{name}"
 
 
-def _made(built: Build, claim: Claim) -> tuple[dict[str, Any], dict[str, Any]]:
-    texts = {
-        made.kind: made.text
-        for made in built.objects
-        if (made.claim, made.namespace) == (claim.name, claim.namespace)
-    }
-    return read(texts["VirtualMachine"])[0][0].data, read(texts["Secret"])[0][0].data
+def _is_within(path: str, field: str) -> bool:
+    """Tell whether a path is that of a field, or below it."""
+    return path == field or path.startswith((f"{field}.", f"{field}["))
 
 
-def _rows(machine: dict[str, Any], claim: Claim) -> Iterator[tuple[str, str, str, str]]:
-    """The layer, path, value and place of every field, in the order in which the machine has them."""
+def _fields_table(rows: list[Row]) -> str:
+    """Write fields with their layers and values."""
+    lines = [["LAYER", "FIELD", "VALUE"]]
+    lines += [[layer, path, value] for layer, path, value, _ in rows]
+    return table(lines, width=None)
+
+
+def _objects(built: Build, claim: Claim) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the machine and the Secret of a claim."""
+    data = {}
+    for rendered in built.objects:
+        if rendered.claim != claim.name or rendered.namespace != claim.namespace:
+            continue
+        documents, _ = read(rendered.text)
+        data[rendered.kind] = documents[0].data
+    return data["VirtualMachine"], data["Secret"]
+
+
+def _rows(machine: dict[str, Any], claim: Claim) -> Iterator[Row]:
+    """Yield every field with its layer and place, in the order in which the machine has them."""
     for key in ("metadata", "spec"):
         for path, value in _leaves(machine[key], (key,)):
-            layer, place = origin(claim, path)
-            if path[:2] in (("metadata", "name"), ("metadata", "namespace")):
-                layer, place = "krmfn", None
-            yield layer, Change(path, None, None).text, _value(value), told(place) if place else ""
+            source_path = named(path, machine)
+            layer, place = field_source(claim, source_path)
+            where = place.text if place else ""
+            field = Change(path, None, None)
+            yield layer, field.text, _value(value), where
 
 
 def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, dict) and value:
-        for key, child in value.items():
-            yield from _leaves(child, (*path, key))
-    elif isinstance(value, list) and path in NAMED:
-        for element in value:
-            yield from _leaves(element, (*path, Named(get(element, NAMED[path]))))
-    elif isinstance(value, list) and value:
-        for index, child in enumerate(value):
-            yield from _leaves(child, (*path, index))
-    else:
+    """Yield the paths and values of a machine that hold nothing further."""
+    children = list(_children(value, path))
+    for step, child in children:
+        yield from _leaves(child, (*path, step))
+    is_named_list = isinstance(value, list) and path in NAMED
+    if not children and not is_named_list:
         yield path, value
 
 
-def _node_type(claim: Claim) -> Iterator[str]:
-    """The node types of the provider, and why this one."""
-    yield f"{claim.request}: machine {claim.namespace}/{claim.name}, of provider {claim.offer.provider.metadata.name}\n"
-    asked = claim.request.asked
+def _children(value: Any, path: Path) -> Iterator[tuple[str | int, Any]]:
+    """Yield the steps to the children of a value; some lists have names for steps."""
+    if isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, list) and path in NAMED:
+        for element in value:
+            yield Named(get(element, NAMED[path])), element
+    elif isinstance(value, list):
+        yield from enumerate(value)
+
+
+def _node_types(claim: Claim) -> str:
+    """Show the node types of the provider, and why the claim has its own."""
+    provider = claim.offer.provider.metadata.name
+    machine = f"machine {claim.namespace}/{claim.name}, of provider {provider}"
+    offers = claim.offer.siblings or [claim.offer]
     rows = [["NODETYPE", "COST", "WHY"]]
-    for offer in sorted(
-        claim.offer.siblings or [claim.offer], key=lambda offer: (offer.cost, offer.name)
-    ):
-        lacks = missed(offer, asked)
-        taken = "named by typeRef" if asked.type_ref else "the cheapest that meets all"
-        why = (
-            taken
-            if offer is claim.offer
-            else f"misses {', '.join(lacks)}"
-            if lacks
-            else "would do, and is not the one"
-        )
-        rows.append([offer.name or "(vm-template)", str(offer.cost), why])
-    yield table(rows)
+    for offer in sorted(offers, key=_by_cost):
+        name = offer.name or "(vm-template)"
+        rows.append([name, str(offer.cost), _why(offer, claim)])
+    return f"{claim.request}: {machine}\n\n{table(rows)}"
 
 
-def _dropped(claim: Claim) -> Iterator[str]:
-    """What stood in a template and merges have replaced or taken out."""
-    first, *patches = claim.node.prototype.layers.layers if claim.node else (None,)
-    rows = []
-    merged = first.value if first else {}
+def _by_cost(offer: Offer) -> tuple[int, str]:
+    """Order node types by cost, then by name."""
+    return offer.cost, offer.name or ""
+
+
+def _why(offer: Offer, claim: Claim) -> str:
+    """Say why the claim has a node type, or why not."""
+    asked = claim.request.asked
+    if offer is claim.offer:
+        return "named by typeRef" if asked.type_ref else "the cheapest that meets all"
+    lacks = missed(offer, asked)
+    return f"misses {', '.join(lacks)}" if lacks else "would do, and is not the one"
+
+
+def _dropped(claim: Claim) -> str:
+    """Show the fields of a template that merges replaced or removed, if there are any."""
+    if claim.node is None:
+        return ""
+    first, *patches = claim.node.prototype.layers
+    rows = [["REPLACED BY A MERGE", "WAS", "IS"]]
+    merged = first.value
     for patch in patches:
         before, merged = merged, merge(merged, patch.value)
-        rows += [
-            [one.text, _value(one.old), _value(one.new)]
-            for one in differences(before, merged)
-            if one.old is not None
-        ]
-    if rows:
-        yield table([["REPLACED BY A MERGE", "WAS", "IS"], *rows], yielding=(1, 2), width=None)
+        for change in differences(before, merged):
+            if change.old is not None:
+                rows.append([change.text, _value(change.old), _value(change.new)])
+    has_rows = len(rows) > 1
+    return table(rows, width=None) if has_rows else ""
 
 
 def _value(value: Any) -> str:
-    """A value of a template on a line, "-" where there is none."""
+    """Write a value of a template on one line, "-" if there is none."""
     if value is None:
         return "-"
+    is_nested = isinstance(value, dict | list)
+    text = json.dumps(value, ensure_ascii=False) if is_nested else show(value)
     # Redacted before it is cut: half a token is no longer recognised as one.
-    text = redacted(
-        json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else show(value)
-    )
+    text = redacted(text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _user_data(secret: dict[str, Any]) -> Iterator[str]:
-    """User and network data in clear, tokens and keys masked."""
-    for key in ("userdata", "networkdata"):
-        text, _ = secret_value(Item(secret, Origin()), key)
+    """Yield user and network data in clear, with tokens and keys masked."""
+    item = Item(secret, Origin())
+    for key in _DATA:
+        text = secret_value(item, key, Collector())
         if text:
-            yield f"--- {key}\n" + "".join(f"{line}\n" for line in masked_lines(text))
+            lines = [f"{line}\n" for line in masked_lines(text)]
+            yield f"--- {key}\n{''.join(lines)}"

@@ -9,17 +9,16 @@ from krmfn.problems import report
 
 
 def render(paths: list[str], config_file: str | None = None, everything: bool = False) -> Reply:
-    """What krmfn makes of the files, as manifests; with `everything`, the foreign manifests among them first."""
-    found = declared(paths, config_file)
-    if isinstance(found, Reply):
-        return found
-    others = (
-        [yamlio.dump(item.data) for item in foreign(found.others, found.built)]
-        if everything
-        else []
-    )
-    return Reply(
-        "---\n".join([*others, *(made.text for made in found.built.objects)]),
-        report(found.problems),
-        DONE,
-    )
+    """Print the objects of the files as manifests.
+
+    With `everything`, the manifests among the files that are not krmfn's business come first.
+    """
+    outcome = declared(paths, config_file)
+    if isinstance(outcome, Reply):
+        return outcome
+    texts: list[str] = []
+    if everything:
+        others = foreign(outcome.others, outcome.built)
+        texts += [yamlio.dump(item.data) for item in others]
+    texts += [rendered.text for rendered in outcome.built.objects]
+    return Reply("---\n".join(texts), report(outcome.problems), DONE)

@@ -1,14 +1,16 @@
 """The user's cloud-config, merged with the join: their keys stay, their `bootcmd` follows ours.
 
-Read as cloud-init reads it (YAML 1.1, PyYAML's resolver), held to what the join needs, and written once for all machines that share it.
-What cloud-init would drop, or would drop ours for, is refused: measured with cloud-init 22.4.2.
+It is read as cloud-init reads it (YAML 1.1 with PyYAML's resolver), checked for what the join
+needs, and written once for all machines that share it. krmfn refuses what cloud-init would drop,
+and what would make it drop ours: measured with cloud-init 22.4.2.
 """
 
 from __future__ import annotations
 
+import math
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +18,10 @@ import yaml
 
 from krmfn.manifests import yamlio
 from krmfn.platform.model import embedded
-from krmfn.problems import Path, Place, Problem, show
+from krmfn.problems import Collector, Place, Problem, show
 
 _HEADER = "#cloud-config"
-# The first line tells cloud-init what a document is.
+# cloud-init takes a document's format from its first line.
 _FORMATS = (
     ("## template:", "a Jinja template"),
     ("#!", "a script"),
@@ -41,7 +43,7 @@ _BOOT_MODULES = ("bootcmd", "set_hostname", "update_hostname")
 
 @dataclass(frozen=True, slots=True)
 class CloudConfig:
-    """A user's cloud-config, checked: its host names, its `bootcmd` entries and all else of it as YAML."""
+    """A checked cloud-config: its host names, and as YAML its `bootcmd` entries and the rest."""
 
     hostname: str = ""
     fqdn: str = ""
@@ -49,40 +51,54 @@ class CloudConfig:
     rest: str = ""
 
     def host_problem(self, node: str) -> str:
-        """Why the host would not be named after the node, or ""."""
+        """Say why the host would not be named after the node, or ""."""
+        rule = f"the host is named after its claim, {node}"
         if self.hostname not in ("", node):
-            return (
-                f"sets hostname to {show(self.hostname)}; the host is named after its claim, {node}"
-            )
+            return f"sets hostname to {show(self.hostname)}; {rule}"
         if self.fqdn and self.fqdn.partition(".")[0] != node:
-            return f"sets fqdn to {show(self.fqdn)}; the host is named after its claim, {node}"
+            return f"sets fqdn to {show(self.fqdn)}; {rule}"
         return ""
 
 
-def read(text: str, at: Place, header: bool) -> tuple[dict[str, Any], list[Problem]]:
-    """The mapping of a user's cloud-config; with `header`, its first line has to say that it is one."""
-    text = text.removeprefix("\ufeff")
-    text = text.lstrip(" \t\r\n")
+def read(text: str, at: Place, problems: Collector, *, header: bool) -> dict[str, Any]:
+    """Read a user's cloud-config.
+
+    With `header`, its first line must say that it is one, since cloud-init would skip it
+    otherwise.
+    """
+    text = text.removeprefix("\ufeff").lstrip(" \t\r\n")
+    if fault := _format_fault(text, header):
+        problems.append(at.error(fault))
+        return {}
+    data = yaml_mapping(text, at, problems)
+    problems += _list_problems(data, at)
+    problems += _file_problems(data, at)
+    problems += _host_problems(data, at)
+    problems += _module_problems(data, at)
+    return data
+
+
+def yaml_mapping(text: str, at: Place, problems: Collector) -> dict[str, Any]:
+    """Read a text as the mapping that cloud-init's YAML reader makes of it."""
+    data = embedded(text, at, problems, resolver=_resolved)
+    problems += _ambiguous(data, at)
+    return data
+
+
+def _format_fault(text: str, header: bool) -> str:
+    """Say why a text is not a cloud-config by its first line, or ""."""
+    rule = f"only a {_HEADER} can be merged with the join"
     first = text.partition("\n")[0].strip()
-    for mark, what in _FORMATS:
+    for mark, meaning in _FORMATS:
         if text.startswith(mark) or first.lower().startswith(mark):
-            return {}, [at.error(f"is {what}; only a {_HEADER} can be merged with the join")]
+            return f"is {meaning}; {rule}"
     if _IGNITION.match(text):
-        return {}, [
-            at.error(f"is an Ignition config; only a {_HEADER} can be merged with the join")
-        ]
+        return f"is an Ignition config; {rule}"
     if text.startswith("ENC["):
-        return {}, [at.error("is still encrypted: decrypt it before krmfn runs")]
+        return "is still encrypted: decrypt it before krmfn runs"
     if header and text and first != _HEADER:
-        return {}, [at.error(f"does not begin with {_HEADER}, so cloud-init would not read it")]
-    data, problems = yaml_mapping(text, at)
-    return data, [*problems, *_problems(data, at)]
-
-
-def yaml_mapping(text: str, at: Place) -> tuple[dict[str, Any], list[Problem]]:
-    """The mapping that a text is to cloud-init's YAML reader."""
-    data, problems = embedded(text, at, resolver=_resolved)
-    return data, [*problems, *_unreadable(data, at)]
+        return f"does not begin with {_HEADER}, so cloud-init would not read it"
+    return ""
 
 
 _YES = frozenset(["yes", "Yes", "YES", "on", "On", "ON"])
@@ -92,94 +108,129 @@ _resolver = yaml.resolver.Resolver()
 
 
 def _resolved(text: str) -> Any:
-    """The value of a plain scalar as PyYAML, and so cloud-init, resolves it; a date or a base-60 number is left to be refused."""
+    """Give a plain scalar the value that PyYAML, and so cloud-init, gives it.
+
+    A date and a base-60 number become a Timestamp, which is refused later.
+    """
     if text in _YES or text in _NO:
         return text in _YES
-    tag = str(_resolver.resolve(yaml.ScalarNode, text, (True, False))).rpartition(":")[2]  # type: ignore[no-untyped-call]
-    if tag == "timestamp" or (tag in ("int", "float") and ":" in text):
+    whole: str = _resolver.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    tag = whole.rpartition(":")[2]
+    is_number = tag in ("int", "float")
+    if tag == "timestamp" or (is_number and ":" in text):
         return yamlio.Timestamp(text)
-    if tag in ("int", "float") and len(text) < _LONGEST_NUMBER:
+    if is_number and len(text) < _LONGEST_NUMBER:
         return yaml.safe_load(text)
-    return {"null": None, "bool": text.lower() == "true"}.get(tag, text)
+    if tag == "bool":
+        return text.lower() == "true"
+    return None if tag == "null" else text
 
 
-def _problems(data: dict[str, Any], at: Place) -> Iterator[Problem]:
+def _list_problems(data: dict[str, Any], at: Place) -> Iterator[Problem]:
+    """Check the keys that must be lists, and the commands in two of them."""
     for key in _LISTS:
-        if key in data and not isinstance(data[key], list) and data[key] is not None:
-            yield at.field(key).error(
-                f"is {_kind(data[key])}; must be a list, or cloud-init drops it"
-            )
-    for key in ("bootcmd", "runcmd"):
-        for index, command in enumerate(_listed(data, key)):
-            if not isinstance(command, str) and not (
-                isinstance(command, list) and all(isinstance(word, str | int) for word in command)
-            ):
-                yield at.field(key, index).error(
-                    f"is {_kind(command)}; must be a command: text, or a list of words"
-                )
-    for index, file in enumerate(_listed(data, "write_files")):
+        value = data.get(key)
+        if not isinstance(value, list | None):
+            rule = "must be a list, or cloud-init drops it"
+            yield at.field(key).error(f"is {_kind(value)}; {rule}")
+    yield from _command_problems(data, "bootcmd", at)
+    yield from _command_problems(data, "runcmd", at)
+
+
+def _command_problems(data: dict[str, Any], key: str, at: Place) -> Iterator[Problem]:
+    """Check the commands of a list."""
+    for index, command in enumerate(_listed(data, key)):
+        if not _is_command(command):
+            rule = "must be a command: text, or a list of words"
+            yield at.field(key, index).error(f"is {_kind(command)}; {rule}")
+
+
+def _is_command(value: Any) -> bool:
+    """Tell whether cloud-init can run a value as a command."""
+    if isinstance(value, list):
+        return all(isinstance(word, str | int) for word in value)
+    return isinstance(value, str)
+
+
+def _file_problems(data: dict[str, Any], at: Place) -> Iterator[Problem]:
+    """Check that every file has a path, and that the join does not write it."""
+    files = _listed(data, "write_files")
+    for index, file in enumerate(files):
+        where = at.field("write_files", index)
         path = file.get("path") if isinstance(file, dict) else None
         if not isinstance(path, str):
-            yield at.field("write_files", index).error("must be a mapping with a path")
-        elif any(f"{_plain(path)}/".startswith(f"{own}/") for own in _OUR_FILES):
-            yield at.field("write_files", index, "path").error(
-                f"is {show(path)}, which the join writes"
-            )
+            yield where.error("must be a mapping with a path")
+        elif _is_ours(path):
+            yield where.field("path").error(f"is {show(path)}, which the join writes")
+
+
+def _is_ours(path: str) -> bool:
+    """Tell whether a path, without its detours, is one of the join's files or below one."""
+    normal = "/" + posixpath.normpath(path).lstrip("/")
+    return any(f"{normal}/".startswith(f"{ours}/") for ours in _OUR_FILES)
+
+
+def _host_problems(data: dict[str, Any], at: Place) -> Iterator[Problem]:
+    """Check that the host's name is the claim's to set."""
     for key in ("hostname", "fqdn"):
-        if key in data and not isinstance(data[key], str):
-            yield at.field(key).error(f"is {_kind(data[key])}; must be text")
+        value = data.get(key, "")
+        if not isinstance(value, str):
+            yield at.field(key).error(f"is {_kind(value)}; must be text")
     if data.get("preserve_hostname"):
-        yield at.field("preserve_hostname").error(
-            "is set: the host would not be named after its claim"
-        )
-    yield from _module_problems(data, at)
-
-
-def _kind(value: Any) -> str:
-    """What a value is: it may come from a Secret, and is not repeated."""
-    return (
-        "text"
-        if isinstance(value, str)
-        else "a number"
-        if type(value) in (int, float)
-        else show(value)
-    )
-
-
-def _plain(path: str) -> str:
-    """A path without detours."""
-    return "/" + posixpath.normpath(path).lstrip("/")
+        message = "is set: the host would not be named after its claim"
+        yield at.field("preserve_hostname").error(message)
 
 
 def _module_problems(data: dict[str, Any], at: Place) -> Iterator[Problem]:
+    """Check that a list of modules leaves those in that the join needs."""
     if "cloud_init_modules" not in data:
         return
-    modules = data["cloud_init_modules"] if isinstance(data["cloud_init_modules"], list) else []
-    # A module may stand in a list with a frequency; of ours only the default, every boot, will do.
-    named = [str(module).replace("-", "_") for module in modules if isinstance(module, str)]
-    if missing := [name for name in _BOOT_MODULES if name not in named]:
-        yield at.field("cloud_init_modules").error(
-            f"is without {', '.join(missing)}, which the join needs at every boot"
-        )
+    # A module may stand in a list with a frequency. The modules that the join needs must run at
+    # every boot, which is their default, so only their plain names count.
+    plain = [name for name in _listed(data, "cloud_init_modules") if isinstance(name, str)]
+    names = [name.replace("-", "_") for name in plain]
+    missing = [name for name in _BOOT_MODULES if name not in names]
+    if missing:
+        message = f"is without {', '.join(missing)}, which the join needs at every boot"
+        yield at.field("cloud_init_modules").error(message)
 
 
-def _unreadable(value: Any, at: Place, path: Path = ()) -> Iterator[Problem]:
+def _kind(value: Any) -> str:
+    """Name the kind of a value, which may come from a Secret and so is not repeated."""
+    if isinstance(value, str):
+        return "text"
+    if type(value) in (int, float):
+        return "a number"
+    return show(value)
+
+
+def _ambiguous(value: Any, at: Place) -> Iterator[Problem]:
+    """Yield the scalars that are not what they look like."""
     if isinstance(value, yamlio.Timestamp):
-        yield at.field(*path).error("is a date or time to cloud-init's YAML; quote it")
-    elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        yield at.field(*path).error("is no number")
-    elif isinstance(value, dict | list):
-        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _unreadable(child, at, (*path, key))
+        yield at.error("is a date or time to cloud-init's YAML; quote it")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield at.error("is no number")
+    for key, child in _children(value):
+        yield from _ambiguous(child, at.field(key))
+
+
+def _children(value: Any) -> Iterable[tuple[Any, Any]]:
+    """Return the keys and values of a mapping, or the indexes and values of a list."""
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, list):
+        return enumerate(value)
+    return ()
 
 
 def _listed(data: dict[str, Any], key: str) -> list[Any]:
+    """Return the list under a key, [] if there is none."""
     value = data.get(key)
     return value if isinstance(value, list) else []
 
 
 def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Two cloud-configs as one: lists append, mappings merge, of anything else the second's stands."""
+    """Merge two cloud-configs: lists append, mappings merge, else the second's value wins."""
     result = dict(first)
     for key, value in second.items():
         old = result.get(key)
@@ -193,16 +244,25 @@ def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 
 
 def written(data: dict[str, Any], ssh_keys: list[str]) -> CloudConfig:
-    """A checked cloud-config, with keys that may log in, ready to stand behind the join."""
-    data = dict(data)
+    """Write a checked cloud-config so that it can follow the join.
+
+    `ssh_keys` are public keys that may log in, beside those that it has.
+    """
+    rest = dict(data)
     keys = _listed(data, "ssh_authorized_keys")
-    if added := [key for key in ssh_keys if key not in keys]:
-        data["ssh_authorized_keys"] = [*keys, *added]
-    hostname, fqdn = data.pop("hostname", "") or "", data.get("fqdn") or ""
+    added = [key for key in ssh_keys if key not in keys]
+    if added:
+        rest["ssh_authorized_keys"] = [*keys, *added]
+    hostname = rest.pop("hostname", "") or ""
     boot = _listed(data, "bootcmd")
-    data.pop("bootcmd", None)
+    rest.pop("bootcmd", None)
     # cloud-init's schema warns of an empty list.
-    data = {key: value for key, value in data.items() if not (key in _LISTS and not value)}
+    for key in _LISTS:
+        if not rest.get(key):
+            rest.pop(key, None)
     return CloudConfig(
-        hostname, fqdn, yamlio.dump(boot) if boot else "", yamlio.dump(data) if data else ""
+        hostname=hostname,
+        fqdn=data.get("fqdn") or "",
+        boot=yamlio.dump(boot) if boot else "",
+        rest=yamlio.dump(rest) if rest else "",
     )

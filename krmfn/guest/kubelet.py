@@ -1,8 +1,8 @@
-"""What the kubelet of a node is told: its claim's arguments, the node's labels and taints, and what it keeps for itself."""
+"""The flags of a node's kubelet: its claim's arguments, the node's labels and taints, reserves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from krmfn.kubernetes import names
@@ -11,17 +11,29 @@ from krmfn.platform.model import Taint
 from krmfn.problems import Place, Problem
 
 # k8s.io/kubelet/pkg/apis: what kubelet may set on its own node under Kubernetes' domains.
-_OWN_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
-_OWN_LABELS = (
-    "kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os", "topology.kubernetes.io/zone", "topology.kubernetes.io/region",
-    "failure-domain.beta.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region", "beta.kubernetes.io/instance-type",
-    "beta.kubernetes.io/os", "beta.kubernetes.io/arch",
-)  # fmt: skip
+_ALLOWED_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
+_ALLOWED_LABELS = (
+    "kubernetes.io/hostname",
+    "kubernetes.io/arch",
+    "kubernetes.io/os",
+    "topology.kubernetes.io/zone",
+    "topology.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region",
+    "beta.kubernetes.io/instance-type",
+    "beta.kubernetes.io/os",
+    "beta.kubernetes.io/arch",
+)
+_RESTRICTED_DOMAINS = ("kubernetes.io", "k8s.io")
 
 
 @dataclass(frozen=True, slots=True)
 class Kubelet:
-    """One kubelet's settings; `properties` become labels where they can, `labels` have to."""
+    """One kubelet's settings.
+
+    `labels` must be legal labels. `properties` become labels only if they are legal; the others
+    are for scheduling alone.
+    """
 
     arguments: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
@@ -30,79 +42,95 @@ class Kubelet:
     reserved: dict[str, Quantity] = field(default_factory=dict)
 
     def flags(self) -> list[str]:
-        """The flags, the claim's own first, in an order that its input alone decides."""
-        return [f"--{name}={value}" for name, value in (self.arguments | self._derived()).items()]
+        """Write the flags, the claim's arguments first, in an order that only the input decides."""
+        flags = self.arguments | self._derived()
+        return [f"--{name}={value}" for name, value in flags.items()]
 
     def _derived(self) -> dict[str, str]:
-        """The flags that krmfn makes. What kubelet would not take as a label is for scheduling alone."""
-        labels = {
-            key: value for key, value in self.properties.items() if not label_problem(key, value)
-        } | self.labels
-        return {
-            name: ",".join(values)
-            for name, values in (
-                (
-                    "kube-reserved",
-                    [f"{name}={amount}" for name, amount in sorted(self.reserved.items())],
-                ),
-                ("node-labels", [f"{key}={value}" for key, value in sorted(labels.items())]),
-                (
-                    "register-with-taints",
-                    list(dict.fromkeys(taint.register for taint in self.taints)),
-                ),
-            )
-            if values
+        """Make the flags that are not the claim's own arguments."""
+        labels = {}
+        for key, value in self.properties.items():
+            if not label_problem(key, value):
+                labels[key] = value
+        labels |= self.labels
+        taints = dict.fromkeys(taint.register for taint in self.taints)
+        flags = {
+            "kube-reserved": _pairs(self.reserved),
+            "node-labels": _pairs(labels),
+            "register-with-taints": ",".join(taints),
         }
+        return {name: value for name, value in flags.items() if value}
 
     def problems(self, at: Place) -> Iterator[Problem]:
-        """What kubelet would refuse, so that the node never joins; `at` is the place of a claim's spec or of a pool."""
-        seen: dict[tuple[str, str], str] = {}
-        for taint in self.taints:
-            if seen.setdefault((taint.key, taint.effect), taint.value) != taint.value:
-                yield at.field("taints").error(
-                    f"has {taint.key} with effect {taint.effect} twice, with two values; kubelet takes one"
-                )
+        """Yield what kubelet would refuse, so that the node would never join.
+
+        `at` is the place of a claim's spec or of a pool.
+        """
+        yield from self._taint_problems(at.field("taints"))
+        arguments = at.field("kubeletArgs")
         for name in self._derived():
             if name in self.arguments:
-                text = "is also made of the taints, labels, properties or overhead of the claim and its node type; write it there"
-                yield at.field("kubeletArgs", name).error(text)
-        for name, wrong in _argument_problems(self.arguments):
-            yield at.field("kubeletArgs", name).error(wrong)
+                sources = (
+                    "the taints, labels, properties or overhead of the claim and its node type"
+                )
+                message = f"is also made of {sources}; write it there"
+                yield arguments.field(name).error(message)
+        yield from self._argument_problems(arguments)
         for key, value in self.labels.items():
-            if wrong := label_problem(key, value):
-                yield at.field("nodeLabels", key).error(wrong)
+            if fault := label_problem(key, value):
+                yield at.field("nodeLabels", key).error(fault)
+
+    def _argument_problems(self, at: Place) -> Iterator[Problem]:
+        """Check the labels and taints among the claim's own arguments."""
+        for label in _parts(self.arguments, "node-labels"):
+            key, _, value = label.partition("=")
+            if fault := label_problem(key, value):
+                yield at.field("node-labels").error(f"has a label that {fault}")
+        for taint in _parts(self.arguments, "register-with-taints"):
+            if fault := _taint_fault(taint):
+                yield at.field("register-with-taints").error(f"has a taint that {fault}")
+
+    def _taint_problems(self, at: Place) -> Iterator[Problem]:
+        """Yield taints that have two values."""
+        values: dict[tuple[str, str], str] = {}
+        for taint in self.taints:
+            first = values.setdefault((taint.key, taint.effect), taint.value)
+            if first != taint.value:
+                name = f"{taint.key} with effect {taint.effect}"
+                yield at.error(f"has {name} twice, with two values; kubelet takes one")
 
 
-def _argument_problems(arguments: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """What kubelet would not start with among a claim's own labels and taints."""
-    for label in filter(None, arguments.get("node-labels", "").split(",")):
-        key, _, value = label.partition("=")
-        if wrong := label_problem(key, value):
-            yield "node-labels", f"has a label that {wrong}"
-    for taint in filter(None, arguments.get("register-with-taints", "").split(",")):
-        key, colon, effect = taint.rpartition(":")
-        key, _, value = key.partition("=")
-        if (
-            wrong := names.label_key(key)
-            or names.label_value(value)
-            or names.effect(effect if colon else "")
-        ):
-            yield "register-with-taints", f"has a taint that {wrong}"
+def _pairs(values: Mapping[str, object]) -> str:
+    """Write the value of an argument that is a map, in the order of its keys."""
+    pairs = [f"{key}={values[key]}" for key in sorted(values)]
+    return ",".join(pairs)
+
+
+def _parts(arguments: dict[str, str], name: str) -> list[str]:
+    """Split the value of an argument that is a list."""
+    parts = arguments.get(name, "").split(",")
+    return [part for part in parts if part]
+
+
+def _taint_fault(text: str) -> str:
+    """Say why kubelet would not start with a taint, written `key=value:effect`, or ""."""
+    key_and_value, colon, effect = text.rpartition(":")
+    key, _, value = key_and_value.partition("=")
+    fault = names.label_key(key) or names.label_value(value)
+    return fault or names.effect(effect if colon else "")
 
 
 def label_problem(key: str, value: str) -> str:
-    """Why kubelet would not set a label on its node, or ""."""
-    if wrong := names.label_key(key) or names.label_value(value):
-        return wrong
+    """Say why kubelet would not set a label on its own node, or ""."""
+    if fault := names.label_key(key) or names.label_value(value):
+        return fault
     domain = key.rpartition("/")[0]
-    restricted = domain in ("kubernetes.io", "k8s.io") or domain.endswith(
-        (".kubernetes.io", ".k8s.io")
-    )
-    allowed = key in _OWN_LABELS or any(
-        domain == own or domain.endswith(f".{own}") for own in _OWN_DOMAINS
-    )
-    return (
-        "is a label under Kubernetes' own domains that kubelet may not set"
-        if restricted and not allowed
-        else ""
-    )
+    is_restricted = _is_within(domain, _RESTRICTED_DOMAINS)
+    if is_restricted and key not in _ALLOWED_LABELS and not _is_within(domain, _ALLOWED_DOMAINS):
+        return "is a label under Kubernetes' own domains that kubelet may not set"
+    return ""
+
+
+def _is_within(domain: str, domains: tuple[str, ...]) -> bool:
+    """Tell whether a domain is one of several, or below one."""
+    return any(domain == parent or domain.endswith(f".{parent}") for parent in domains)

@@ -1,37 +1,36 @@
-"""Network data of a guest: as given, or with a static address out of a range, whose n-th address belongs to ordinal n of its pool.
+"""Static addresses out of a range: the n-th address of a pool's range belongs to ordinal n.
 
-The form is cloud-init's network config, version 2 (netplan's). The gateway is the network's first address, which is never given out: the
-Platform's properties have none [UNVERIFIED what the Platform takes].
+The network data is cloud-init's network config, version 2 (netplan's form). The gateway is the
+network's first address, which no node gets: the Platform's properties have none [UNVERIFIED which
+one the Platform takes].
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 from krmfn.manifests import yamlio
-from krmfn.platform.properties import (
-    CIDR,
-    INTERFACE,
-    IP_RANGE,
-    NAMESERVERS,
-    Address,
-    Given,
-    ranges,
-    split,
-)
-from krmfn.problems import Problem
+from krmfn.platform.properties import CIDR, INTERFACE, IP_RANGE, NAMESERVERS, Given
+from krmfn.platform.property_values import Address, ranges, split
+from krmfn.problems import Collector, Place, Problem
 
 DEFAULT_INTERFACE = "enp1s0"
+# A smaller network has no address left beside network, gateway and broadcast.
+_SMALLEST = 4
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Part = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The addresses of a pool: pairs of first and last, as numbers."""
+    """The addresses of a pool: `parts` are pairs of first and last address, as numbers."""
 
-    network: ipaddress.IPv4Network | ipaddress.IPv6Network
-    parts: tuple[tuple[int, int], ...]
+    network: Network
+    parts: tuple[Part, ...]
     interface: str
     nameservers: tuple[str, ...]
 
@@ -46,7 +45,7 @@ class Range:
         return sum(last - first + 1 for first, last in self.parts)
 
     def address(self, ordinal: int) -> Address | None:
-        """The address of an ordinal, None past the end."""
+        """Return the address of an ordinal, from 0; None if the range is too small."""
         for first, last in self.parts:
             if ordinal <= last - first:
                 return type(self.network[0])(first + ordinal)
@@ -54,56 +53,78 @@ class Range:
         return None
 
     def network_data(self, address: Address) -> str:
-        """The network config that gives a guest its address."""
-        default = "0.0.0.0/0" if self.network.version == 4 else "::/0"
-        return yamlio.dump(
-            {
-                "version": 2,
-                "ethernets": {
-                    self.interface: {
-                        "addresses": [f"{address}/{self.network.prefixlen}"],
-                        "routes": [{"to": default, "via": str(self.gateway)}],
-                        "nameservers": {"addresses": list(self.nameservers)},
-                    }
-                },
-            }
-        )
+        """Write the network config that gives a guest its address."""
+        everywhere = "0.0.0.0/0" if self.network.version == 4 else "::/0"
+        interface = {
+            "addresses": [f"{address}/{self.network.prefixlen}"],
+            "routes": [{"to": everywhere, "via": str(self.gateway)}],
+            "nameservers": {"addresses": list(self.nameservers)},
+        }
+        return yamlio.dump({"version": 2, "ethernets": {self.interface: interface}})
 
 
-def read_range(given: Given) -> tuple[Range | None, list[Problem]]:
-    """The range that the properties tell, None where they tell none; each of them is sound in itself."""
+def read_range(given: Given, problems: Collector) -> Range | None:
+    """Read the range that properties describe, whose values have been checked one by one.
+
+    Return None if they describe none, or if there is a problem.
+    """
     if CIDR not in given:
-        return None, [
-            given[IP_RANGE][1].error(f"needs {CIDR} beside it")
-        ] if IP_RANGE in given else []
+        if IP_RANGE in given:
+            _, at = given[IP_RANGE]
+            problems.append(at.error(f"needs {CIDR} beside it"))
+        return None
     text, at = given[CIDR]
     network = ipaddress.ip_network(text)
-    problems: list[Problem] = []
+    collected = Collector()
     if NAMESERVERS not in given:
-        problems.append(at.error(f"needs {NAMESERVERS} beside it"))
-    if network.num_addresses < 4:
-        return None, [
-            *problems,
-            at.error(f"is {text}, which has no address left beside network, gateway and broadcast"),
-        ]
-    low, gateway = int(network[0]), int(network[1])
-    # A network of IPv6 has no broadcast address.
-    high = int(network[-1]) - (network.version == 4)
-    parts = [(gateway + 1, high)]
-    if IP_RANGE in given:
-        where = given[IP_RANGE][1]
-        parts = []
-        for part, start, stop in ranges(given[IP_RANGE][0]):
-            parts.append((int(start), int(stop)))
-            if start.version != network.version or not low < int(start) <= int(stop) <= high:
-                problems.append(
-                    where.error(f"has {part}, which is not within the addresses of {text}")
-                )
-            elif int(start) <= gateway <= int(stop):
-                problems.append(where.error(f"has {part}, which holds the gateway {network[1]}"))
-        if any(first <= last for (_, last), (first, _) in pairwise(sorted(parts))):
-            problems.append(where.error("has ranges that overlap"))
-    if problems:
-        return None, problems
+        collected.append(at.error(f"needs {NAMESERVERS} beside it"))
+    parts: list[Part] = []
+    if network.num_addresses < _SMALLEST:
+        reason = "no address left beside network, gateway and broadcast"
+        collected.append(at.error(f"is {text}, which has {reason}"))
+    elif IP_RANGE in given:
+        value, at = given[IP_RANGE]
+        parts = [(int(first), int(last)) for _, first, last in ranges(value)]
+        collected += _range_problems(value, network, text, at)
+    else:
+        parts = [(int(network[2]), _last(network))]
+    problems += collected
+    if collected:
+        return None
     interface = given[INTERFACE][0] if INTERFACE in given else DEFAULT_INTERFACE
-    return Range(network, tuple(parts), interface, tuple(split(given[NAMESERVERS][0]))), []
+    nameservers = split(given[NAMESERVERS][0])
+    return Range(network, tuple(parts), interface, tuple(nameservers))
+
+
+def _last(network: Network) -> int:
+    """Return the last address that a node can have; IPv6 has no broadcast address."""
+    last = int(network[-1])
+    return last - 1 if network.version == 4 else last
+
+
+def _range_problems(value: str, network: Network, cidr: str, at: Place) -> Iterator[Problem]:
+    """Check that ranges lie within the network, without the gateway and without overlaps."""
+    gateway = int(network[1])
+    parts = []
+    for text, first, last in ranges(value):
+        start, end = int(first), int(last)
+        parts.append((start, end))
+        if not _is_inside(first, network) or not _is_inside(last, network):
+            yield at.error(f"has {text}, which is not within the addresses of {cidr}")
+        elif start <= gateway <= end:
+            yield at.error(f"has {text}, which holds the gateway {network[1]}")
+    if _overlap(parts):
+        yield at.error("has ranges that overlap")
+
+
+def _is_inside(address: Address, network: Network) -> bool:
+    """Tell whether an address is one that a host of the network can have."""
+    if address.version != network.version:
+        return False
+    return int(network[0]) < int(address) <= _last(network)
+
+
+def _overlap(parts: list[Part]) -> bool:
+    """Tell whether two ranges share an address."""
+    neighbours = pairwise(sorted(parts))
+    return any(start <= end for (_, end), (start, _) in neighbours)

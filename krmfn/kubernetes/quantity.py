@@ -1,12 +1,16 @@
-"""Kubernetes quantities: read exactly, written in the canonical form of apimachinery's `resource.Quantity`, compared."""
+"""Kubernetes quantities: read exactly, compared, and written in their canonical form.
+
+The form is that of apimachinery's `resource.Quantity`.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, total_ordering
-from typing import Any
+from typing import Any, Literal
 
 _SYNTAX = re.compile(
     r"([+-]?)(\d+\.?\d*|\.\d+)(?:([eE][+-]?\d{1,9})|([KMGTPE]i|[numkMGTPE]|))", re.ASCII
@@ -18,56 +22,70 @@ _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "
 _SUFFIX = {power: suffix for suffix, power in _DECIMAL.items()}
 LONGEST = 64
 LARGEST = 2**63 - 1
+_TOO_LARGE = "is a quantity above 2^63-1"
+# A nano is the smallest unit.
+_NANO = 10**9
+Form = Literal["binary", "decimal", "exponent"]
 
 
 @total_ordering
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantity:
-    """An exact amount; `form` is the family of suffixes that it was written with: `binary`, `decimal` or `exponent`."""
+    """An exact amount; `form` is the family of suffixes that it was written with."""
 
     value: Fraction
-    form: str = "decimal"
+    form: Form = "decimal"
 
     @staticmethod
     def parse(text: Any) -> Quantity:
         """Read `5Gi`, `0.5`, `4`, `1e3`; YAML integers and floats count as their text.
 
-        Raises ValueError for what the Kubernetes API refuses, text of over 64 characters, and amounts above 2^63-1.
         Amounts finer than 1n are rounded up, away from zero, as apimachinery does.
+
+        Raises:
+            ValueError: The Kubernetes API refuses it, it has over 64 characters, or it is above
+                2^63-1; the text goes on after the field's path.
         """
         if isinstance(text, bool) or not isinstance(text, str | int | float):
             raise ValueError("is no quantity")
         if isinstance(text, int) and abs(text) > LARGEST:
-            raise ValueError("is a quantity above 2^63-1")
+            raise ValueError(_TOO_LARGE)
         return _parse(text if isinstance(text, str) else repr(text))
 
     def __str__(self) -> str:
-        """The canonical form, as the API server stores it: `5120Mi` is `5Gi`, `0.5` is `500m`."""
+        """Return the canonical form, as the API server stores it.
+
+        `5120Mi` is `5Gi`, `0.5` is `500m`.
+        """
         value = self.value
-        # Below 1024 or with a fraction, apimachinery falls back to decimal suffixes, so that no precision is lost.
+        # Below 1024 or with a fraction, apimachinery falls back to decimal suffixes, so that no
+        # precision is lost.
         if self.form == "binary" and value.denominator == 1 and abs(value) >= 1024:
-            factors = {suffix: factor for suffix, factor in _BINARY.items() if value % factor == 0}
-            suffix = max(factors, key=factors.__getitem__, default="")
-            return f"{value // factors.get(suffix, 1)}{suffix}"
+            return _binary_text(value)
         if not value:
             return "0"
         for power in range(18, -10, -3):
             scaled = value / Fraction(10) ** power
             if scaled.denominator == 1:
-                suffix = _SUFFIX[power] if self.form != "exponent" else f"e{power}" if power else ""
-                return f"{scaled}{suffix}"
+                return f"{scaled}{self._suffix(power)}"
         raise AssertionError("rounded to 1n when it was read")
 
+    def _suffix(self, power: int) -> str:
+        """Return the decimal suffix, or the exponent, for a power of ten."""
+        if self.form == "exponent" and power:
+            return f"e{power}"
+        return _SUFFIX[power]
+
     def __add__(self, other: Quantity) -> Quantity:
-        """The sum, in the form of the first, as apimachinery's Add has it."""
+        """Return the sum, in the form of the first, as apimachinery's Add has it."""
         return Quantity(self.value + other.value, self.form)
 
     def __eq__(self, other: object) -> bool:
-        """Amounts are equal whatever they are written with: `4Gi` = `4096Mi`."""
+        """Compare amounts, whatever they are written with: `4Gi` = `4096Mi`."""
         return isinstance(other, Quantity) and self.value == other.value
 
     def __hash__(self) -> int:
-        """Equal amounts hash alike."""
+        """Hash equal amounts alike."""
         return hash(self.value)
 
     def __lt__(self, other: Quantity) -> bool:
@@ -75,8 +93,17 @@ class Quantity:
         return self.value < other.value
 
 
+def _binary_text(value: Fraction) -> str:
+    """Write a whole number with the largest binary suffix that divides it."""
+    for suffix, factor in reversed(_BINARY.items()):
+        if value % factor == 0:
+            return f"{value // factor}{suffix}"
+    return str(value)
+
+
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> Quantity:
+    """Read the text of a quantity; equal texts are read once."""
     if len(text) > LONGEST:
         raise ValueError(f"is a quantity of over {LONGEST} characters")
     match = _SYNTAX.fullmatch(text)
@@ -85,13 +112,12 @@ def _parse(text: str) -> Quantity:
     sign, digits, exponent, suffix = match.groups()
     power = int(exponent[1:]) if exponent else _DECIMAL.get(suffix, 0)
     if power > LONGEST:
-        raise ValueError("is a quantity above 2^63-1")
-    value = Fraction(digits) * (
-        _BINARY[suffix] if suffix in _BINARY else Fraction(10) ** max(power, -LONGEST * 2)
-    )
-    nano = value * 10**9
-    value = Fraction(-(-nano.numerator // nano.denominator), 10**9)
+        raise ValueError(_TOO_LARGE)
+    form: Form = "exponent" if exponent else "decimal"
+    factor = Fraction(10) ** max(power, -LONGEST * 2)
+    if suffix in _BINARY:
+        form, factor = "binary", Fraction(_BINARY[suffix])
+    value = Fraction(math.ceil(Fraction(digits) * factor * _NANO), _NANO)
     if value > LARGEST:
-        raise ValueError("is a quantity above 2^63-1")
-    form = "binary" if suffix in _BINARY else "exponent" if exponent else "decimal"
+        raise ValueError(_TOO_LARGE)
     return Quantity(-value if sign == "-" else value, form)

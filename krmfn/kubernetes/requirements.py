@@ -1,8 +1,12 @@
-"""Requirements as sets: what a claim asks of a property, and what a node type offers, are sets of values, and they meet or do not.
+"""Requirements as sets of values.
 
-That a property is missing is a value of its own (None), so that every operator is one set: In is its values, NotIn all but them,
-DoesNotExist the missing value alone, Exists all but that one, Gt and Lt the integers beyond a bound. What follows is intersection.
-Semantics: core/v1 NodeSelectorRequirement (NotIn holds for a missing key), and Karpenter's for properties with several values.
+What a claim asks of a property is a set, and what a node type offers is one: they meet or do not.
+That a property is missing is a value of its own (None), so that every operator is one set. In is
+its values, NotIn all but them, DoesNotExist the missing value alone, Exists all but that one, Gt
+and Lt the integers beyond a bound. The rest is intersection.
+
+The semantics are those of core/v1's NodeSelectorRequirement (NotIn holds for a missing key), and
+Karpenter's for properties with several values.
 """
 
 from __future__ import annotations
@@ -17,7 +21,10 @@ _MISSING = frozenset({None})
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """A set of values: `values`, or with `complement` all but them; of these the integers above and below the bounds, if there are any."""
+    """A set of values: `values`, or with `complement` all but them.
+
+    With bounds, it is only the integers of these that are above and below.
+    """
 
     values: frozenset[str | None]
     complement: bool = False
@@ -25,51 +32,56 @@ class Allowed:
     below: int | None = None
 
     def __and__(self, other: Allowed) -> Allowed:
-        """The values that both sets hold."""
-        above = max(
-            (bound for bound in (self.above, other.above) if bound is not None), default=None
-        )
-        below = min(
-            (bound for bound in (self.below, other.below) if bound is not None), default=None
-        )
-        if self.complement and other.complement:
-            return Allowed(self.values | other.values, True, above, below)
-        finite, rest = (self, other) if other.complement else (other, self)
+        """Return the values that both sets hold."""
+        if not self.complement or not other.complement:
+            # One of the two is finite, and so is what both hold.
+            finite, rest = (other, self) if self.complement else (self, other)
+            held = [value for value in finite.values if finite.holds(value)]
+            return Allowed(frozenset(value for value in held if rest.holds(value)))
+        lower = [bound for bound in (self.above, other.above) if bound is not None]
+        upper = [bound for bound in (self.below, other.below) if bound is not None]
         return Allowed(
-            frozenset(value for value in finite.values if finite.holds(value) and rest.holds(value))
+            self.values | other.values,
+            complement=True,
+            above=max(lower, default=None),
+            below=min(upper, default=None),
         )
 
     def __bool__(self) -> bool:
-        """Whether there is any value in the set."""
+        """Tell whether there is any value in the set."""
         if not self.complement:
             return any(self.holds(value) for value in self.values)
         if self.above is None or self.below is None:
             return True
-        taken = {
-            int(value) for value in self.values if value is not None and _INTEGER.fullmatch(value)
-        }
+        texts = [value for value in self.values if value is not None]
+        excluded = {int(text) for text in texts if _INTEGER.fullmatch(text)}
         between = range(self.above + 1, self.below)
-        return len(between) > sum(value in between for value in taken)
+        return len(between) > sum(value in between for value in excluded)
 
     def holds(self, value: str | None) -> bool:
-        """Whether a value is in the set."""
+        """Tell whether a value is in the set."""
         if (value in self.values) == self.complement:
             return False
         if self.above is None and self.below is None:
             return True
         if value is None or not _INTEGER.fullmatch(value):
             return False
-        return (self.above is None or int(value) > self.above) and (
-            self.below is None or int(value) < self.below
-        )
+        number = int(value)
+        is_above = self.above is None or number > self.above
+        is_below = self.below is None or number < self.below
+        return is_above and is_below
 
 
 def required(operator: str, values: list[str]) -> Allowed:
-    """The set of a requirement. Raises ValueError where the operator is unknown or its values don't fit it."""
+    """Return the set of a requirement.
+
+    Raises:
+        ValueError: The operator is unknown or its values don't fit it; the text goes on after the
+            field's path.
+    """
     if operator == "NotExists":
-        raise ValueError(
-            'is "NotExists", which the documentation writes and vCluster refuses; write DoesNotExist'
-        )
+        known = "which the documentation writes and vCluster refuses"
+        raise ValueError(f'is "NotExists", {known}; write DoesNotExist')
     if operator not in OPERATORS:
         raise ValueError(f"must be one of {', '.join(OPERATORS)}")
     if operator in ("Exists", "DoesNotExist"):
@@ -83,17 +95,18 @@ def required(operator: str, values: list[str]) -> Allowed:
     if len(values) != 1 or not _INTEGER.fullmatch(values[0]):
         raise ValueError(f"is {operator}, which needs one whole number")
     bound = int(values[0])
-    return (
-        Allowed(_MISSING, True, above=bound)
-        if operator == "Gt"
-        else Allowed(_MISSING, True, below=bound)
-    )
+    if operator == "Gt":
+        return Allowed(_MISSING, complement=True, above=bound)
+    return Allowed(_MISSING, complement=True, below=bound)
 
 
 def offered(value: str | None) -> Allowed:
-    """The set that a property's value offers: `a`, `a,b` (any of them), `*` (any at all); None where the property is missing."""
+    """Return the set that a property's value offers.
+
+    It is `a`, `a,b` (any of them) or `*` (any at all), and None if the property is missing.
+    """
+    if value is None:
+        return Allowed(_MISSING)
     if value == "*":
         return Allowed(_MISSING, complement=True)
-    return Allowed(
-        frozenset(part.strip() for part in value.split(",")) if value is not None else _MISSING
-    )
+    return Allowed(frozenset(part.strip() for part in value.split(",")))

@@ -1,1 +1,1 @@
-"""KubeVirt's own rules: its types, schema, merges, admission, and what a change does to a machine."""
+"""KubeVirt's own rules: types, schema, merges, admission, and what a change does to a machine."""

@@ -17,7 +17,11 @@ def canonical(
     problems: list[Problem],
     path: Path = (),
 ) -> Any:
-    """The value with every quantity in the form in which the API server stores it: any other shows as drift for ever."""
+    """Return a value of this type with every quantity as the API server stores it.
+
+    Any other form would show as drift for ever. `place` gives the place of a path in the value, to
+    report what is no quantity.
+    """
     if kind.name == "Quantity":
         try:
             return str(Quantity.parse(value))
@@ -29,20 +33,21 @@ def canonical(
     result = {}
     for key, child in value.items():
         try:
-            of = kind.field(key)
+            field = kind.field(key)
         except LookupError:
             result[key] = child
             continue
-        if of.kind == "list" and isinstance(child, list):
+        at = (*path, key)
+        if field.kind == "list" and isinstance(child, list):
             result[key] = [
-                canonical(element, of.type, place, problems, (*path, key, i))
-                for i, element in enumerate(child)
+                canonical(element, field.type, place, problems, (*at, index))
+                for index, element in enumerate(child)
             ]
-        elif of.kind == "map" and isinstance(child, dict):
+        elif field.kind == "map" and isinstance(child, dict):
             result[key] = {
-                name: canonical(element, of.type, place, problems, (*path, key, name))
+                name: canonical(element, field.type, place, problems, (*at, name))
                 for name, element in child.items()
             }
         else:
-            result[key] = canonical(child, of.type, place, problems, (*path, key))
+            result[key] = canonical(child, field.type, place, problems, at)
     return result

@@ -1,279 +1,83 @@
-"""Strategic merge patch over KubeVirt's VirtualMachine, as apimachinery's `strategicpatch.StrategicMergeMapPatch` does it.
+"""Strategic merge patch over KubeVirt's VirtualMachine.
 
-The rules are apimachinery v0.34's, its oddities included: `tests/oracles` holds this module to the original. Where Go's random map order
-decides there (a list both patched and deleted from), deletions come first here. Neither argument is changed.
+It does what apimachinery v0.34's `strategicpatch.StrategicMergeMapPatch` does, oddities included:
+`tests/oracles` holds this module to the original. If a list is both patched and deleted from, Go's
+random map order decides there; here, deletions come first. No argument is ever changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from krmfn.kubevirt import types
-from krmfn.problems import Path, path_text
+from krmfn.kubevirt.merge_elements import (
+    PATCH,
+    Identity,
+    MergeError,
+    check_order,
+    element_kind,
+    has_directive,
+    identity_of,
+    in_order,
+    kind_of,
+    quoted,
+    typed,
+)
+from krmfn.kubevirt.vm_paths import Map as Map
+from krmfn.kubevirt.vm_paths import Named
+from krmfn.problems import Path
 
-_PATCH = "$patch"
+# The directives: keys of a patch that say how to merge.
 _RETAIN = "$retainKeys"
 _ORDER = "$setElementOrder"
 _DELETE = "$deleteFromPrimitiveList"
 
-Map = dict[str, Any]
+
+# Notes that the field at a path of the result was set, or taken out, by one of the patch.
+# Elements of merged lists are named by their keys in the first path.
+Note = Callable[[Path, Path], None]
 
 
-class MergeError(ValueError):
-    """A patch that can't be merged; `path` is the field in the patch."""
-
-    def __init__(self, path: Path, message: str) -> None:
-        super().__init__(f"{path_text(path)}: {message}" if path else message)
-        self.path = path
-        self.message = message
+def _ignore(target: Path, path: Path) -> None:
+    """Note nothing."""
+    pass
 
 
-def merge(base: Map, patch: Map) -> Map:
-    """The VirtualMachine that `patch` makes of `base`. Raises MergeError where apimachinery refuses the patch."""
-    return _maps(base, patch, types.ROOT, ())
+def merge(base: Map, patch: Map, note: Note = _ignore) -> Map:
+    """Merge a patch into a VirtualMachine, and note each field that it changes.
+
+    Raises:
+        MergeError: apimachinery refuses the patch.
+    """
+    return _merge_maps(base, patch, types.ROOT, _At((), (), note))
 
 
-def _maps(base: Map, patch: Map, schema: types.Type, path: Path) -> Map:
-    if _PATCH in patch:
-        return _directive(patch, path)
-    patch = dict(patch)
-    result = _retained(base, patch, path)
-    for key in [key for key in patch if key.startswith(_ORDER)]:
-        _ordered(result, patch, key, schema, path)
-    for key in sorted(patch, key=lambda key: not key.startswith(_DELETE)):
-        value, delete = patch[key], key.startswith(_DELETE)
-        name = _target(key, _DELETE, path) if delete else key
-        if value is None:
-            result.pop(name, None)
-        elif name not in result or _kind(result[name]) != _kind(value):
-            if not delete:
-                _keep(result, name, without_nulls(value))
-        elif isinstance(value, dict):
-            field = _lookup(schema, name, path)
-            result[name] = _maps(result[name], value, field.type, (*path, name))
-        elif isinstance(value, list):
-            field = _lookup(schema, name, path, of_list=True)
-            if field.merges or delete:
-                value = _lists(result[name], value, field, delete, (*path, name))
-            result[name] = value
-        else:
-            result[name] = value
-    return result
+@dataclass(frozen=True, slots=True)
+class _At:
+    """A field that is being merged: its path in the patch, and its path in the result."""
 
+    path: Path
+    target: Path
+    note: Note
 
-def _directive(patch: Map, path: Path) -> Map:
-    if patch[_PATCH] == "replace":
-        return {key: value for key, value in patch.items() if key != _PATCH}
-    if patch[_PATCH] == "delete":
-        return {}
-    raise MergeError(
-        (*path, _PATCH), f'is {_word(patch[_PATCH])}; a mapping knows "replace" and "delete"'
-    )
+    def field(self, name: str) -> _At:
+        """Return a field of a mapping."""
+        return _At((*self.path, name), (*self.target, name), self.note)
 
+    def element(self, index: int, identity: Identity) -> _At:
+        """Return an element of a merged list."""
+        name = Named(str(identity[1]))
+        return _At((*self.path, index), (*self.target, name), self.note)
 
-def _retained(base: Map, patch: Map, path: Path) -> Map:
-    """The keys of `base` that `$retainKeys` lets stay; takes the directive out of `patch`."""
-    if _RETAIN not in patch:
-        return dict(base)
-    kept = patch.pop(_RETAIN)
-    if not isinstance(kept, list) or not all(isinstance(key, str) for key in kept):
-        raise MergeError((*path, _RETAIN), "must be a list of keys")
-    for key, value in patch.items():
-        if value is not None and not key.startswith((_DELETE, _ORDER)) and key not in kept:
-            raise MergeError((*path, _RETAIN), f'must list "{key}", which the patch sets')
-    return {key: value for key, value in base.items() if key in kept}
-
-
-def _ordered(result: Map, patch: Map, key: str, schema: types.Type, path: Path) -> None:
-    """Merge one list under `$setElementOrder/<list>` and put it in that order; takes both out of `patch`."""
-    order = patch.pop(key)
-    name = _target(key, _ORDER, path)
-    at = (*path, name)
-    for value in (order, result.get(name, []), patch.get(name, [])):
-        if not isinstance(value, list):
-            raise MergeError((*path, key), "and the list that it orders must be lists")
-    field = _lookup(schema, name, path, of_list=True)
-    base, new = result.get(name, []), patch.get(name, [])
-    _check_order(new, order, field.key, (*path, key))
-    if name not in patch and name not in result:
-        return
-    if name not in patch:
-        merged = base
-    elif name not in result:
-        merged = _without_directives(new)
-    else:
-        merged = _lists(base, new, field, False, at) if field.merges else new
-    _element_kind(base, new, at)
-    result[name] = _in_order(merged, order, base, field.key, at)
-    patch.pop(name, None)
-
-
-def _check_order(new: list[Any], order: list[Any], merge_key: str, path: Path) -> None:
-    """The patch's elements have to stand in `order`, in the same sequence."""
-    if not new or not order:
-        return
-    wanted = [
-        value
-        for value in new
-        if not (merge_key and isinstance(value, dict) and value.get(_PATCH) == "delete")
-    ]
-    rest = list(order)
-    while wanted and rest:
-        if (isinstance(wanted[0], dict) and _PATCH in wanted[0]) or _identity(
-            wanted[0], merge_key, path
-        ) == _identity(rest.pop(0), merge_key, path):
-            wanted.pop(0)
-    if wanted:
-        raise MergeError(path, "does not list the patch's elements in their order")
-
-
-def _lists(
-    base: list[Any], patch: list[Any], field: types.Field, delete: bool, path: Path
-) -> list[Any]:
-    if not base and not patch:
-        return base
-    if _element_kind(base, patch, path) != "map":
-        if delete:
-            gone = [_typed(value) for value in patch]
-            return [value for value in base if _typed(value) not in gone]
-        merged = list({_typed(value): value for value in (*base, *patch)}.values())
-        return _in_order(merged, patch, base, field.key, path)
-    if not field.key:
-        raise MergeError(path, "can't be merged: its elements have no merge key")
-    base, patch = _special(base, patch, field.key, path)
-    merged = list(base)
-    for index, value in enumerate(patch):
-        at = (*path, index)
-        identity = _identity(value, field.key, at)
-        found = next(
-            (
-                i
-                for i, other in enumerate(merged)
-                if field.key in other and _typed(other[field.key]) == identity
-            ),
-            None,
-        )
-        if found is None:
-            merged.append(value)
-        else:
-            merged[found] = _maps(merged[found], value, field.type, at)
-    return _in_order(merged, patch, base, field.key, path)
-
-
-def _special(
-    base: list[Any], patch: list[Any], merge_key: str, path: Path
-) -> tuple[list[Any], list[Any]]:
-    """Carry out the `$patch` elements of a keyed list."""
-    plain, replace = [], False
-    for index, value in enumerate(patch):
-        directive = value.get(_PATCH)
-        if _PATCH not in value:
-            plain.append(value)
-        elif directive == "delete":
-            gone = _identity(value, merge_key, (*path, index))
-            base = [
-                other
-                for other in base
-                if merge_key not in other or _typed(other[merge_key]) != gone
-            ]
-        elif directive == "replace":
-            replace = True
-        else:
-            raise MergeError(
-                (*path, index, _PATCH),
-                f'is {_word(directive)}; an element knows "replace" and "delete"',
-            )
-    return (plain, []) if replace else (base, plain)
-
-
-def _in_order(
-    merged: list[Any], order: list[Any], base: list[Any], merge_key: str, path: Path
-) -> list[Any]:
-    """`merged` with the elements of `order` in that order, and between them, where `base` places them, those of `base` alone."""
-    places = [_identity(value, merge_key, path) for value in order]
-    before = [_identity(value, merge_key, path) for value in base]
-    ours: list[Any] = []
-    others: list[Any] = []
-    for value in merged:
-        (ours if _identity(value, merge_key, path) in places else others).append(value)
-    ours.sort(key=lambda value: places.index(_identity(value, merge_key, path)))
-    others.sort(
-        key=lambda value: (
-            before.index(_identity(value, merge_key, path))
-            if _identity(value, merge_key, path) in before
-            else len(before)
-        )
-    )
-    result = []
-    for value in ours:
-        place = _identity(value, merge_key, path)
-        while (
-            place in before
-            and others
-            and before.index(_identity(others[0], merge_key, path)) < before.index(place)
-        ):
-            result.append(others.pop(0))
-        result.append(value)
-    return result + others
-
-
-def _identity(value: Any, merge_key: str, path: Path) -> Any:
-    if not merge_key:
-        if isinstance(value, dict | list):
-            raise MergeError(path, "can't be put in order: its elements have no merge key")
-        return _typed(value)
-    if not isinstance(value, dict) or merge_key not in value:
-        raise MergeError(path, f'has no "{merge_key}", by which its list is merged')
-    return _typed(value[merge_key])
-
-
-def _typed(value: Any) -> tuple[str, Any]:
-    """Go's equality: 1, 1.0 and true differ."""
-    return _kind(value), value if not isinstance(value, dict | list) else repr(value)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return "map" if isinstance(value, dict) else "list"
-    return "text" if isinstance(value, str) else type(value).__name__
-
-
-def _element_kind(base: list[Any], patch: list[Any], path: Path) -> str:
-    kinds = {_kind(value) for value in (*base, *patch)}
-    if len(kinds) != 1 or kinds & {"list", "NoneType"}:
-        what = (
-            "lists" if "list" in kinds else "elements of several types" if kinds else "no elements"
-        )
-        raise MergeError(path, f"can't be merged: it has {what}")
-    return kinds.pop()
-
-
-def _lookup(schema: types.Type, key: str, path: Path, of_list: bool = False) -> types.Field:
-    try:
-        field = schema.field(key)
-    except LookupError as error:
-        raise MergeError(
-            (*path, key), f"is no field of KubeVirt's {error.args[0]}, and can't be merged"
-        ) from None
-    if of_list and not field.may_list:
-        raise MergeError((*path, key), "is a list here, but none in KubeVirt's API")
-    return field
-
-
-def _target(key: str, prefix: str, path: Path) -> str:
-    directive, slash, name = key.partition("/")
-    if directive != prefix or not slash:
-        raise MergeError((*path, key), f'is no directive; write "{prefix}/<list>"')
-    return name
-
-
-def _word(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else "no text"
+    def set(self) -> None:
+        """Note that the patch decides the field."""
+        self.note(self.target, self.path)
 
 
 def without_nulls(value: Any) -> Any:
-    """The value without the keys whose value is null, at any depth; elements of lists stay."""
+    """Drop the keys whose value is null, at any depth. Elements of lists stay."""
     if isinstance(value, dict):
         return {key: without_nulls(child) for key, child in value.items() if child is not None}
     if isinstance(value, list):
@@ -281,23 +85,261 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def _keep(result: Map, key: str, value: Any) -> None:
-    """Set what is new in the patch, without the mappings that hold a `$patch`: there is nothing that they could act on."""
-    cleaned = _without_directives([value])
-    if cleaned:
-        result[key] = cleaned[0]
-    else:
-        result.pop(key, None)
+# Mappings.
 
 
-def _without_directives(values: Iterable[Any]) -> list[Any]:
-    cleaned: list[Any] = []
-    for value in values:
-        if isinstance(value, dict):
-            if _PATCH in value:
-                continue
-            inner = {key: _without_directives([child]) for key, child in value.items()}
-            cleaned.append({key: child[0] for key, child in inner.items() if child})
+def _merge_maps(base: Map, patch: Map, schema: types.Type, at: _At) -> Map:
+    """Merge two mappings of one type."""
+    if PATCH in patch:
+        at.set()
+        return _replaced_or_deleted(patch, at.path)
+    patch = dict(patch)
+    result = _retain(base, patch, at)
+    orders = [key for key in patch if key.startswith(_ORDER)]
+    for key in orders:
+        _set_order(result, patch, key, schema, at)
+    for key in sorted(patch, key=_comes_late):
+        _merge_key(result, key, patch[key], schema, at)
+    return result
+
+
+def _comes_late(key: str) -> bool:
+    """Tell whether a key comes after the deletions."""
+    return not key.startswith(_DELETE)
+
+
+def _merge_key(result: Map, key: str, value: Any, schema: types.Type, at: _At) -> None:
+    """Merge one key of a patch into `result`: a field, or what it deletes from one."""
+    deletes = key.startswith(_DELETE)
+    name = _target(key, _DELETE, at.path) if deletes else key
+    field = at.field(name)
+    if value is None:
+        result.pop(name, None)
+        field.set()
+        return
+    base = result.get(name)
+    if name in result and kind_of(base) == kind_of(value):
+        result[name] = _merge_field(base, value, schema, field, deletes)
+    elif not deletes:
+        _set(result, name, without_nulls(value))
+        field.set()
+
+
+def _merge_field(base: Any, patch: Any, schema: types.Type, at: _At, deletes: bool) -> Any:
+    """Merge two values of one kind; `schema` is the type of the mapping that holds them."""
+    if isinstance(patch, dict):
+        inner = _field(schema, at.path).type
+        return _merge_maps(base, patch, inner, at)
+    if isinstance(patch, list):
+        field = _list_field(schema, at.path)
+        if field.merges or deletes:
+            return _merge_lists(base, patch, field, at, deletes)
+    at.set()
+    return patch
+
+
+def _replaced_or_deleted(patch: Map, path: Path) -> Map:
+    """Carry out the `$patch` of a mapping."""
+    if patch[PATCH] == "replace":
+        return {key: value for key, value in patch.items() if key != PATCH}
+    if patch[PATCH] == "delete":
+        return {}
+    message = f'is {quoted(patch[PATCH])}; a mapping knows "replace" and "delete"'
+    raise MergeError((*path, PATCH), message)
+
+
+def _retain(base: Map, patch: Map, at: _At) -> Map:
+    """Return the keys of `base` that `$retainKeys` lets stay, and take it out of `patch`."""
+    if _RETAIN not in patch:
+        return dict(base)
+    retained = patch.pop(_RETAIN)
+    path = (*at.path, _RETAIN)
+    _check_retained(retained, patch, path)
+    result = {}
+    for key, value in base.items():
+        if key in retained:
+            result[key] = value
         else:
-            cleaned.append(_without_directives(value) if isinstance(value, list) else value)
-    return cleaned
+            at.note((*at.target, key), path)
+    return result
+
+
+def _check_retained(retained: Any, patch: Map, path: Path) -> None:
+    """Refuse a `$retainKeys` that does not list all keys that the patch sets."""
+    is_list = isinstance(retained, list)
+    if not is_list or not all(isinstance(key, str) for key in retained):
+        raise MergeError(path, "must be a list of keys")
+    for key, value in patch.items():
+        is_set = value is not None and not key.startswith((_DELETE, _ORDER))
+        if is_set and key not in retained:
+            message = f'must list "{key}", which the patch sets'
+            raise MergeError(path, message)
+
+
+def _set(result: Map, key: str, value: Any) -> None:
+    """Set what only the patch has.
+
+    A mapping with a `$patch` has nothing to act on here, and is left out.
+    """
+    if has_directive(value):
+        result.pop(key, None)
+    else:
+        result[key] = _without_directives(value)
+
+
+def _without_directives(value: Any) -> Any:
+    """Drop everything that only tells how to merge."""
+    if isinstance(value, dict):
+        result = {}
+        for key, child in value.items():
+            if not has_directive(child):
+                result[key] = _without_directives(child)
+        return result
+    if isinstance(value, list):
+        elements = [element for element in value if not has_directive(element)]
+        return [_without_directives(element) for element in elements]
+    return value
+
+
+# Lists.
+
+
+def _merge_lists(
+    base: list[Any], patch: list[Any], field: types.Field, at: _At, deletes: bool
+) -> list[Any]:
+    """Merge two lists, by their merge key or as sets."""
+    if not base and not patch:
+        return base
+    if element_kind(base, patch, at.path) == "map":
+        return _merge_keyed(base, patch, field, at)
+    at.set()
+    if deletes:
+        deleted = [typed(value) for value in patch]
+        return [value for value in base if typed(value) not in deleted]
+    both = [*base, *patch]
+    united = {typed(value): value for value in both}
+    values = list(united.values())
+    return in_order(values, patch, base, field.key, at.path)
+
+
+def _merge_keyed(base: list[Any], patch: list[Any], field: types.Field, at: _At) -> list[Any]:
+    """Merge two lists of mappings by their merge key."""
+    path, key = at.path, field.key
+    if not key:
+        raise MergeError(path, "can't be merged: its elements have no merge key")
+    base, elements = _carry_out(base, patch, key, at)
+    merged = list(base)
+    for index, value in elements:
+        identity = identity_of(value, key, (*path, index))
+        element = at.element(index, identity)
+        position = _position(merged, key, identity)
+        if position is None:
+            merged.append(value)
+            element.set()
+        else:
+            former = merged[position]
+            merged[position] = _merge_maps(former, value, field.type, element)
+    order = [value for _, value in elements]
+    return in_order(merged, order, base, key, path)
+
+
+def _position(values: list[Map], merge_key: str, identity: Identity) -> int | None:
+    """Find an element by its merge key."""
+    for index, value in enumerate(values):
+        if merge_key in value and typed(value[merge_key]) == identity:
+            return index
+    return None
+
+
+def _carry_out(
+    base: list[Any], patch: list[Any], merge_key: str, at: _At
+) -> tuple[list[Any], list[tuple[int, Any]]]:
+    """Carry out the `$patch` elements of a keyed list.
+
+    Return what is left of the base, and the patch's other elements with their positions.
+    """
+    plain, replaces = [], False
+    for index, value in enumerate(patch):
+        directive = value.get(PATCH)
+        if PATCH not in value:
+            plain.append((index, value))
+        elif directive == "delete":
+            deleted = identity_of(value, merge_key, (*at.path, index))
+            at.element(index, deleted).set()
+            base = [
+                element
+                for element in base
+                if merge_key not in element or typed(element[merge_key]) != deleted
+            ]
+        elif directive == "replace":
+            replaces = True
+        else:
+            message = f'is {quoted(directive)}; an element knows "replace" and "delete"'
+            raise MergeError((*at.path, index, PATCH), message)
+    if replaces:
+        at.set()
+        return [value for _, value in plain], []
+    return base, plain
+
+
+# The order of lists.
+
+
+def _set_order(result: Map, patch: Map, key: str, schema: types.Type, parent: _At) -> None:
+    """Merge the list of a `$setElementOrder/<list>` into `result`, in that order.
+
+    Takes both the directive and the list out of `patch`.
+    """
+    order = patch.pop(key)
+    order_path = (*parent.path, key)
+    name = _target(key, _ORDER, parent.path)
+    base = result.get(name, [])
+    new = patch.get(name, [])
+    if not all(isinstance(value, list) for value in (order, base, new)):
+        raise MergeError(order_path, "and the list that it orders must be lists")
+    at = parent.field(name)
+    field = _list_field(schema, at.path)
+    check_order(new, order, field.key, order_path)
+    if name not in patch and name not in result:
+        return
+    if name not in patch:
+        merged = base
+    elif name not in result:
+        merged = _without_directives(new)
+        at.set()
+    elif field.merges:
+        merged = _merge_lists(base, new, field, at, deletes=False)
+    else:
+        merged = new
+        at.set()
+    element_kind(base, new, at.path)
+    result[name] = in_order(merged, order, base, field.key, at.path)
+    patch.pop(name, None)
+
+
+# Fields and directives.
+
+
+def _field(schema: types.Type, path: Path) -> types.Field:
+    """Return the field of a struct by the last step of its path."""
+    try:
+        return schema.field(str(path[-1]))
+    except LookupError as error:
+        message = f"is no field of KubeVirt's {error.args[0]}, and can't be merged"
+        raise MergeError(path, message) from None
+
+
+def _list_field(schema: types.Type, path: Path) -> types.Field:
+    """Return the field of a struct, which has to be a list."""
+    field = _field(schema, path)
+    if not field.may_list:
+        raise MergeError(path, "is a list here, but none in KubeVirt's API")
+    return field
+
+
+def _target(key: str, prefix: str, path: Path) -> str:
+    """Return the name of the list that a directive is about."""
+    directive, slash, name = key.partition("/")
+    if directive != prefix or not slash:
+        raise MergeError((*path, key), f'is no directive; write "{prefix}/<list>"')
+    return name

@@ -1,7 +1,9 @@
-"""The schema of KubeVirt's VirtualMachine CRD: what an API server with strict field validation, and KubeVirt's decoder, would not take.
+"""What the schema of KubeVirt's VirtualMachine CRD forbids.
 
-`schema.json` is made by `make kubevirt-schema` from KubeVirt's own Go code; its `version` says which. Each distinct part of the schema
-stands there once, as a node; nodes refer to each other by number. Read when the first template is checked.
+An API server with strict field validation, or KubeVirt's decoder, would not take it. `make
+kubevirt-schema` makes `schema.json` from KubeVirt's own Go code; its `version` says which. Each
+distinct part of the schema stands there once, as a node; nodes refer to each other by number. It
+is read when the first template is checked.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from functools import cache
 from typing import Any
 
 from krmfn.kubevirt import types
-from krmfn.kubevirt.vm_paths import get
+from krmfn.kubevirt.merge import Map
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INSTANCE_METADATA, get
 from krmfn.problems import Path, listed, nearest, show
 
 # A bool is an int to Python: it comes first.
@@ -35,12 +38,18 @@ _NAMES = {
     "object": "a mapping",
     "array": "a list",
 }
-_PATTERN = re.compile(r"(u?int)(\d*)")
+_INT32 = (-(2**31), 2**31 - 1)
+_INT64 = (-(2**63), 2**63 - 1)
+_GO_INTEGER = re.compile(r"(u?)int(\d*)")
+# An unknown field gets the list of known ones if that is short.
+_MOST_LISTED = 10
+
+Node = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that the schema forbids; `unknown` where it is a field that it does not know."""
+    """One thing that the schema forbids; `unknown` if it is a field that it does not know."""
 
     path: Path
     message: str
@@ -49,93 +58,121 @@ class Violation:
 
 @cache
 def _document() -> dict[str, Any]:
+    """Read the schema's file, once."""
     document: dict[str, Any] = json.loads(pkgutil.get_data(__name__, "schema.json") or b"")
     return document
 
 
 def version() -> str:
-    """The version of KubeVirt that the schema is of."""
+    """Return the version of KubeVirt that the schema is of."""
     return str(_document()["version"])
 
 
-def violations(spec: Any, path: Path = ("spec",)) -> Iterator[Violation]:
-    """What in a VirtualMachine's `spec` the schema forbids, with paths that begin with `path`."""
-    yield from _check(spec, _document()["root"], path)
+def violations(vm: Map) -> Iterator[Violation]:
+    """Yield what the schema forbids in the `spec` of a VirtualMachine."""
+    yield from _check(vm["spec"], _document()["root"], ("spec",))
     known = types.names("ObjectMeta")
-    for where, metadata in _metadata(spec):
+    for path, metadata in _open_metadata(vm):
         for key in metadata if isinstance(metadata, dict) else ():
             if key not in known:
-                yield Violation(
-                    (*path, *where, key), "is no field of an object's metadata", unknown=True
-                )
+                message = "is no field of an object's metadata"
+                yield Violation((*path, key), message, unknown=True)
 
 
-def _metadata(spec: Any) -> Iterator[tuple[Path, Any]]:
-    """The metadata that the CRD leaves open and KubeVirt's webhook does not."""
-    yield ("template", "metadata"), get(spec, ("template", "metadata"))
-    templates = get(spec, ("dataVolumeTemplates",))
+def _open_metadata(vm: Map) -> Iterator[tuple[Path, Any]]:
+    """Yield the metadata that the CRD leaves open and KubeVirt's webhook does not."""
+    yield INSTANCE_METADATA, get(vm, INSTANCE_METADATA)
+    templates = get(vm, DATA_VOLUMES)
     for index, template in enumerate(templates if isinstance(templates, list) else ()):
-        yield ("dataVolumeTemplates", index, "metadata"), get(template, ("metadata",))
+        yield (*DATA_VOLUMES, index, "metadata"), get(template, ("metadata",))
 
 
 def _check(value: Any, number: int, path: Path) -> Iterator[Violation]:
-    node = _document()["nodes"][number]
+    """Yield what a node of the schema forbids in a value."""
+    node = _node(number)
     if value is None and node.get("nullable"):
         return
-    if wrong := _type_problem(value, node):
-        yield Violation(path, wrong)
-        return
-    if isinstance(value, dict):
-        yield from _mapping(value, node, path)
+    message = _scalar_problem(value, node)
+    if message:
+        yield Violation(path, message)
+    elif isinstance(value, dict):
+        yield from _check_mapping(value, node, path)
     elif isinstance(value, list):
-        if len(value) > node.get("maxItems", len(value)):
-            yield Violation(
-                path, f"has {len(value)} elements; at most {node['maxItems']} are allowed"
-            )
-        yield from _unique(value, node, path)
-        if "items" in node:
-            for index, element in enumerate(value):
-                yield from _check(element, node["items"], (*path, index))
+        yield from _check_list(value, node, path)
     elif "enum" in node and value not in node["enum"]:
-        yield Violation(
-            path, f"is {show(value)}; must be one of {', '.join(map(str, node['enum']))}"
-        )
+        allowed = ", ".join(map(str, node["enum"]))
+        yield Violation(path, f"is {show(value)}; must be one of {allowed}")
 
 
-def _type_problem(value: Any, node: dict[str, Any]) -> str:
+def _node(number: int) -> Node:
+    """Return the part of the schema that has this number."""
+    node: Node = _document()["nodes"][number]
+    return node
+
+
+def _scalar_problem(value: Any, node: Node) -> str:
+    """Return what is wrong with the type or range of a value, or ""."""
     if node.get("intOrString"):
-        if isinstance(value, str) and not re.search(node.get("pattern", ""), value):
-            return f"is {show(value)}; must be a number or a quantity"
-        # Without a pattern it is no quantity but a port or the like, an int32 to Go.
-        if isinstance(value, int) and "pattern" not in node and not -(2**31) <= value < 2**31:
-            return f"is {show(value)}; must be {-(2**31)} to {2**31 - 1}"
-        return (
-            ""
-            if isinstance(value, str | int) and not isinstance(value, bool)
-            else f"is {show(value)}; must be a whole number or text"
-        )
-    wanted = node.get("type")
-    found = next(name for kind, name in _JSON.items() if isinstance(value, kind))
+        return _int_or_string_problem(value, node)
     # A float without a fraction is a whole number to JSON.
-    if wanted == "integer" and isinstance(value, float) and value.is_integer():
+    if node.get("type") == "integer" and isinstance(value, float) and value.is_integer():
         return ""
-    if wanted and found != wanted and not (wanted == "number" and found == "integer"):
-        return f"is {show(value)}; must be {_NAMES.get(wanted, wanted)}"
-    match = _PATTERN.fullmatch(node.get("integer", ""))
-    if wanted == "integer" and match:
-        bits = int(match[2] or 64)
-        low, high = (
-            (0, 2**bits - 1) if match[1] == "uint" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-        )
-        if not low <= value <= min(high, 2**63 - 1):
-            return f"is {show(value)}; must be {low} to {high}"
-    if wanted == "string" and len(value) > node.get("maxLength", len(value)):
-        return f"is longer than {node['maxLength']} characters"
-    return _rule_problem(value, node)
+    return (
+        _type_problem(value, node.get("type"))
+        or _range_problem(value, node)
+        or _length_problem(value, node)
+        or _rule_problem(value, node)
+    )
 
 
-def _rule_problem(value: Any, node: dict[str, Any]) -> str:
-    """The CRD's own expressions, of which there are three."""
+def _int_or_string_problem(value: Any, node: Node) -> str:
+    """Return what is wrong with a value that is a number or text, or ""."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return f"is {show(value)}; must be a whole number or text"
+    if isinstance(value, str):
+        matches = re.search(node.get("pattern", ""), value)
+        return "" if matches else f"is {show(value)}; must be a number or a quantity"
+    # Without a pattern it is no quantity but a port or the like, an int32 to Go.
+    low, high = _INT32
+    if "pattern" not in node and not low <= value <= high:
+        return f"is {show(value)}; must be {low} to {high}"
+    return ""
+
+
+def _type_problem(value: Any, wanted: str | None) -> str:
+    """Return what is wrong with a value that has another type, or ""."""
+    actual = next(name for kind, name in _JSON.items() if isinstance(value, kind))
+    is_number = wanted == "number" and actual == "integer"
+    if not wanted or actual == wanted or is_number:
+        return ""
+    return f"is {show(value)}; must be {_NAMES.get(wanted, wanted)}"
+
+
+def _range_problem(value: Any, node: Node) -> str:
+    """Return what is wrong with an integer that Go reads into one of its types, or ""."""
+    go_type = _GO_INTEGER.fullmatch(node.get("integer", ""))
+    if node.get("type") != "integer" or not go_type:
+        return ""
+    bits = int(go_type[2] or 64)
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    if go_type[1]:
+        low, high = 0, 2**bits - 1
+    # JSON numbers above an int64 do not reach Go as integers.
+    if low <= value <= min(high, _INT64[1]):
+        return ""
+    return f"is {show(value)}; must be {low} to {high}"
+
+
+def _length_problem(value: Any, node: Node) -> str:
+    """Return what is wrong with a text that is too long, or ""."""
+    most = node.get("maxLength")
+    if node.get("type") != "string" or most is None or len(value) <= most:
+        return ""
+    return f"is longer than {most} characters"
+
+
+def _rule_problem(value: Any, node: Node) -> str:
+    """Judge by the CRD's own expressions, of which there are three."""
     for rule in node.get("rules", ()):
         if rule == "self == true" and value is not True:
             return "must be true"
@@ -146,36 +183,56 @@ def _rule_problem(value: Any, node: dict[str, Any]) -> str:
     return ""
 
 
-def _mapping(value: dict[str, Any], node: dict[str, Any], path: Path) -> Iterator[Violation]:
+def _check_mapping(value: Map, node: Node, path: Path) -> Iterator[Violation]:
+    """Yield fields that are missing, unknown, or wrong themselves."""
     fields = node.get("fields", {})
-    for key in node.get("required", ()):
-        if key not in value and "default" not in _document()["nodes"][fields[key]]:
+    missing = [key for key in node.get("required", ()) if key not in value]
+    for key in missing:
+        field = _node(fields[key])
+        if "default" not in field:
             yield Violation((*path, key), "is required")
     for key, child in value.items():
-        if key in fields:
-            yield from _check(child, fields[key], (*path, key))
-        elif "values" in node:
-            yield from _check(child, node["values"], (*path, key))
+        at = (*path, key)
+        number = fields.get(key, node.get("values"))
+        if number is not None:
+            yield from _check(child, number, at)
         elif not node.get("open"):
-            known = f"; known are {listed(sorted(fields))}" if 0 < len(fields) <= 10 else ""
-            text = (
-                f"is no field of KubeVirt {version()}'s VirtualMachine{nearest(key, fields)}{known}"
-            )
-            yield Violation((*path, key), text, unknown=True)
+            message = _unknown_field(key, fields)
+            yield Violation(at, message, unknown=True)
 
 
-def _unique(values: list[Any], node: dict[str, Any], path: Path) -> Iterator[Violation]:
-    """Lists that are sets, or maps by one or several keys."""
-    if "listType" not in node:
-        return
+def _unknown_field(key: str, fields: Map) -> str:
+    """Return the message for a field that the schema does not know."""
+    message = f"is no field of KubeVirt {version()}'s VirtualMachine{nearest(key, fields)}"
+    if 0 < len(fields) <= _MOST_LISTED:
+        message += f"; known are {listed(sorted(fields))}"
+    return message
+
+
+def _check_list(values: list[Any], node: Node, path: Path) -> Iterator[Violation]:
+    """Yield a list that is too long, and elements that are wrong."""
+    most = node.get("maxItems", len(values))
+    if len(values) > most:
+        message = f"has {len(values)} elements; at most {most} are allowed"
+        yield Violation(path, message)
+    if "listType" in node:
+        yield from _check_unique(values, node.get("keys"), path)
+    if "items" in node:
+        for index, element in enumerate(values):
+            yield from _check(element, node["items"], (*path, index))
+
+
+def _check_unique(values: list[Any], keys: list[str] | None, path: Path) -> Iterator[Violation]:
+    """Yield the second elements of lists that are sets, or maps by one or several keys."""
     seen: set[str] = set()
     for index, element in enumerate(values):
-        keys = node.get("keys")
-        identity = json.dumps(
-            [element.get(key) for key in keys] if keys and isinstance(element, dict) else element,
-            sort_keys=True,
-        )
-        if identity in seen:
-            what = f", with the same {' and '.join(keys)}" if keys else ""
-            yield Violation((*path, index), f"is there a second time{what}")
-        seen.add(identity)
+        identity = element
+        if keys and isinstance(element, dict):
+            identity = [element.get(key) for key in keys]
+        text = json.dumps(identity, sort_keys=True)
+        if text in seen:
+            message = "is there a second time"
+            if keys:
+                message += f", with the same {' and '.join(keys)}"
+            yield Violation((*path, index), message)
+        seen.add(text)

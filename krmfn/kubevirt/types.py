@@ -1,6 +1,8 @@
-"""The Go types of KubeVirt's VirtualMachine: names of fields, strategies and keys of merges, and which fields are quantities.
+"""The Go types of KubeVirt's VirtualMachine.
 
-`types.json` is made by `make kubevirt-types` from kubevirt.io/api itself, by reflection; its `version` says which.
+They give the names of fields, the strategies and keys of merges, and which fields are quantities.
+`make kubevirt-types` makes `types.json` from kubevirt.io/api itself, by reflection; its `version`
+says which.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 @cache
 def _document() -> dict[str, Any]:
+    """Read the types' file, once."""
     document: dict[str, Any] = json.loads(pkgutil.get_data(__name__, "types.json") or b"")
     return document
 
@@ -26,32 +29,38 @@ class Type:
     name: str = ""
 
     def field(self, key: str) -> Field:
-        """The field of a struct, found as Go's JSON package finds it: by name, else without regard to case.
+        """Return the field of a struct by its name, or else without regard to case.
 
-        Raises LookupError with the type's name where there is none, as apimachinery's patch lookup does.
+        Go's JSON package looks fields up so.
+
+        Raises:
+            LookupError: There is none, as for apimachinery's patch lookup. It has the type's name.
         """
-        fields = _document()["types"].get(self.name, {}) if self.kind == "struct" else {}
-        found = fields.get(key) or next(
-            (fields[name] for name in fields if name.lower() == key.lower()), None
-        )
-        if found is None:
+        fields: dict[str, Any] = {}
+        if self.kind == "struct":
+            fields = _document()["types"].get(self.name, {})
+        by_fold = (fields[name] for name in fields if name.lower() == key.lower())
+        entry = fields.get(key) or next(by_fold, None)
+        if entry is None:
             raise LookupError(self.name or self.kind)
+        kind = entry["kind"]
+        holds_structs = entry.get("elem", kind) == "struct"
         return Field(
-            type=Type(
-                "struct" if found.get("elem", found["kind"]) == "struct" else found["kind"],
-                found.get("type", ""),
-            ),
-            kind=found["kind"],
-            merges="merge" in found.get("strategy", "").split(","),
-            key=found.get("key", ""),
+            type=Type("struct" if holds_structs else kind, entry.get("type", "")),
+            kind=kind,
+            merges="merge" in entry.get("strategy", "").split(","),
+            key=entry.get("key", ""),
             # apimachinery looks through a pointer and takes a list for what it points to.
-            may_list=found["kind"] == "list" or found.get("ptr", False),
+            may_list=kind == "list" or entry.get("ptr", False),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: its type (of a list or map: of its elements), its kind, and how its list is merged."""
+    """A field: its kind, its type, and how its list is merged.
+
+    The type of a list or map is that of its elements.
+    """
 
     type: Type
     kind: str
@@ -61,7 +70,7 @@ class Field:
 
 
 def names(struct: str) -> frozenset[str]:
-    """The names of a struct's fields."""
+    """Return the names of a struct's fields."""
     return frozenset(_document()["types"][struct])
 
 

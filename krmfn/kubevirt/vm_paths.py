@@ -1,11 +1,12 @@
-"""Paths and names in a VirtualMachine that krmfn looks into."""
+"""Where the fields of a VirtualMachine are: paths from its root, and what reads along them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from krmfn.kubevirt.merge import Map
 from krmfn.problems import Path
+
+Map = dict[str, Any]
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OURS = "krmfn.dev/"
@@ -14,13 +15,34 @@ SECRET_SUFFIX = "-cloud-init"
 CLOUD_INIT = "cloudinit"
 # The name of the disk that brings a token, and the label by which the guest finds it.
 JOIN_DISK = "krmfn-join"
-DOMAIN = ("spec", "template", "spec", "domain")
-RESOURCES = (*DOMAIN, "resources")
-VOLUMES: Path = ("spec", "template", "spec", "volumes")
-NETWORKS: Path = ("spec", "template", "spec", "networks")
-DISKS: Path = (*DOMAIN, "devices", "disks")
-INTERFACES: Path = (*DOMAIN, "devices", "interfaces")
+
+RUNNING: Path = ("spec", "running")
+RUN_STRATEGY: Path = ("spec", "runStrategy")
+INSTANCETYPE: Path = ("spec", "instancetype")
 DATA_VOLUMES: Path = ("spec", "dataVolumeTemplates")
+# Of the instance (KubeVirt's VirtualMachineInstance) that the machine's template describes.
+INSTANCE_METADATA: Path = ("spec", "template", "metadata")
+INSTANCE: Path = ("spec", "template", "spec")
+ARCHITECTURE: Path = (*INSTANCE, "architecture")
+VOLUMES: Path = (*INSTANCE, "volumes")
+NETWORKS: Path = (*INSTANCE, "networks")
+DOMAIN = ("spec", "template", "spec", "domain")
+CPU: Path = (*DOMAIN, "cpu")
+SOCKETS: Path = (*CPU, "sockets")
+MEMORY: Path = (*DOMAIN, "memory")
+GUEST_MEMORY: Path = (*MEMORY, "guest")
+MAX_GUEST_MEMORY: Path = (*MEMORY, "maxGuest")
+HUGE_PAGE_SIZE: Path = (*MEMORY, "hugepages", "pageSize")
+RESOURCES = (*DOMAIN, "resources")
+CPU_REQUEST: Path = (*RESOURCES, "requests", "cpu")
+CPU_LIMIT: Path = (*RESOURCES, "limits", "cpu")
+MEMORY_REQUEST: Path = (*RESOURCES, "requests", "memory")
+MEMORY_LIMIT: Path = (*RESOURCES, "limits", "memory")
+DEVICES: Path = (*DOMAIN, "devices")
+DISKS: Path = (*DEVICES, "disks")
+INTERFACES: Path = (*DEVICES, "interfaces")
+FIRMWARE: Path = (*DOMAIN, "firmware")
+TOPOLOGY_SPREAD: Path = (*INSTANCE, "topologySpreadConstraints")
 # The lists whose elements have names, with the path to the name in each.
 NAMED: dict[Path, Path] = dict.fromkeys((DISKS, VOLUMES, INTERFACES, NETWORKS), ("name",)) | {
     DATA_VOLUMES: ("metadata", "name")
@@ -34,31 +56,39 @@ class Named(str):
 
 
 def mappings(values: Any) -> list[Map]:
-    """The mappings in a list that is not checked yet."""
-    return (
-        [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-    )
+    """Return the mappings in a list that is not checked yet."""
+    if not isinstance(values, list):
+        return []
+    return [value for value in values if isinstance(value, dict)]
 
 
 def get(value: Any, path: Path) -> Any:
-    """The value at a path, None where there is none."""
+    """Return the value at a path of keys, or None if there is none."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
 def cloud_init_kind(volume: Map) -> str | None:
-    """The key of a cloud-init volume's source, None of any other volume."""
-    return next(
-        (key for key in ("cloudInitNoCloud", "cloudInitConfigDrive") if key in volume), None
-    )
+    """Return the key of a cloud-init volume's source, or None for any other volume."""
+    kinds = (key for key in ("cloudInitNoCloud", "cloudInitConfigDrive") if key in volume)
+    return next(kinds, None)
 
 
 def has(value: Any, path: Path) -> bool:
-    """Whether a text writes the field at a path."""
+    """Tell whether a text writes the field at a path."""
     for key in path:
         if not isinstance(value, dict) or key not in value:
             # A list is replaced as a whole: it has all that is below it.
             return isinstance(value, list)
         value = value[key]
     return True
+
+
+def put(value: Map, path: Path, new: Any) -> Map:
+    """Return a copy of a mapping with another value at a path.
+
+    Mappings that are missing on the way are made.
+    """
+    key, rest = str(path[0]), path[1:]
+    return {**value, key: put(value.get(key) or {}, rest, new) if rest else new}

@@ -1,203 +1,139 @@
-"""A provider's template and a node type become one prototype: the VirtualMachine of every claim of that type, without its names.
+"""A provider's template and a node type become one prototype, a machine without names.
 
-The order is the design's: base template, then replaced or merged, then properties, `resources`, runStrategy.
+The order is the design's: base template, then replacement or merge, then properties,
+`resources` and the run strategy.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical
-from krmfn.kubevirt.merge import Map, MergeError, merge, without_nulls
+from krmfn.kubevirt.merge import Map, merge, without_nulls
+from krmfn.kubevirt.merge_elements import MergeError
 from krmfn.kubevirt.vm_paths import DISKS, INTERFACES, NETWORKS, VOLUMES, get, mappings
-from krmfn.machine.layers import Layer, Layers
-from krmfn.machine.shape import shape_problems, template_problems
+from krmfn.machine.layers import Layer, LayerName
+from krmfn.machine.provenance import Provenance, Source, named, value_at
+from krmfn.machine.template_checks import shape_problems, template_problems
 from krmfn.platform.model import Model, Taint, validate
-from krmfn.platform.node_provider import KubeVirt
-from krmfn.problems import Code, Path, Place, Problem
+from krmfn.problems import Code, Collector, Path, Place, Problem
+
+_POD_SPEC: Path = ("spec", "template", "spec")
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
-    """An element that properties made: the place of the one that asks for it, those of single fields, and the texts merged over it.
-
-    The texts are by the path of the list that the element stands in.
-    """
-
-    at: Place
-    fields: dict[str, Place] = field(default_factory=dict)
-    texts: dict[Path, Layer] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Prototype:
-    """What all claims of a node type share: the VirtualMachine's metadata and spec, and the taints that are kubelet's business.
+    """What all claims of a node type share.
 
-    `layers` tell where a field was written, `advice` holds the warnings that came up in the making. `sizes` are the places of the
-    resources that a node type gives it; `added` are the elements that properties made, by their names.
+    `vm` holds the VirtualMachine's metadata and spec. `taints` are kubelet's business.
+    `warnings` came up while it was made.
     """
 
     vm: Map
+    layers: tuple[Layer, ...]
+    provenance: Provenance
     taints: list[Taint] = field(default_factory=list)
-    layers: Layers = field(default_factory=lambda: Layers(()))
-    advice: list[Problem] = field(default_factory=list)
-    sizes: dict[str, Place] = field(default_factory=dict)
-    added: dict[str, Added] = field(default_factory=dict)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def place(self, path: Path) -> Place:
+        """Return the place to name in a message about a field."""
+        place = self.provenance.place(named(path, self.vm))
+        return place or self.layers[0].at.field(*path)
 
 
 class _Taints(Model):
     taints: list[Taint]
 
 
-def layers(kubevirt: KubeVirt, index: int, at: Place) -> tuple[Layer, ...]:
-    """The layers of node type `index` of a provider; `at` is the place of its `spec.kubeVirt`."""
-    node_type, of_type = kubevirt.node_types[index], at.field("nodeTypes", index)
-    if node_type.virtual_machine_template is not None:
-        return (Layer(node_type.virtual_machine_template, of_type.field("virtualMachineTemplate")),)
-    found = [Layer(kubevirt.virtual_machine_template or {}, at.field("virtualMachineTemplate"))]
-    if node_type.merge_virtual_machine_template is not None:
-        found.append(
-            Layer(
-                node_type.merge_virtual_machine_template,
-                of_type.field("mergeVirtualMachineTemplate"),
-                patch=True,
-            )
-        )
-    return tuple(found)
-
-
-def prototype(of: tuple[Layer, ...]) -> tuple[Prototype, list[Problem]]:
-    """Compile a template from its layers."""
-    stack = Layers(of)
-    problems = [
-        problem for layer in of for problem in template_problems(layer.value, layer.at, layer.patch)
-    ]
-    if problems:
-        return Prototype({}), problems
-    vm: Map = {}
-    found: list[Problem] = []
-    for layer in of:
+def compile_layers(layers: tuple[Layer, ...], problems: Collector) -> Prototype | None:
+    """Compile a template from its layers, None if one of them can't be used."""
+    collected = Collector()
+    for layer in layers:
+        collected += template_problems(layer.value, layer.at, layer.patch)
+    if collected:
+        problems += collected
+        return None
+    prototype = Prototype({}, layers, Provenance())
+    for layer in layers:
         try:
-            merged = merge(vm, layer.value) if layer.patch else layer.value
+            _apply(layer, prototype)
         except MergeError as error:
-            return Prototype({}), [layer.at.field(*error.path).error(error.message)]
-        if layer.patch:
-            found += dropped(vm, merged, layer.at)
-        vm = merged
-    vm = {key: without_nulls(vm[key]) for key in ("metadata", "spec") if vm.get(key) is not None}
-    problems += shape_problems(vm, stack)
-    if problems:
-        return Prototype({}), problems
-    taints, wrong = _taken_taints(vm, stack)
-    problems += wrong
-    vm = canonical(vm, types.ROOT, stack.place, problems)
-    if problems:
-        return Prototype({}), problems
-    if "runStrategy" not in vm["spec"] and "running" not in vm["spec"]:
-        vm["spec"] = {"runStrategy": "Always", **vm["spec"]}
-    return Prototype(vm, taints, stack, found), problems
-
-
-def resized(
-    prototype: Prototype, resources: Mapping[str, Quantity], at: Place
-) -> tuple[Prototype, list[Problem]]:
-    """The prototype with the size that a node type gives it in its `resources`, which stand at `at`."""
-    wanted = {name: resources[name] for name in ("cpu", "memory") if name in resources}
-    if not wanted:
-        return prototype, []
+            problems.append(layer.at.field(*error.path).error(error.message))
+            return None
     vm = prototype.vm
-    if "instancetype" in vm["spec"]:
-        return prototype, [
-            at.error(
-                "stands beside spec.instancetype of the template, which sets CPU and memory; keep one of them"
-            )
-        ]
-    domain = copy.deepcopy(vm["spec"]["template"]["spec"]["domain"])
-    problems = list(_resize(domain, wanted, at))
-    spec = {**vm["spec"]["template"]["spec"], "domain": domain}
-    vm = {**vm, "spec": {**vm["spec"], "template": {**vm["spec"]["template"], "spec": spec}}}
-    return replace(prototype, vm=vm, sizes={name: at.field(name) for name in wanted}), problems
+    vm = {key: without_nulls(vm[key]) for key in ("metadata", "spec") if vm.get(key) is not None}
+    prototype.vm = vm
+    if shape := list(shape_problems(vm, prototype.place)):
+        problems += shape
+        return None
+    inner = Collector()
+    prototype.taints = _take_taints(prototype, inner)
+    prototype.vm = canonical(vm, types.ROOT, prototype.place, inner)
+    problems += inner
+    if inner:
+        return None
+    _default_run_strategy(prototype)
+    return prototype
+
+
+def _apply(layer: Layer, prototype: Prototype) -> None:
+    """Put a layer over a prototype, and note what it sets."""
+    if not layer.patch:
+        prototype.vm = layer.value
+        source = Source(layer.name, layer.at, layer.value, literal=True)
+        prototype.provenance.note((), source)
+        return
+
+    def note(target: Path, path: Path) -> None:
+        """Note the text of the layer that set a field."""
+        value = value_at(layer.value, path)
+        at = layer.at.field(*path)
+        source = Source(layer.name, at, value, literal=True)
+        prototype.provenance.note(target, source)
+
+    before = prototype.vm
+    prototype.vm = merge(before, layer.value, note)
+    prototype.warnings += dropped(before, prototype.vm, layer.at)
+
+
+def _default_run_strategy(prototype: Prototype) -> None:
+    """Let machines run unless the template says otherwise."""
+    spec = prototype.vm["spec"]
+    if "runStrategy" in spec or "running" in spec:
+        return
+    prototype.vm["spec"] = {"runStrategy": "Always", **spec}
+    source = Source(LayerName.KRMFN)
+    prototype.provenance.note(("spec", "runStrategy"), source)
 
 
 def dropped(base: Map, merged: Map, at: Place) -> Iterator[Problem]:
-    """What a merge patch took out of the base's named lists, without saying so."""
+    """Warn of elements of named lists that a merge patch silently removes."""
     for path in (DISKS, VOLUMES, INTERFACES, NETWORKS):
-        left = {str(value.get("name")) for value in mappings(get(merged, path))}
-        gone = [
-            name
-            for value in mappings(get(base, path))
-            if (name := str(value.get("name"))) not in left
-        ]
+        before = _names(base, path)
+        after = _names(merged, path)
+        gone = [name for name in before if name not in after]
         if gone:
-            yield at.field(*path).warning(
-                f"replaces the list, and drops {', '.join(gone)} of the provider's template",
-                Code.MERGE_DROPS,
-            )
+            names = ", ".join(gone)
+            message = f"replaces the list, and drops {names} of the provider's template"
+            yield at.field(*path).warning(message, Code.MERGE_DROPS)
 
 
-def ordered_networks(vm: Map) -> list[Map]:
-    """The networks in the order of their interfaces: KubeVirt's controller rewrites a machine for ever that has them in another."""
-    order = {
-        interface.get("name"): index
-        for index, interface in enumerate(mappings(get(vm, INTERFACES)))
-    }
-    return sorted(
-        mappings(get(vm, NETWORKS)), key=lambda network: order.get(network.get("name"), len(order))
-    )
+def _names(vm: Map, path: Path) -> list[str]:
+    """List the names of the elements of a list."""
+    return [str(value.get("name")) for value in mappings(get(vm, path))]
 
 
-def _taken_taints(vm: Map, layers: Layers) -> tuple[list[Taint], list[Problem]]:
+def _take_taints(prototype: Prototype, problems: Collector) -> list[Taint]:
     """Take out `spec.template.spec.taints`.
 
-    The Platform's docs put node taints there, but KubeVirt's VirtualMachine has no such field: strict API servers reject it.
+    The Platform's docs put node taints there, but KubeVirt's VirtualMachine has no such field:
+    strict API servers reject it.
     """
-    spec = vm["spec"]["template"]["spec"]
+    spec = get(prototype.vm, _POD_SPEC)
     if "taints" not in spec:
-        return [], []
-    taken, problems = validate(
-        _Taints, {"taints": spec.pop("taints")}, layers.place(("spec", "template", "spec"))
-    )
-    return (taken.taints if taken else []), problems
-
-
-def _resize(domain: Map, wanted: Mapping[str, Quantity], at: Place) -> Iterator[Problem]:
-    """Write the size to where KubeVirt takes the guest's from (its `GetCPUTopology`, `GetVirtualMemory`)."""
-    resources = domain.setdefault("resources", {})
-    requests, limits = resources.setdefault("requests", {}), resources.get("limits", {})
-    for name, amount in wanted.items():
-        requests[name] = str(amount)
-        # Without a topology the guest's CPUs are the limit's; dedicated CPUs need all limits equal to the requests.
-        decides = (name == "cpu" and "cpu" not in domain) or get(
-            domain, ("cpu", "dedicatedCpuPlacement")
-        ) is True
-        if name in limits and (decides or Quantity.parse(limits[name]) < amount):
-            limits[name] = str(amount)
-    memory = domain.get("memory", {})
-    if "memory" in wanted and "guest" in memory:
-        memory["guest"] = str(wanted["memory"])
-        if "maxGuest" in memory and Quantity.parse(memory["maxGuest"]) < wanted["memory"]:
-            yield at.field("memory").error(
-                f"is {wanted['memory']}, above the template's domain.memory.maxGuest of {memory['maxGuest']}"
-            )
-    if "cpu" in wanted and "cpu" in domain:
-        yield from _cores(domain["cpu"], wanted["cpu"], at.field("cpu"))
-
-
-def _cores(cpu: Map, wanted: Quantity, at: Place) -> Iterator[Problem]:
-    sockets, threads = (cpu.get(key) or 1 for key in ("sockets", "threads"))
-    if not all(type(count) is int and count > 0 for count in (sockets, threads)):
-        yield at.error(
-            "can't be divided by the template's domain.cpu: sockets and threads must be whole numbers above 0"
-        )
-        return
-    cores = wanted.value / (sockets * threads)
-    if cores.denominator != 1:
-        yield at.error(
-            f"is {wanted}, which {sockets} socket(s) × {threads} thread(s) of the template's domain.cpu can't share evenly"
-        )
-        return
-    cpu["cores"] = int(cores)
+        return []
+    at = prototype.place(_POD_SPEC)
+    taken = validate(_Taints, {"taints": spec.pop("taints")}, at, problems)
+    return taken.taints if taken else []

@@ -1,4 +1,7 @@
-"""The one change that krmfn makes to an item that is not its own: an annotation more, by one insertion into the item's text."""
+"""The one change that krmfn makes to an item that it did not render: it adds an annotation.
+
+It inserts one line, or one entry, into the item's text.
+"""
 
 from __future__ import annotations
 
@@ -8,77 +11,86 @@ import re
 from krmfn.manifests import yamlio
 from krmfn.manifests.item import Item
 from krmfn.manifests.resource_list import above_comments
+from krmfn.manifests.yamlio import Span
+
+# What to report if `annotated` returns None.
+UNCOMMON_LAYOUT = (
+    "has its annotations in an uncommon layout (an alias, an anchor, a merge key, null in braces); "
+    "write them as a plain mapping"
+)
+# How much text before a value is searched for its key.
+_SEARCHED = 4096
 
 
-def annotated(item: Item, key: str, value: str) -> str:
-    """The text of an item with one annotation more: one inserted line, or one entry in a flow mapping, and no other change.
+def annotated(item: Item, key: str, value: str) -> str | None:
+    """Return the text of an item with an annotation added.
 
-    Raises ValueError where that can't be done by one insertion: annotations from an alias or a merge key, with an anchor, as no mapping.
+    The text gets one line, or one entry in a flow mapping, and does not change otherwise. Return
+    None if one insertion can't do that: if the annotations come from an alias or a merge key,
+    have an anchor, or are not a mapping.
     """
+    metadata = item.span.children.get("metadata") if item.span else None
+    if metadata is None or not _stands_at(item, metadata, "metadata", since=item.offset):
+        return None
     entry = f"{yamlio.scalar(key)}: {yamlio.scalar(value)}"
     flow_entry = f"{json.dumps(key)}: {json.dumps(value)}"
-    outer, text, shift = item.spans.get(id(item.metadata)), item.text, item.offset
-    if (
-        outer is None
-        or not shift <= outer.start <= shift + len(text)
-        or not _follows("metadata", text[: outer.start - shift])
-    ):
-        raise ValueError(_UNCOMMON)
-    current = item.metadata.get("annotations")
-    if current is None and "annotations" in item.metadata:
-        return _instead_of_null(text, outer, shift, flow_entry)
-    if current is None:
+    if "annotations" not in item.metadata:
         return _inserted(
-            text, outer, shift, f"annotations: {{{entry}}}", f'"annotations": {{{flow_entry}}}'
+            item, metadata, f"annotations: {{{entry}}}", f'"annotations": {{{flow_entry}}}'
         )
-    inner = item.spans.get(id(current)) if isinstance(current, dict) else None
-    before = (
-        text[outer.start - shift : inner.start - shift]
-        if inner and outer.start <= inner.start <= outer.end
-        else ""
-    )
-    # Anchored, annotations could be something else's too; from an alias or a merge key, they stand elsewhere.
-    if inner is None or not _follows("annotations", before) or text[inner.start - shift] in "&!":
-        raise ValueError(_UNCOMMON)
-    return _inserted(text, inner, shift, entry, flow_entry)
+    if item.metadata["annotations"] is None:
+        return _filled(item, metadata, flow_entry)
+    annotations = metadata.children.get("annotations")
+    is_mapping = isinstance(item.metadata["annotations"], dict)
+    if annotations is None or not is_mapping:
+        return None
+    # From a merge key they stand elsewhere; with an anchor, they could be something else's too.
+    follows = _stands_at(item, annotations, "annotations", since=metadata.start)
+    if not follows or item.text[annotations.start - item.offset] in "&!":
+        return None
+    return _inserted(item, annotations, entry, flow_entry)
 
 
-_UNCOMMON = "has its annotations in an uncommon layout (an alias, an anchor, a merge key, null in braces); write them as a plain mapping"
+def _stands_at(item: Item, span: Span, key: str, since: int) -> bool:
+    """Tell whether a span is the value of a key, with nothing but comments between the two."""
+    start = span.start - item.offset
+    if not since - item.offset <= start <= len(item.text):
+        return False
+    before = item.text[since - item.offset : start]
+    pattern = rf"""(?:^|[\s{{,])["']?{key}["']?\s*:\s*(?:#[^\n]*\n\s*)*\Z"""
+    return re.search(pattern, before[-_SEARCHED:]) is not None
 
 
-def _follows(key: str, before: str) -> bool:
-    """Whether what comes next is the value of `key`, and no anchor's that stands elsewhere."""
-    return bool(
-        re.search(rf"""(?:^|[\s{{,])["']?{key}["']?\s*:\s*(?:#[^\n]*\n\s*)*\Z""", before[-4096:])
-    )
-
-
-def _instead_of_null(text: str, outer: yamlio.Span, shift: int, entry: str) -> str:
-    first = outer.first - shift
-    pad = text[text.rfind("\n", 0, first) + 1 : first]
-    pattern = re.compile(
-        rf"^({pad}[\"']?annotations[\"']?[ ]*:)([ \t]*(?:~|null|Null|NULL))?(?=[ \t]*(?:#|\r?$))",
-        re.MULTILINE,
-    )
-    match = (
-        pattern.search(text, max(first - len(pad), 0), outer.end - shift + 1)
-        if not outer.flow and not pad.strip(" ")
-        else None
-    )
-    if match is None:
-        raise ValueError(_UNCOMMON)
-    return f"{text[: match.start()]}{match[1]} {{{entry}}}{text[match.end() :]}"
-
-
-def _inserted(text: str, span: yamlio.Span, shift: int, entry: str, flow_entry: str) -> str:
-    """The text with an entry at the start of a mapping: on a line of its own, above the comments that belong to the first key."""
-    start, first = span.start - shift, span.first - shift
-    if span.flow:
-        brace = start + 1
-        return f"{text[:brace]}{flow_entry}{', ' if span.first >= 0 else ''}{text[brace:]}"
+def _filled(item: Item, metadata: Span, flow_entry: str) -> str | None:
+    """Put a mapping in the place of `annotations: null`."""
+    text, first = item.text, metadata.first - item.offset
     line = text.rfind("\n", 0, first) + 1
-    pad = text[line:first]
-    if pad.strip(" "):
-        raise ValueError(_UNCOMMON)
+    end = metadata.end - item.offset
+    indent = text[line:first]
+    if metadata.flow or indent.strip(" "):
+        return None
+    key = rf"^({indent}[\"']?annotations[\"']?[ ]*:)"
+    null = r"([ \t]*(?:~|null|Null|NULL))?(?=[ \t]*(?:#|\r?$))"
+    pattern = re.compile(key + null, re.MULTILINE)
+    match = pattern.search(text, line, end + 1)
+    if match is None:
+        return None
+    return f"{text[: match.start()]}{match[1]} {{{flow_entry}}}{text[match.end() :]}"
+
+
+def _inserted(item: Item, span: Span, entry: str, flow_entry: str) -> str | None:
+    """Insert an entry at the start of a mapping.
+
+    In block style it gets a line of its own, above the comments that belong to the first key.
+    """
+    text, first = item.text, span.first - item.offset
+    if span.flow:
+        inside = span.start - item.offset + 1
+        comma = ", " if span.first >= 0 else ""
+        return f"{text[:inside]}{flow_entry}{comma}{text[inside:]}"
+    line = text.rfind("\n", 0, first) + 1
+    indent = text[line:first]
+    if indent.strip(" "):
+        return None
     line = above_comments(text, line)
-    return f"{text[:line]}{pad}{entry}\n{text[line:]}"
+    return f"{text[:line]}{indent}{entry}\n{text[line:]}"

@@ -11,173 +11,230 @@ from functools import partial
 from typing import Any
 
 from krmfn.manifests import yamlio
-from krmfn.manifests.by_shape import Alike
 from krmfn.manifests.item import Item, item_of
 from krmfn.manifests.resource_list import yaml_problem
-from krmfn.problems import Origin, Path, Place, Problem, nearest
+from krmfn.manifests.shapes import ShapeReader
+from krmfn.problems import Collector, Origin, Path, Place, Problem, nearest
 
-_ENDINGS = (".yaml", ".yml", ".json")
 STDIN = "-"
+_ENDINGS = (".yaml", ".yml", ".json")
 _COMMENTS = re.compile(r"\A(#.*\n)+")
 
-
-def read_paths(
-    paths: list[str], inside: str | None = None, known: Known | None = None
-) -> tuple[list[Item], list[Problem]]:
-    """Every manifest of the files, and of the folders and all below them that are not hidden; `-` is standard input.
-
-    With `inside`, the real path of a folder, a file that is not below it is an error, whatever links lead there. A document without kind
-    (Helm values, say) is no manifest and left out; a v1 List counts as its items. A file of nothing but `known` documents is not parsed.
-    """
-    items: list[Item] = []
-    problems: list[Problem] = []
-    seen: set[str] = set()
-    for path in paths:
-        for file, real in _files(path, problems):
-            if real in seen:
-                continue
-            seen.add(real)
-            if inside is not None and not real.startswith(inside + os.sep):
-                problems.append(Place(Origin(file=file)).error("is outside of the repository"))
-                continue
-            found, wrong = _read(file, known)
-            items += found
-            problems += wrong
-    return items, problems
-
-
-def _files(path: str, problems: list[Problem]) -> Iterator[tuple[str, str]]:
-    """The files, each with its real path."""
-    if path == STDIN or not os.path.isdir(path):
-        yield path, path if path == STDIN else os.path.realpath(path)
-        return
-
-    def unreadable(error: OSError) -> None:
-        problems.append(
-            Place(Origin(file=os.path.normpath(error.filename))).error(
-                f"can't be read: {error.strerror}"
-            )
-        )
-
-    seen = set()
-    for folder, folders, files in os.walk(path, onerror=unreadable, followlinks=True):
-        # A link to a folder is followed, once: two may point at each other.
-        real = os.path.realpath(folder)
-        folders[:] = (
-            sorted(name for name in folders if not name.startswith(".")) if real not in seen else []
-        )
-        seen.add(real)
-        for name in sorted(files):
-            file = os.path.normpath(os.path.join(folder, name))
-            if not name.lower().endswith(_ENDINGS) or name.startswith("."):
-                continue
-            # A pipe would be waited for.
-            if not os.path.isfile(file) and os.path.exists(file):
-                problems.append(Place(Origin(file=file)).error("is no regular file"))
-            else:
-                yield (
-                    file,
-                    os.path.realpath(file) if os.path.islink(file) else os.path.join(real, name),
-                )
+FindLine = Callable[[Path], int | None]
 
 
 @dataclass(slots=True)
-class Known:
-    """Texts of documents whose meaning is known, each with what it stands for, and those of them that were found.
+class KnownDocuments:
+    """Documents that need no parsing, because their texts are known.
 
-    `no_items`: a List without items was read, or `{}`, which says that there is nothing.
-
-    Other documents, where they are as krmfn writes them, are read by their shape, and keep their text.
+    `texts` gives what each stands for; `recognised` gathers these for the texts that were read.
+    Other documents that are as krmfn writes them are read by their shape, and keep their text.
+    `says_nothing` is set if there was `{}` or a List without items.
     """
 
     texts: dict[str, Any]
-    found: list[Any] = field(default_factory=list)
-    no_items: bool = False
-    alike: Alike = field(default_factory=Alike)
+    recognised: list[Any] = field(default_factory=list)
+    says_nothing: bool = False
+    _shapes: ShapeReader = field(default_factory=ShapeReader)
 
     def note(self, data: Any) -> None:
-        """Note whether a document says that there is nothing."""
-        self.no_items |= data == {} or (
-            isinstance(data, dict) and (data.get("kind"), data.get("items")) == ("List", [])
-        )
+        """Note if a document says that there is nothing."""
+        is_list = isinstance(data, dict) and data.get("kind") == "List"
+        self.says_nothing |= data == {} or (is_list and data.get("items") == [])
 
     def items(self, source: bytes, file: str) -> list[Item] | None:
-        """The items of a file's unknown documents, None where it has to be read as a whole."""
+        """Note a file's known documents, and return the items of the others.
+
+        Return None if the file has to be read as a whole.
+        """
         try:
-            parts = [
-                f"{part}\n"
-                for part in _COMMENTS.sub("", source.decode()).removesuffix("\n").split("\n---\n")
-            ]
-            unknown = [(index, part) for index, part in enumerate(parts) if part not in self.texts]
-            if not all(part.startswith("apiVersion: ") for _, part in unknown):
+            parts = _parts(source)
+            unknown = {index: part for index, part in enumerate(parts) if part not in self.texts}
+            if not all(part.startswith("apiVersion: ") for part in unknown.values()):
                 return None
-            read = [(index, part, self.alike.read(part)) for index, part in unknown]
+            read = {index: self._shapes.read(part) for index, part in unknown.items()}
         except ValueError:
             return None
-        self.found += (self.texts[part] for part in parts if part in self.texts)
-        for _, _, data in read:
+        self.recognised += (self.texts[part] for part in parts if part in self.texts)
+        items = []
+        for index, data in read.items():
             self.note(data)
-        items = [(part, _items(data, file, index, lambda path: None)) for index, part, data in read]
-        for part, found in items:
-            for item in found:
-                item.text = part
-        return [item for _, found in items for item in found]
+            for item in _items(data, file, index, _no_line):
+                item.text = parts[index]
+                items.append(item)
+        return items
 
 
-def _bytes(file: str) -> bytes:
-    with open(file, "rb") as stream:
-        return stream.read()
+def read_paths(
+    paths: list[str], inside: str | None = None, known: KnownDocuments | None = None
+) -> tuple[list[Item], list[Problem]]:
+    """Read every manifest of files and folders; `-` is standard input.
 
-
-def _read(file: str, known: Known | None = None) -> tuple[list[Item], list[Problem]]:
-    place = Place(Origin(file="standard input" if file == STDIN else file))
-    try:
-        if file == STDIN and sys.stdin is None:
-            return [], [place.error("is closed")]
-        source = sys.stdin.buffer.read() if file == STDIN else _bytes(file)
-    except OSError as error:
-        return [], [place.error(f"can't be read: {error.strerror}")]
-    if known and (written := known.items(source, place.origin.file or "")) is not None:
-        return written, []
-    documents, faults = yamlio.read(source)
-    if faults:
-        return [], [yaml_problem(place, fault) for fault in faults]
-    items = []
-    text = source.decode()
-    problems = []
-    for index, document in enumerate(documents):
-        line = partial(yamlio.find_line, text, index)
-        items += _items(document.data, place.origin.file or "", index, line)
-        if known:
-            known.note(document.data)
-        if (
-            isinstance(document.data, dict)
-            and "apiVersion" in document.data
-            and not isinstance(document.data.get("kind"), str)
-        ):
-            problems.append(
-                place.error(
-                    f"line {document.line}: has an apiVersion, but no kind{nearest('kind', map(str, document.data))}"
-                )
-            )
+    A folder stands for all files in and below it that are not hidden. With `inside`, the real path
+    of a folder, a file that is not below it is an error, wherever links lead. A document without
+    kind (Helm values, say) is not a manifest and is left out; a v1 List counts as its items. A file
+    of nothing but `known` documents is not parsed.
+    """
+    items: list[Item] = []
+    problems = Collector()
+    seen: set[str] = set()
+    for entry in _entries(paths):
+        if isinstance(entry, Problem):
+            problems.append(entry)
+            continue
+        if entry.real in seen:
+            continue
+        seen.add(entry.real)
+        if inside is not None and not entry.real.startswith(inside + os.sep):
+            problems.append(_at(entry.name).error("is outside of the repository"))
+        else:
+            items += _read(entry.name, known, problems)
     return items, problems
 
 
-def _items(
-    data: Any, file: str, index: int, line: Callable[[tuple[str | int, ...]], int | None]
-) -> list[Item]:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file by the name that messages have of it, and by its real path."""
+
+    name: str
+    real: str
+
+
+def _at(file: str) -> Place:
+    """Return a file as the place of a problem."""
+    return Place(Origin(file=file))
+
+
+def _entries(paths: list[str]) -> Iterator[_File | Problem]:
+    """Yield the files that paths stand for, in order, and what can not be read."""
+    for path in paths:
+        if path == STDIN:
+            yield _File(path, path)
+        elif os.path.isdir(path):
+            yield from _folder_entries(path)
+        else:
+            yield _File(path, os.path.realpath(path))
+
+
+def _folder_entries(path: str) -> Iterator[_File | Problem]:
+    """Yield the files in and below a folder, and what can't be read there."""
+    errors: list[OSError] = []
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(path, onerror=errors.append, followlinks=True):
+        yield from map(_unreadable, errors)
+        errors.clear()
+        # A link to a folder is followed, once: two may point at each other.
+        real = os.path.realpath(folder)
+        folders[:] = [] if real in seen else _visible(folders)
+        seen.add(real)
+        for name in _visible(names):
+            if name.lower().endswith(_ENDINGS):
+                file = os.path.normpath(os.path.join(folder, name))
+                yield _file_entry(file, real)
+    yield from map(_unreadable, errors)
+
+
+def _visible(names: list[str]) -> list[str]:
+    """Return the names that are not hidden, sorted."""
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def _file_entry(file: str, real_folder: str) -> _File | Problem:
+    """Return a file in a folder, or a problem if reading it would never end."""
+    # Reading a pipe would wait for its writer, perhaps for ever.
+    if not os.path.isfile(file) and os.path.exists(file):
+        return _at(file).error("is no regular file")
+    if os.path.islink(file):
+        return _File(file, os.path.realpath(file))
+    # The folder is resolved once, and not again for each of its files.
+    name = os.path.basename(file)
+    return _File(file, os.path.join(real_folder, name))
+
+
+def _unreadable(error: OSError) -> Problem:
+    """Turn an error of the file system into a problem."""
+    return _at(os.path.normpath(error.filename)).error(f"can't be read: {error.strerror}")
+
+
+def _read(file: str, known: KnownDocuments | None, problems: Collector) -> list[Item]:
+    """Read the items of one file."""
+    name = "standard input" if file == STDIN else file
+    source = _content(file, _at(name), problems)
+    if source is None:
+        return []
+    recognised = known.items(source, name) if known else None
+    if recognised is not None:
+        return recognised
+    documents, faults = yamlio.read(source)
+    if faults:
+        problems += (yaml_problem(_at(name), fault) for fault in faults)
+        return []
+    text = source.decode()
+    items = []
+    for index, document in enumerate(documents):
+        items += _items(document.data, name, index, partial(yamlio.find_line, text, index))
+        if known:
+            known.note(document.data)
+        problems += _kind_problems(document, _at(name))
+    return items
+
+
+def _content(file: str, at: Place, problems: Collector) -> bytes | None:
+    """Read a file, or report why it can not be read and return None."""
+    try:
+        if file != STDIN:
+            with open(file, "rb") as stream:
+                return stream.read()
+        # Python sets it to None if the caller closed it.
+        if sys.stdin is not None:
+            return sys.stdin.buffer.read()
+        problems.append(at.error("is closed"))
+    except OSError as error:
+        problems.append(at.error(f"can't be read: {error.strerror}"))
+    return None
+
+
+def _parts(source: bytes) -> list[str]:
+    """Split a file at its document markers, as krmfn writes them.
+
+    Raises:
+        ValueError: The file is not UTF-8.
+    """
+    text = _COMMENTS.sub("", source.decode())
+    return [f"{part}\n" for part in text.removesuffix("\n").split("\n---\n")]
+
+
+def _kind_problems(document: yamlio.Document, at: Place) -> Iterator[Problem]:
+    """Yield a problem for a manifest that has lost its kind."""
+    data = document.data
+    if not isinstance(data, dict) or "apiVersion" not in data:
+        return
+    if not isinstance(data.get("kind"), str):
+        hint = nearest("kind", map(str, data))
+        yield at.error(f"line {document.line}: has an apiVersion, but no kind{hint}")
+
+
+def _items(data: Any, file: str, index: int, find_line: FindLine) -> list[Item]:
+    """Return the items of a document: one, those of a v1 List, or none without a kind."""
     if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
         return []
-    listed = data.get("items")
-    if data["kind"] == "List" and data.get("apiVersion") == "v1" and isinstance(listed, list):
-        return [
-            item_of(value, file, index, partial(_line_in_list, line, number))
-            for number, value in enumerate(listed)
-            if isinstance(value, dict)
-        ]
-    return [item_of(data, file, index, line)]
+    is_list = data["kind"] == "List" and data.get("apiVersion") == "v1"
+    elements = data.get("items") if is_list else None
+    if not isinstance(elements, list):
+        return [item_of(data, file, index, find_line)]
+    items = []
+    for number, element in enumerate(elements):
+        if isinstance(element, dict):
+            find_below = partial(_line_in_list, find_line, number)
+            items.append(item_of(element, file, index, find_below))
+    return items
 
 
-def _line_in_list(line: Callable[[Path], int | None], number: int, path: Path) -> int | None:
+def _line_in_list(find_line: FindLine, number: int, path: Path) -> int | None:
     """Find the line of a field in an element of a v1 List."""
-    return line(("items", number, *path))
+    return find_line(("items", number, *path))
+
+
+def _no_line(path: Path) -> int | None:
+    """Find no line: documents that krmfn wrote itself have no problems."""
+    return None

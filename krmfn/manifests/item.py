@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from krmfn.manifests.yamlio import Span
@@ -26,13 +26,15 @@ ORCHESTRATORS = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Item:
     """One object that was read. Its data is never changed: aliases may share it.
 
+    Two items are never the same one, even if they have the same content.
+
     In a block sequence, `text` is whole lines: from the line of its dash, which stands in
     `column`, to the line before the next dash. In a flow sequence it is the item alone.
-    `spans` and `offset` place the item's outer mappings in the text.
+    `span` is where its data stands in the text that was read, in which `text` starts at `offset`.
     """
 
     data: dict[str, Any]
@@ -41,7 +43,7 @@ class Item:
     flow: bool = False
     column: int = 0
     offset: int = 0
-    spans: dict[int, Span] = field(default_factory=dict)
+    span: Span | None = None
 
     @property
     def place(self) -> Place:
@@ -50,6 +52,7 @@ class Item:
 
     @property
     def _resource(self) -> Resource:
+        """The identity that the item was read with."""
         return self.origin.resource or Resource()
 
     @property
@@ -124,15 +127,20 @@ def item_of(
 
 
 def _whole(digits: str) -> int | None:
-    plain = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_INDEX_DIGITS
-    return int(digits) if plain else None
+    """Read an index. Return None if it is not a whole number, or far too large."""
+    is_whole = digits.isascii() and digits.isdigit()
+    if not is_whole or len(digits) > _MOST_INDEX_DIGITS:
+        return None
+    return int(digits)
 
 
 def _mapping(data: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return a value that is a mapping, else {}."""
     value = data.get(key)
     return value if isinstance(value, dict) else {}
 
 
 def _text(data: dict[str, Any], key: str) -> str:
+    """Return a value that is text, else ""."""
     value = data.get(key)
     return value if isinstance(value, str) else ""

@@ -7,8 +7,9 @@ byte. krmfn only looks at the data that was read beside the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Any, Literal
 
 from krmfn.manifests import yamlio
@@ -27,6 +28,9 @@ _ODD_BREAKS = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 # Levels of a ResourceList whose place in the text is needed: list, items, item, metadata,
 # annotations.
 _DEPTH = 5
+_UNCOMMON_LIST = (
+    "stand in an uncommon layout; write them as a plain list, each dash on a line of its own"
+)
 
 
 @dataclass(slots=True)
@@ -62,26 +66,19 @@ class ResourceList:
         return "".join(parts)
 
     def _element(self, item: Item) -> str:
+        """Write an item as an element of the list."""
         return f"{' ' * self.column}- {item.text}\n" if item.flow else item.text
 
 
 def read_resource_list(source: bytes) -> tuple[ResourceList, list[Problem]]:
     """Read one ResourceList. If there are problems, do not use the list."""
-    documents, faults = yamlio.read(source, _DEPTH)
     stdin = Place(Origin(file="standard input"))
-    if faults:
-        return ResourceList(), [yaml_problem(stdin, fault) for fault in faults]
-    documents = [document for document in documents if document.data is not None]
-    if len(documents) != 1:
-        message = f"must be one ResourceList, but holds {len(documents)} YAML documents"
-        return ResourceList(), [stdin.error(message, Code.RESOURCE_LIST)]
-    [document] = documents
-    data = document.data
-    if not _is_resource_list(data):
-        message = f"must be one ResourceList of {API_VERSIONS[0]}"
-        return ResourceList(), [stdin.error(message, Code.RESOURCE_LIST)]
-    text = source.decode().removeprefix("\ufeff")
     problems = Collector()
+    document = _only_document(source, stdin, problems)
+    if document is None:
+        return ResourceList(), problems
+    data = document.data
+    text = source.decode().removeprefix("\ufeff")
     values = _checked_fields(data, text, stdin, problems)
     if problems:
         return ResourceList(), problems
@@ -93,6 +90,25 @@ def read_resource_list(source: bytes) -> tuple[ResourceList, list[Problem]]:
     return resources, problems
 
 
+def _only_document(source: bytes, at: Place, problems: Collector) -> yamlio.Document | None:
+    """Return the document that holds the ResourceList, None if there is not exactly one."""
+    documents, faults = yamlio.read(source, _DEPTH)
+    if faults:
+        problems += (yaml_problem(at, fault) for fault in faults)
+        return None
+    documents = [document for document in documents if document.data is not None]
+    if len(documents) != 1:
+        message = f"must be one ResourceList, but holds {len(documents)} YAML documents"
+        problems.append(at.error(message, Code.RESOURCE_LIST))
+        return None
+    [document] = documents
+    if not _is_resource_list(document.data):
+        message = f"must be one ResourceList of {API_VERSIONS[0]}"
+        problems.append(at.error(message, Code.RESOURCE_LIST))
+        return None
+    return document
+
+
 def yaml_problem(place: Place, fault: yamlio.Fault) -> Problem:
     """Turn a fault of the text into a problem."""
     message = f"line {fault.line}, column {fault.column}: {fault.message}"
@@ -100,6 +116,7 @@ def yaml_problem(place: Place, fault: yamlio.Fault) -> Problem:
 
 
 def _is_resource_list(data: Any) -> bool:
+    """Tell whether the data is a ResourceList of a version that krmfn knows."""
     return (
         isinstance(data, dict)
         and data.get("kind") == "ResourceList"
@@ -111,14 +128,16 @@ def _checked_fields(
     data: dict[str, Any], text: str, at: Place, problems: Collector
 ) -> list[dict[str, Any]]:
     """Check the list's own fields and return the values of its items."""
-    known = [one.name for one in fields(ResourceList)]
+    known = [field.name for field in fields(ResourceList)]
     for key in data:
         if key not in known:
             message = f"is no field of a ResourceList{nearest(key, known)}"
             problems.append(at.field(str(key)).error(message))
-    values, config = data.get("items"), data.get("functionConfig")
+    values = data.get("items")
+    config = data.get("functionConfig")
     if not isinstance(values, list | None):
-        problems.append(at.field("items").error(f"is {show(values)}; must be a list"))
+        message = f"is {show(values)}; must be a list"
+        problems.append(at.field("items").error(message))
         values = None
     for index, value in enumerate(values or ()):
         if not isinstance(value, dict):
@@ -127,19 +146,28 @@ def _checked_fields(
     if not isinstance(config, dict | None):
         message = f"is {show(config)}; must be an object"
         problems.append(at.field("functionConfig").error(message))
-    if odd := _ODD_BREAKS.search(text):
-        line = text.count("\n", 0, odd.start()) + 1
-        mark = f"U+{ord(odd[0]):04X}"
-        message = f"line {line}: has a line break ({mark}) that YAML readers disagree on; escape it"
-        problems.append(at.error(message, Code.YAML))
+    problems += _line_break_problems(text, at)
     return values or []
+
+
+def _line_break_problems(text: str, at: Place) -> Iterator[Problem]:
+    """Yield a problem for the first line break that only some YAML readers take for one."""
+    odd = _ODD_BREAKS.search(text)
+    if odd is None:
+        return
+    line = text.count("\n", 0, odd.start()) + 1
+    mark = f"U+{ord(odd[0]):04X}"
+    message = f"line {line}: has a line break ({mark}) that YAML readers disagree on; escape it"
+    yield at.error(message, Code.YAML)
 
 
 def _function_config(
     text: str, document: yamlio.Document, at: Place, problems: Collector
 ) -> Item | None:
+    """Return the function's config with its text, or report an uncommon layout."""
     data = document.data["functionConfig"]
-    item, span = item_of(data), document.span(data)
+    item = item_of(data)
+    span = _spans(document)["functionConfig"]
     if span.flow:
         item.flow, item.text = True, text[span.start : span.end]
         return item
@@ -160,34 +188,51 @@ def _items(
     at: Place,
     problems: Collector,
 ) -> list[Item]:
+    """Return the items with their texts, or report an uncommon layout."""
     if not values:
         return []
-    sequence, column = document.span(values), 0
-    spans = [document.span(value) for value in values]
+    sequence = _spans(document)["items"]
+    spans = [sequence.children[index] for index in range(len(values))]
+    column = 0
     if sequence.flow:
-        starts = [span.start for span in spans]
-        ends = [span.end for span in spans]
+        ranges = [(span.start, span.end) for span in spans]
     else:
-        # An anchor or a tag may stand before the first dash: it is looked for from the first
-        # item.
+        # An anchor or a tag may stand before the first dash: it is looked for from the items.
         dashes = [_dash_line(text, span.start) for span in spans]
         starts = [start for start in dashes if start is not None]
         if len(starts) < len(dashes):
-            message = "stand in an uncommon layout; write them as a plain list, each dash on a line of its own"
-            problems.append(at.error(message, Code.YAML))
+            problems.append(at.error(_UNCOMMON_LIST, Code.YAML))
             return []
         column = text.index("-", starts[0]) - starts[0]
-        starts[0] = above_comments(text, starts[0])
-        end = _line_end(text, sequence.end)
-        ends = [*starts[1:], _below_comments(text, end, column)]
+        ranges = _line_ranges(text, starts, sequence.end, column)
     items = []
-    for value, start, end in zip(values, starts, ends, strict=True):
+    for value, span, (start, end) in zip(values, spans, ranges, strict=True):
         item = item_of(value)
-        item.text = text[start:end] if sequence.flow else _lines(text[start:end])
-        item.flow, item.column = sequence.flow, column
-        item.offset, item.spans = start, document.spans
+        item.text = text[start:end]
+        item.offset = start
+        item.span = span
+        item.column = column
+        item.flow = sequence.flow
+        if not item.flow:
+            item.text = _lines(item.text)
         items.append(item)
     return items
+
+
+def _line_ranges(text: str, starts: list[int], end: int, column: int) -> list[tuple[int, int]]:
+    """Return the lines of each item of a block sequence, with the comments that belong to it.
+
+    `starts` are the lines with the dashes, and the sequence ends at `end`.
+    """
+    first = above_comments(text, starts[0])
+    last = _below_comments(text, _line_end(text, end), column)
+    bounds = [first, *starts[1:], last]
+    return list(pairwise(bounds))
+
+
+def _spans(document: yamlio.Document) -> dict[str | int, yamlio.Span]:
+    """Return where the fields of the list stand."""
+    return document.span.children if document.span else {}
 
 
 def _dash_line(text: str, start: int) -> int | None:
@@ -236,4 +281,5 @@ def _below_comments(text: str, line: int, column: int) -> int:
 
 
 def _lines(text: str) -> str:
+    """End a text with a line break."""
     return text if text.endswith("\n") else text + "\n"

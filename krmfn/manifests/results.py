@@ -70,5 +70,5 @@ def as_data(value: Any) -> Any:
     """Turn a result into mappings and texts, without its empty parts."""
     if not is_dataclass(value):
         return value
-    parts = {one.name: as_data(getattr(value, one.name)) for one in fields(value)}
+    parts = {part.name: as_data(getattr(value, part.name)) for part in fields(value)}
     return {name: part for name, part in parts.items() if part}

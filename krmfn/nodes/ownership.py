@@ -1,23 +1,27 @@
-"""What in a ResourceList is consumed, what an earlier run made, what is foreign, and where new objects go in a package."""
+"""What in a ResourceList is consumed, earlier output or foreign, and where new objects go."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from posixpath import dirname, isabs, normpath
 
 from krmfn.kubevirt.vm_paths import MANAGED_BY, OURS, OWNER
-from krmfn.manifests.annotate import annotated
+from krmfn.manifests.annotate import UNCOMMON_LAYOUT, annotated
 from krmfn.manifests.item import LOCAL_CONFIG, OLD_PATH, PATH, Item
 from krmfn.manifests.resource_list import ResourceList
 from krmfn.nodes.build import Build
 from krmfn.platform.config import KIND
-from krmfn.problems import Code, Problem, show
+from krmfn.problems import Code, Collector, Problem, show
 
 _KINDS = {("Secret", "v1"), ("VirtualMachine", "kubevirt.io/v1")}
 
 
 def package_folder(resources: ResourceList) -> str | None:
-    """The folder, with a slash, that new files go to: `rendered/` beside the function's config; None outside of a package."""
+    """Return the folder of new files, with a slash at its end. None outside of a package.
+
+    It is `rendered/` beside the function's config.
+    """
     config = resources.functionConfig.path if resources.functionConfig else None
     if config is None and not any(item.path for item in resources.items):
         return None
@@ -26,85 +30,112 @@ def package_folder(resources: ResourceList) -> str | None:
 
 
 def is_earlier(item: Item, owner: str) -> bool:
-    """Whether an earlier run of the same config made the object."""
-    made = item.labels.get(MANAGED_BY) == "krmfn" and item.annotations.get(OWNER) == owner
-    return made and (item.kind, item.api_version) in _KINDS
+    """Tell whether an earlier run of the same config made the object."""
+    is_managed = item.labels.get(MANAGED_BY) == "krmfn"
+    is_owned = item.annotations.get(OWNER) == owner
+    return is_managed and is_owned and (item.kind, item.api_version) in _KINDS
 
 
-def conflicts(items: list[Item], built: Build) -> Iterator[Problem]:
-    """Foreign objects with a name that krmfn wants, and machines that a change of namespace would replace."""
-    wanted = {(made.kind, made.namespace, made.name) for made in built.objects}
-    kept = {
-        (made.kind, made.claim, made.group.virtual_cluster, made.group.provider)
-        for made in built.objects
-    }
-    fixed = {
-        offer.provider.metadata.name: kubevirt.cluster_ref.namespace
-        for offer in built.node_types
-        if (kubevirt := offer.provider.spec.kube_virt) and kubevirt.namespace_strategy == "Provider"
-    }
+def conflicts(items: Iterable[Item], built: Build) -> Iterator[Problem]:
+    """Yield foreign objects with a name that krmfn wants, and machines that would move.
+
+    A provider's namespace can't change while machines exist: they would be replaced.
+    """
+    wanted = set()
+    rendered = set()
+    for new in built.objects:
+        machines = new.machines
+        wanted.add((new.kind, new.namespace, new.name))
+        rendered.add((new.kind, new.claim, machines.virtual_cluster, machines.provider))
+    namespaces = _fixed_namespaces(built)
     for item in items:
         if not is_earlier(item, built.owner):
-            group = item.api_version.rpartition("/")[0]
-            if (item.kind, item.namespace, item.name) in wanted and group in ("", "kubevirt.io"):
-                text = f"has the name of an object that krmfn makes and is not its own (label {MANAGED_BY}, annotation {OWNER}: {built.owner})"
-                yield item.place.field("metadata", "name").error(text, Code.FOREIGN_OBJECT)
+            if (item.kind, item.namespace, item.name) in wanted:
+                yield from _foreign(item, built.owner)
             continue
-        claim, cluster, provider = (
-            str(item.labels.get(OURS + key, ""))
-            for key in ("node-claim", "virtual-cluster", "node-provider")
-        )
-        now = (
-            fixed.get(provider, item.namespace)
-            if (item.kind, claim, cluster, provider) in kept
-            else item.namespace
-        )
-        if now != item.namespace:
-            text = f"is {item.namespace}, but the provider says {now} now: that can't change while machines exist; delete them first"
-            yield item.place.field("metadata", "namespace").error(text, Code.NAMESPACE_CHANGED)
+        keys = ("node-claim", "virtual-cluster", "node-provider")
+        claim, cluster, provider = (str(item.labels.get(OURS + key, "")) for key in keys)
+        if (item.kind, claim, cluster, provider) not in rendered:
+            continue
+        namespace = namespaces.get(provider, item.namespace)
+        if namespace != item.namespace:
+            message = f"is {item.namespace}, but the provider says {namespace} now: "
+            message += "that can't change while machines exist; delete them first"
+            at = item.place.field("metadata", "namespace")
+            yield at.error(message, Code.NAMESPACE_CHANGED)
+
+
+def _foreign(item: Item, owner: str) -> Iterator[Problem]:
+    """Report an object of others that is in the way."""
+    if item.group in ("", "kubevirt.io"):
+        message = "has the name of an object that krmfn makes and is not its own "
+        message += f"(label {MANAGED_BY}, annotation {OWNER}: {owner})"
+        yield item.place.field("metadata", "name").error(message, Code.FOREIGN_OBJECT)
+
+
+def _fixed_namespaces(built: Build) -> dict[str, str]:
+    """Return the namespaces that providers, not virtual clusters, give their machines."""
+    return {
+        offer.provider.metadata.name: offer.kubevirt.cluster_ref.namespace
+        for offer in built.node_types
+        if offer.kubevirt.namespace_strategy == "Provider"
+    }
 
 
 def path_problems(item: Item) -> Iterator[Problem]:
-    """A file outside of the package, on an item that krmfn reads."""
-    annotations = item.annotations
+    """Yield file annotations that leave the package, on an item that krmfn reads."""
     for key in (PATH, OLD_PATH):
-        if key not in annotations:
+        if key not in item.annotations:
             continue
-        path, at = annotations[key], item.place.field("metadata", "annotations")
+        path = item.annotations[key]
+        at = item.place.field("metadata", "annotations")
         if not isinstance(path, str):
-            yield at.field(key).error(f"is {show(path)}; must be text in quotes")
-        elif isabs(path) or normpath(path).split("/")[0] == ".." or "\\" in path:
+            message = f"is {show(path)}; must be text in quotes"
+            yield at.field(key).error(message)
+        elif _leaves_package(path):
             yield at.error("names a file outside of the package")
 
 
-def apply(resources: ResourceList, built: Build) -> list[Problem]:
-    """Turn the items into the function's output: consumed ones marked, earlier ones and their like dropped.
+def _leaves_package(path: str) -> bool:
+    """Tell whether a path leads out of the folder that it is relative to."""
+    first, *_ = normpath(path).split("/")
+    return isabs(path) or first == ".." or "\\" in path
 
-    The new objects are not among the items: `ResourceList.to_yaml` appends them.
+
+def remaining_items(resources: ResourceList, built: Build, problems: Collector) -> list[Item]:
+    """Return the items as the function hands them back.
+
+    Consumed ones are marked as local config; earlier output is left out, because the new
+    objects take its place. `ResourceList.to_yaml` appends those.
     """
-    consumed = {id(item) for item in built.consumed}
-    problems: list[Problem] = (
-        list(path_problems(resources.functionConfig)) if resources.functionConfig else []
-    )
-    kept = []
+    config = resources.functionConfig
+    if config:
+        problems += path_problems(config)
+    consumed = set(built.consumed)
+    remaining = []
     for item in resources.items:
-        if is_earlier(item, built.owner) and id(item) not in consumed:
+        if item not in consumed and is_earlier(item, built.owner):
             continue
-        if id(item) in consumed or item.kind == KIND or _is_config(item, resources.functionConfig):
+        if item in consumed or item.kind == KIND or _is_config(item, config):
             problems += path_problems(item)
-            if LOCAL_CONFIG not in item.annotations and item.metadata:
-                try:
-                    item.text = annotated(item, LOCAL_CONFIG, "true")
-                except ValueError as error:
-                    problems.append(item.place.field("metadata", "annotations").error(str(error)))
-        kept.append(item)
-    resources.items = kept
-    return problems
+            item = _marked(item, problems)
+        remaining.append(item)
+    return remaining
+
+
+def _marked(item: Item, problems: Collector) -> Item:
+    """Return the item with the mark that keeps it out of the cluster."""
+    if LOCAL_CONFIG in item.annotations or not item.metadata:
+        return item
+    text = annotated(item, LOCAL_CONFIG, "true")
+    if text is None:
+        problems.append(item.place.field("metadata", "annotations").error(UNCOMMON_LAYOUT))
+        return item
+    return replace(item, text=text)
 
 
 def _is_config(item: Item, config: Item | None) -> bool:
-    return (
-        config is not None
-        and item.origin.resource == config.origin.resource
-        and item.data.get("data") == config.data.get("data")
-    )
+    """Tell whether an item is a ConfigMap that the orchestrator passed as the config too."""
+    if config is None or item.origin.resource != config.origin.resource:
+        return False
+    return bool(item.data.get("data") == config.data.get("data"))

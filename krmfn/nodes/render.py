@@ -1,4 +1,7 @@
-"""Claim × prototype → VirtualMachine and Secret: compiled once for all claims that differ in name alone, then filled in per claim."""
+"""Claim × prototype → VirtualMachine and Secret.
+
+Claims that differ in name alone are compiled once, to text with holes, and then filled in.
+"""
 
 from __future__ import annotations
 
@@ -6,56 +9,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from krmfn.guest import user_data as userdata
-from krmfn.guest.cloud_config import CloudConfig
-from krmfn.guest.join import Join
+from krmfn.guest import user_data
 from krmfn.guest.user_data import Payload
 from krmfn.kubernetes import names
-from krmfn.kubevirt.vm_paths import (
-    CLOUD_INIT,
-    DATA_VOLUMES,
-    DISKS,
-    JOIN_DISK,
-    MANAGED_BY,
-    OURS,
-    OWNER,
-    SECRET_SUFFIX,
-    VOLUMES,
-    cloud_init_kind,
-    get,
-)
-from krmfn.machine.prototype import Prototype, ordered_networks
+from krmfn.kubevirt.merge import Map
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, MANAGED_BY, OURS, OWNER, SECRET_SUFFIX, get
+from krmfn.machine.additions import Additions, Names, complete
+from krmfn.machine.prototype import Prototype
 from krmfn.manifests.item import INDEX, PATH
 from krmfn.manifests.yamlio import Hole, Template
+from krmfn.nodes.claim import Claim, Node
+from krmfn.nodes.machine_set import Machine, MachineSet
 from krmfn.platform.config import Encoding, OutputAnnotations
-
-# What names a DataVolume or its claim from a volume; each is renamed with the DataVolume.
-_REFERENCES = (
-    ("dataVolume", "name"),
-    ("persistentVolumeClaim", "claimName"),
-    ("ephemeral", "persistentVolumeClaim", "claimName"),
-    ("memoryDump", "claimName"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """What claims share that are rendered alike; it names everything but the claim."""
-
-    provider: str
-    node_type: str
-    cluster: str
-    namespace: str
-    virtual_cluster: str
-    pool: str
-    off: bool
-    join_secret: str = ""
-    network: bool = False
+from krmfn.problems import Collector, Place
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where objects go: for a package, the folder of their files, with a slash; for a list, the column of its dashes."""
+    """Where objects go.
+
+    In a package, `folder` is the folder of their files, with a slash. In a list, `column` is
+    where its dashes stand.
+    """
 
     folder: str | None = None
     column: int | None = None
@@ -63,215 +38,147 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How objects are written: their owner, their annotations, and where they go."""
+    """How objects are written: their owner, their annotations, and where they go.
+
+    `config` is the place of the config's `annotations`.
+    """
 
     owner: str
     encoding: Encoding = "data"
     annotations: OutputAnnotations = field(default_factory=OutputAnnotations)
+    config: Place = field(default_factory=Place)
     layout: Layout = field(default_factory=Layout)
-
-
-@dataclass(slots=True)
-class Machine:
-    """A compiled prototype."""
-
-    vm: Template
-    secret: Template
-    data_volumes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One object that comes out, as block YAML: a document, or an element of a list, as the output's layout has it."""
+    """One object that comes out, as block YAML.
+
+    It is a document or an element of a list, as the output's layout says.
+    """
 
     kind: str
     api_version: str
     namespace: str
     name: str
     claim: str
-    group: Group
+    machines: MachineSet
     text: str
 
 
-def compile_machine(prototype: Prototype, group: Group, output: Output) -> Machine:
-    """Everything that the claims of a group have in common, as text with holes."""
-    marks = {
-        "node-claim": Hole(Hole.NAME),
-        "node-provider": group.provider,
-        **({"node-type": group.node_type} if group.node_type else {}),
-        "virtual-cluster": group.virtual_cluster,
-        **({"pool": group.pool} if group.pool else {}),
-    }
-    fits = {
-        key: isinstance(value, Hole) or not names.label_value(value) for key, value in marks.items()
-    }
-    labels = {MANAGED_BY: "krmfn"} | {
-        OURS + key: value for key, value in marks.items() if fits[key]
-    }
-    annotations = {OURS + key: value for key, value in marks.items() if not fits[key]}
-    vm = prototype.vm
-    volumes = [template["metadata"]["name"] for template in get(vm, DATA_VOLUMES) or ()]
-    metadata = _metadata(
-        vm.get("metadata", {}),
-        labels,
-        annotations | {OWNER: output.owner} | output.annotations.virtual_machine,
+class _Holes(Names):
+    """Names that are filled in for each claim."""
+
+    def data_volume(self, name: str) -> str:
+        """Return the name with a hole for the claim."""
+        return Hole(f"{Hole.NAME}-{name}")
+
+
+def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) -> Machine:
+    """Write everything that the claims of a set have in common, as text with holes."""
+    labels, annotations = _marks(machines)
+    owner = {OWNER: output.owner}
+    additions = Additions(
+        names=_Holes(secret=Hole(Hole.NAME + SECRET_SUFFIX)),
+        namespace=machines.namespace,
+        labels=labels,
+        annotations=annotations,
+        owner=owner,
+        machine_annotations=output.annotations.virtual_machine,
+        config=output.config.field("virtualMachine"),
+        join_secret=machines.join_secret,
+        network=machines.network,
+        off=machines.off,
     )
-    spec = {**vm["spec"], "template": _template(vm, labels, annotations, set(volumes), group)}
-    if group.off:
-        spec.pop("running", None)
-        spec["runStrategy"] = "Halted"
-    if volumes:
-        spec["dataVolumeTemplates"] = [
-            _named(template, volumes, group.namespace) for template in get(vm, DATA_VOLUMES)
-        ]
-    machine = {
+    completed, provenance = complete(prototype, additions)
+    vm = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachine",
-        "metadata": _identity("", group, metadata, output, 1),
-        "spec": spec,
+        "metadata": _identity("", machines, completed["metadata"], output, 1),
+        "spec": completed["spec"],
     }
-    secret_metadata = _metadata(
-        {}, labels, annotations | {OWNER: output.owner} | output.annotations.secret
-    )
+    secret_metadata: Map = {
+        "labels": labels,
+        "annotations": {**annotations, **owner, **output.annotations.secret},
+    }
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": _identity(SECRET_SUFFIX, group, secret_metadata, output, 0),
+        "metadata": _identity(SECRET_SUFFIX, machines, secret_metadata, output, 0),
         "type": "Opaque",
     }
+    templates = get(prototype.vm, DATA_VOLUMES) or ()
+    data_volumes = tuple(template["metadata"]["name"] for template in templates)
+    column = output.layout.column
     return Machine(
-        Template(machine, output.layout.column), Template(secret, output.layout.column), volumes
+        machines, Template(vm, column), Template(secret, column), data_volumes, provenance
     )
+
+
+def _marks(machines: MachineSet) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the labels that tell what an object is of, and those that fit annotations only."""
+    marks = {
+        "node-claim": Hole(Hole.NAME),
+        "node-provider": machines.provider,
+        "node-type": machines.node_type,
+        "virtual-cluster": machines.virtual_cluster,
+        "pool": machines.pool,
+    }
+    labels, annotations = {MANAGED_BY: "krmfn"}, dict[str, str]()
+    for key, value in marks.items():
+        if value is None:
+            continue
+        fits = isinstance(value, Hole) or not names.label_value(value)
+        (labels if fits else annotations)[OURS + key] = value
+    return labels, annotations
 
 
 def _identity(
-    suffix: str, group: Group, metadata: dict[str, Any], output: Output, index: int
+    suffix: str, machines: MachineSet, metadata: Map, output: Output, index: int
 ) -> dict[str, Any]:
-    """Metadata with name and namespace, and with the file that a package keeps the object in."""
-    if output.layout.folder is not None:
-        path = Hole(f"{output.layout.folder}{group.cluster}/{Hole.NAME}.yaml")
-        metadata["annotations"] |= {INDEX: str(index), PATH: path}
-    return {"name": Hole(Hole.NAME + suffix), "namespace": group.namespace, **metadata}
-
-
-def _metadata(
-    template: dict[str, Any], labels: dict[str, str], annotations: dict[str, str]
-) -> dict[str, Any]:
-    """A template's metadata with our labels and annotations behind its own."""
-    result = {**template, "labels": {**template.get("labels", {}), **labels}}
-    if annotations or template.get("annotations"):
-        result["annotations"] = {**template.get("annotations", {}), **annotations}
-    return result
-
-
-def _template(
-    vm: dict[str, Any],
-    labels: dict[str, str],
-    annotations: dict[str, str],
-    volumes: set[str],
-    group: Group,
-) -> dict[str, Any]:
-    template = vm["spec"]["template"]
-    spec = template["spec"]
-    devices = spec["domain"].get("devices", {})
-    disks = list(get(vm, DISKS) or ())
-    secret = {"name": Hole(Hole.NAME + SECRET_SUFFIX)}
-    source = {"secretRef": secret, **({"networkDataSecretRef": secret} if group.network else {})}
-    attached = [
-        {"name": volume["name"], kind: source}
-        if (kind := cloud_init_kind(volume))
-        else _renamed(volume, volumes)
-        for volume in get(vm, VOLUMES) or ()
-    ]
-    own = next((volume["name"] for volume in attached if cloud_init_kind(volume)), None)
-    if own is None:
-        attached.append({"name": CLOUD_INIT, "cloudInitNoCloud": source})
-    if not any(disk["name"] == (own or CLOUD_INIT) for disk in disks):
-        disks.append({"name": own or CLOUD_INIT, "disk": {"bus": "virtio"}})
-    if group.join_secret:
-        disks.append({"name": JOIN_DISK, "disk": {"bus": "virtio"}})
-        attached.append(
-            {
-                "name": JOIN_DISK,
-                "secret": {"secretName": group.join_secret, "volumeLabel": JOIN_DISK},
-            }
-        )
-    domain = {**spec["domain"], "devices": {**devices, "disks": disks}}
-    metadata = _metadata(template.get("metadata", {}), labels, annotations)
-    made = {**spec, "domain": domain, "volumes": attached} | (
-        {"networks": ordered_networks(vm)} if "networks" in spec else {}
-    )
-    return {"metadata": metadata, **template, **{"metadata": metadata, "spec": made}}
-
-
-def _named(template: dict[str, Any], volumes: list[str], namespace: str) -> dict[str, Any]:
-    """A DataVolume template under a name of its own: two machines of one template would share the DataVolume otherwise.
-
-    One that is cloned from another of the same machine follows its name; a source of its own name is an image from elsewhere.
-    """
-    metadata = template["metadata"]
-    source = get(template, ("spec", "source", "pvc")) or {}
-    sibling = get(source, ("name",))
-    if (
-        sibling in volumes
-        and sibling != metadata["name"]
-        and get(source, ("namespace",)) in (None, namespace)
-    ):
-        template = _replaced(template, ("spec", "source", "pvc", "name"))
-    return {**template, "metadata": {**metadata, "name": Hole(f"{Hole.NAME}-{metadata['name']}")}}
-
-
-def _renamed(volume: dict[str, Any], data_volumes: set[str]) -> dict[str, Any]:
-    for path in _REFERENCES:
-        if get(volume, path) in data_volumes:
-            return _replaced(volume, path)
-    return volume
-
-
-def _replaced(value: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    key, rest = path[0], path[1:]
-    return {
-        **value,
-        key: _replaced(value[key], rest) if rest else Hole(f"{Hole.NAME}-{value[key]}"),
-    }
+    """Return metadata with name and namespace, and with the file that a package keeps it in."""
+    folder = output.layout.folder
+    if folder is not None:
+        path = Hole(f"{folder}{machines.cluster}/{Hole.NAME}.yaml")
+        marks = {INDEX: str(index), PATH: path}
+        annotations = {**metadata["annotations"], **marks}
+        metadata = {**metadata, "annotations": annotations}
+    name = Hole(Hole.NAME + suffix)
+    return {"name": name, "namespace": machines.namespace, **metadata}
 
 
 def render(
-    machine: Machine,
-    group: Group,
-    claim: str,
-    join: Join,
-    output: Output,
-    arguments: list[str],
-    config: CloudConfig,
-    network: str,
-) -> tuple[Rendered, Rendered]:
-    """The Secret and the VirtualMachine of one claim. Raises ValueError where its user data is too large for a Secret."""
-    data = {"userdata": userdata.payload(claim, join, arguments, config)} | (
-        {"networkdata": Payload(network)} if network else {}
-    )
-    size = sum(payload.size for payload in data.values())
-    if size > userdata.LARGEST:
-        raise ValueError(
-            f"has user data of {size} bytes; a Secret holds at most {userdata.LARGEST}"
-        )
-    secret = "".join((machine.secret.fill(claim), *_data(data, output)))
-    return (
-        Rendered("Secret", "v1", group.namespace, claim + SECRET_SUFFIX, claim, group, secret),
-        Rendered(
-            "VirtualMachine",
-            "kubevirt.io/v1",
-            group.namespace,
-            claim,
-            claim,
-            group,
-            machine.vm.fill(claim),
-        ),
-    )
+    claim: Claim, node: Node, machine: Machine, output: Output, problems: Collector
+) -> list[Rendered]:
+    """Return the Secret and the VirtualMachine of one claim, nothing if they don't fit."""
+    if claim.tenant.join is None:
+        return []
+    name = claim.name
+    guest_data = node.guest.data_for(claim.request.guest, node.addresses, problems)
+    payload = user_data.payload(name, claim.tenant.join, node.kubelet_arguments, guest_data.config)
+    data = {"userdata": payload}
+    if guest_data.network:
+        data["networkdata"] = Payload(guest_data.network)
+    size = sum(part.size for part in data.values())
+    if size > user_data.LARGEST:
+        message = f"has user data of {size} bytes; a Secret holds at most {user_data.LARGEST}"
+        problems.append(claim.request.at.error(message))
+        return []
+    machines = machine.machines
+    namespace = machines.namespace
+    secret_name = name + SECRET_SUFFIX
+    secret = "".join((machine.secret.fill(name), *_data(data, output)))
+    vm = machine.vm.fill(name)
+    return [
+        Rendered("Secret", "v1", namespace, secret_name, name, machines, secret),
+        Rendered("VirtualMachine", "kubevirt.io/v1", namespace, name, name, machines, vm),
+    ]
 
 
 def _data(data: dict[str, Payload], output: Output) -> Iterator[str]:
-    pad = "" if output.layout.column is None else " " * (output.layout.column + 2)
+    """Yield the lines of a Secret's data."""
+    column = output.layout.column
+    pad = "" if column is None else " " * (column + 2)
     yield f"{pad}{output.encoding}:\n"
     for key, payload in data.items():
         if output.encoding == "data":
@@ -281,6 +188,6 @@ def _data(data: dict[str, Payload], output: Output) -> Iterator[str]:
 
 
 def _block(text: str, pad: str) -> str:
-    return "".join(
-        f"{pad}    {line}\n" if line else f"{pad}\n" for line in text.removesuffix("\n").split("\n")
-    )
+    """Return a text as the lines of a literal block."""
+    lines = text.removesuffix("\n").split("\n")
+    return "".join(f"{pad}    {line}\n" if line else f"{pad}\n" for line in lines)

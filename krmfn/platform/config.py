@@ -1,4 +1,8 @@
-"""KubeVirtNodes (krmfn.dev/v1alpha1): the function's own config, typed; and the flat ConfigMap form of it for one virtual cluster."""
+"""The config of a run, in two forms.
+
+KubeVirtNodes (krmfn.dev/v1alpha1) is the typed form. A ConfigMap is the flat form, for one virtual
+cluster.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +24,12 @@ from krmfn.platform.model import (
     Text,
     validate,
 )
-from krmfn.problems import Place, Problem, nearest, show
+from krmfn.problems import Collector, Place, Problem, nearest, show
 from krmfn.problems.codes import WARNINGS
 
 API_VERSION = "krmfn.dev/v1alpha1"
 KIND = "KubeVirtNodes"
-# What kpt calls the config that it makes of every inline `configMap:`.
+# kpt gives this name to every config that it makes from an inline `configMap:`.
 KPT_INLINE = "function-input"
 _RESERVED = ("krmfn.dev/", *ORCHESTRATORS)
 
@@ -34,7 +38,7 @@ Delivery = Literal["UserData", "Disk"]
 
 
 class KeyRef(Model):
-    """A key of a Secret or ConfigMap among the items; without a namespace, the one object of that name."""
+    """A key of a Secret or ConfigMap; its namespace is optional if only one object has the name."""
 
     name: Subdomain
     namespace: DnsLabel | None = None
@@ -49,7 +53,7 @@ class JoinToken(Model):
 
 
 class CertificateAuthority(Model):
-    """How the guest knows that the endpoint is the tenant's: exactly one of these."""
+    """How the guest trusts the endpoint: exactly one of these."""
 
     pem: Text | None = None
     config_map_key_ref: KeyRef | None = None
@@ -59,7 +63,7 @@ class CertificateAuthority(Model):
 
 
 class VirtualCluster(Model):
-    """A tenant cluster that nodes join; `name` is what NodeClaim.spec.vClusterRef names."""
+    """A virtual cluster that nodes join; a NodeClaim names it in `spec.vClusterRef`."""
 
     name: DnsLabel
     namespace: DnsLabel | None = None
@@ -72,7 +76,7 @@ class VirtualCluster(Model):
 
 
 class OutputAnnotations(Model):
-    """Annotations that are added to what comes out."""
+    """Annotations that krmfn adds to the output."""
 
     virtual_machine: Annotations = Field(default_factory=dict)
     secret: Annotations = Field(default_factory=dict)
@@ -93,13 +97,13 @@ class KubeVirtNodesSpec(Model):
 
 
 class OwnerMetadata(Metadata):
-    """The metadata of a config, whose name is the owner of what the run makes."""
+    """The metadata of a config, whose name is the owner of the output."""
 
     name: Subdomain
 
 
 class KubeVirtNodes(Model):
-    """The config of one run; its name is the owner of what the run makes."""
+    """The typed form of the config."""
 
     api_version: Literal["krmfn.dev/v1alpha1"]
     kind: Literal["KubeVirtNodes"]
@@ -131,9 +135,10 @@ class ConfigMapForm(Model):
 
 
 class Config(Model):
-    """Either form, read: `name` owns the output. `flat`: one virtual cluster, and the claims of others are not its business.
+    """The config in either form. `name` is the owner of the output.
 
-    A flat config that names no virtual cluster has one with the name "" here; `build` gives it the one that the claims name.
+    A `flat` config has one virtual cluster, and leaves the claims of others alone. If it names
+    none, the name is "" here, and `build` takes the one that the claims name.
     """
 
     name: Text
@@ -141,108 +146,133 @@ class Config(Model):
     flat: bool = False
 
 
-def read_config(item: Item | None) -> tuple[Config | None, list[Problem]]:
-    """The config of a run from its functionConfig, whichever form it has."""
+def read_config(item: Item | None, problems: Collector) -> Config | None:
+    """Read the config of a run from its functionConfig, in either form.
+
+    Return None if it can't be read. The config may be returned together with errors.
+    """
+    forms = f"a {KIND} ({API_VERSION}) or a ConfigMap"
     if item is None:
-        return None, [
-            Place().error(
-                f"there is no functionConfig; krmfn needs a {KIND} ({API_VERSION}) or a ConfigMap"
-            )
-        ]
+        problems.append(Place().error(f"there is no functionConfig; krmfn needs {forms}"))
+        return None
     if item.kind == KIND:
-        typed, problems = validate(KubeVirtNodes, item.data, item.place)
-        if typed is None:
-            return None, problems
-        problems = list(_checked(typed.spec, item.place.field("spec")))
-        return Config(name=typed.metadata.name, spec=typed.spec), problems
+        return _read_typed(item, problems)
     if item.kind == "ConfigMap":
-        form, problems = validate(ConfigMapForm, item.data, item.place)
-        return (_of_flat(form) if form else None), problems
+        form = validate(ConfigMapForm, item.data, item.place, problems)
+        return _from_flat(form) if form else None
     kind = f"a {item.kind}" if item.kind else "an object without kind"
-    wrong = f"is {kind}; the function's config is a {KIND} ({API_VERSION}) or a ConfigMap"
-    return None, [item.place.error(wrong)]
+    problems.append(item.place.error(f"is {kind}; the function's config is {forms}"))
+    return None
 
 
-def _checked(spec: KubeVirtNodesSpec, at: Place) -> Iterator[Problem]:
-    for name, added in (
-        ("virtualMachine", spec.annotations.virtual_machine),
-        ("secret", spec.annotations.secret),
-    ):
-        for key in added:
-            if key.startswith(_RESERVED):
-                yield at.field("annotations", name, key).error(
-                    "can't be set: krmfn or an orchestrator sets it itself"
-                )
+def _read_typed(item: Item, problems: Collector) -> Config | None:
+    """Read the typed form."""
+    typed = validate(KubeVirtNodes, item.data, item.place, problems)
+    if typed is None:
+        return None
+    problems += _spec_problems(typed.spec, item.place.field("spec"))
+    return Config(name=typed.metadata.name, spec=typed.spec)
+
+
+def _spec_problems(spec: KubeVirtNodesSpec, at: Place) -> Iterator[Problem]:
+    """Yield what no field alone can show."""
+    annotations = at.field("annotations")
+    yield from _reserved(spec.annotations.virtual_machine, annotations.field("virtualMachine"))
+    yield from _reserved(spec.annotations.secret, annotations.field("secret"))
     for index, code in enumerate(spec.accept_warnings):
         if code not in WARNINGS:
-            yield at.field("acceptWarnings", index).error(
-                f"is {show(code)}, no code of a warning; known are {', '.join(WARNINGS)}{nearest(code, WARNINGS)}"
-            )
+            known = ", ".join(WARNINGS)
+            message = f"is {show(code)}, no code of a warning; known are {known}"
+            message += nearest(code, WARNINGS)
+            yield at.field("acceptWarnings", index).error(message)
     for index, cluster in enumerate(spec.virtual_clusters):
         where = at.field("virtualClusters", index)
-        # Projects may have virtual clusters of one name: the namespace of their claims tells them apart.
-        if any(
-            cluster.name == other.name and cluster.namespace in (None, other.namespace)
-            for other in spec.virtual_clusters[:index]
-        ):
-            yield where.field("name").error(
-                f'is "{cluster.name}" a second time; give each a namespace, or another name'
-            )
-        if cluster.certificate_authority:
-            yield from _one_authority(
-                cluster.certificate_authority, where.field("certificateAuthority")
-            )
+        earlier = spec.virtual_clusters[:index]
+        if _is_repeated(cluster, earlier):
+            message = f'is "{cluster.name}" a second time; give each a namespace, or another name'
+            yield where.field("name").error(message)
+        if authority := cluster.certificate_authority:
+            yield from _authority_problems(authority, where.field("certificateAuthority"))
 
 
-def _one_authority(authority: CertificateAuthority, at: Place) -> Iterator[Problem]:
-    given = [
-        field.alias
-        for name, field in CertificateAuthority.model_fields.items()
-        if getattr(authority, name) not in (None, False)
-    ]
-    if len(given) != 1:
-        known = ", ".join(field.alias or "" for field in CertificateAuthority.model_fields.values())
-        yield at.error(
-            f"must have exactly one of {known}"
-            + (f", but has {' and '.join(map(str, given))}" if given else "")
-        )
-    for name in ("config_map_key_ref", "secret_key_ref"):
-        ref: KeyRef | None = getattr(authority, name)
-        if ref and ref.key is None:
-            yield at.field(
-                "configMapKeyRef" if name == "config_map_key_ref" else "secretKeyRef", "key"
-            ).error("is required")
+def _reserved(annotations: dict[str, str], at: Place) -> Iterator[Problem]:
+    """Yield annotations that users must not set."""
+    for key in annotations:
+        if key.startswith(_RESERVED):
+            message = "can't be set: krmfn or an orchestrator sets it itself"
+            yield at.field(key).error(message)
 
 
-def _of_flat(form: ConfigMapForm) -> Config:
-    data, name = form.data, form.metadata.name
-    authority = {
-        "System": CertificateAuthority(system=True),
-        "InsecureSkipVerify": CertificateAuthority(insecureSkipVerify=True),
-    }
+def _is_repeated(cluster: VirtualCluster, others: list[VirtualCluster]) -> bool:
+    """Tell whether claims could mean this virtual cluster and another one before it.
+
+    Projects may have virtual clusters of one name; the namespace of their claims distinguishes
+    them.
+    """
+    for other in others:
+        if cluster.name == other.name and cluster.namespace in (None, other.namespace):
+            return True
+    return False
+
+
+def authority_choices() -> list[str]:
+    """List the fields of a certificate authority as users write them."""
+    return [field.alias or "" for field in CertificateAuthority.model_fields.values()]
+
+
+def _authority_problems(authority: CertificateAuthority, at: Place) -> Iterator[Problem]:
+    """Check that there is exactly one authority, and that references name a key."""
+    names = zip(CertificateAuthority.model_fields, authority_choices(), strict=True)
+    chosen = [alias for name, alias in names if getattr(authority, name) not in (None, False)]
+    if len(chosen) != 1:
+        message = f"must have exactly one of {', '.join(authority_choices())}"
+        message += f", but has {' and '.join(chosen)}" if chosen else ""
+        yield at.error(message)
+    references = (
+        ("configMapKeyRef", authority.config_map_key_ref),
+        ("secretKeyRef", authority.secret_key_ref),
+    )
+    for name, reference in references:
+        if reference and reference.key is None:
+            yield at.field(name, "key").error("is required")
+
+
+def _from_flat(form: ConfigMapForm) -> Config:
+    """Make the typed form of a flat config."""
+    data = form.data
+    authority = None
+    if data.certificate_authority == "System":
+        authority = CertificateAuthority(system=True)
+    elif data.certificate_authority == "InsecureSkipVerify":
+        authority = CertificateAuthority(insecureSkipVerify=True)
+    reference = KeyRef(name=data.token_secret, key="token")
+    # Constructed without validation: the flat form has been validated already.
     cluster = VirtualCluster.model_construct(
         name=data.virtual_cluster or "",
         endpoint=data.endpoint,
-        join_token=JoinToken(
-            delivery=data.delivery, secretKeyRef=KeyRef(name=data.token_secret, key="token")
-        ),
-        certificate_authority=authority.get(data.certificate_authority or ""),
+        join_token=JoinToken(delivery=data.delivery, secretKeyRef=reference),
+        certificate_authority=authority,
         allow_no_nodes=data.allow_no_nodes == "true",
     )
     spec = KubeVirtNodesSpec.model_construct(
-        cluster=data.cluster, virtual_clusters=[cluster], secret_encoding=data.secret_encoding
+        cluster=data.cluster,
+        virtual_clusters=[cluster],
+        secret_encoding=data.secret_encoding,
     )
-    return Config.model_construct(name=name, spec=spec, flat=True)
+    return Config.model_construct(name=form.metadata.name, spec=spec, flat=True)
 
 
 def flat_problem(problem: Problem, at: Place) -> Problem:
-    """A problem of the typed form's field at the key of the flat form that stands for it; `at` is the place of `data`."""
+    """Move a problem of the typed form's field to the key of the flat form that stands for it.
+
+    `at` is the place of the ConfigMap's `data`.
+    """
     path = problem.place.path[len(at.path) :]
     if problem.place.origin != at.origin or not path:
         return problem
-    key = (
-        "delivery"
-        if path[-1] == "delivery"
-        else {"joinToken": "tokenSecret"}.get(str(path[0]), path[0])
-    )
+    key = path[0]
+    if path[-1] == "delivery":
+        key = "delivery"
+    elif key == "joinToken":
+        key = "tokenSecret"
     return replace(problem, place=at.field(key))

@@ -1,9 +1,9 @@
-"""What the models of all kinds share: strictness, the types of their fields, and their errors as problems."""
+"""What the models of all kinds share: strictness, the types of their fields, errors as problems."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import (
@@ -21,11 +21,20 @@ from krmfn.kubernetes import names
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.manifests import yamlio
 from krmfn.manifests.yamlio import Timestamp
-from krmfn.problems import Code, Path, Place, Problem, nearest, show
+from krmfn.problems import Code, Collector, Path, Place, nearest, show
+
+# The Platform's API groups. Others have kinds of the same names: Karpenter has NodeClaims too.
+PLATFORM = ("management.loft.sh/v1", "storage.loft.sh/v1")
+_MOST = 100
+# Users may have put a token or a key here in the wrong way, so messages do not repeat the value.
+_SENSITIVE = ("joinToken", "certificateAuthority", "tokenSecret", "endpoint")
 
 
 class Model(BaseModel):
-    """A mapping that users write: unknown fields are errors, nothing is coerced, null means absent."""
+    """A mapping that users write.
+
+    Unknown fields are errors, nothing is coerced, and null means absent.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -39,43 +48,50 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, data: Any) -> Any:
+        """Leave out the keys without a value, as Kubernetes does."""
         if isinstance(data, dict) and None in data.values():
             return {key: value for key, value in data.items() if value is not None}
         return data
 
 
 class Metadata(Model):
-    """The part of an object's metadata that krmfn reads; all else in it is the API server's business."""
+    """The part of an object's metadata that krmfn reads; the API server checks the rest."""
 
     model_config = ConfigDict(extra="ignore")
 
     name: Text
 
 
+def grammar(check: Callable[[str], str]) -> AfterValidator:
+    """Make a validator of a grammar, such as those of `krmfn.kubernetes.names`.
+
+    `check` returns why a text does not fit, or "".
+    """
+
+    def validate_text(value: str) -> str:
+        if fault := check(value):
+            raise ValueError(fault)
+        return value
+
+    return AfterValidator(validate_text)
+
+
 def _no_date(value: Any) -> Any:
+    """Refuse a date, which only some YAML readers take for text."""
     if isinstance(value, Timestamp):
         raise ValueError("is a date to YAML; quote it")
     return value
 
 
-def grammar(check: Callable[[str], str]) -> AfterValidator:
-    """A validator that holds text to one of the grammars of `krmfn.names`."""
-
-    def validate(value: str) -> str:
-        if wrong := check(value):
-            raise ValueError(wrong)
-        return value
-
-    return AfterValidator(validate)
-
-
 def _not_negative(value: Quantity) -> Quantity:
+    """Refuse a quantity below 0."""
     if value.value < 0:
         raise ValueError(f"is {value}; must not be negative")
     return value
 
 
 def _filled(value: str) -> str:
+    """Describe what is wrong with a text that has to be there, "" if nothing is."""
     return "" if value else "is empty"
 
 
@@ -89,7 +105,7 @@ Amount = Annotated[Quantity, PlainValidator(Quantity.parse)]
 NotNegative = Annotated[Amount, AfterValidator(_not_negative)]
 Labels = dict[LabelKey, LabelValue]
 Annotations = dict[LabelKey, Text]
-# A part of a Kubernetes object that is somebody else's type: looked into where it is rendered.
+# A part of a Kubernetes object whose type belongs to others: it is checked where it is rendered.
 Raw = dict[str, Any]
 
 
@@ -107,58 +123,64 @@ class Taint(Model):
 
 
 def from_base64(value: str) -> str:
-    """The text that base64 stands for, white space in it ignored. Raises ValueError where it is none."""
+    """Decode base64 of UTF-8 text; white space in it does not count.
+
+    Raises ValueError if it is anything else.
+    """
     return base64.b64decode("".join(value.split()), validate=True).decode()
 
 
 def embedded(
-    text: Any, at: Place, resolver: Callable[[str], Any] = yamlio.resolve
-) -> tuple[Raw, list[Problem]]:
-    """The mapping that stands as YAML in a field's text; nothing at all is an empty one."""
+    text: Any,
+    at: Place,
+    problems: Collector,
+    resolver: Callable[[str], Any] = yamlio.resolve,
+) -> Raw:
+    """Read the mapping that a field holds as YAML text.
+
+    An empty text, and one with a problem, give an empty mapping. `resolver` gives plain scalars
+    their values.
+    """
     if not isinstance(text, str):
-        return {}, [at.error(f"is {show(text)}; must be text")]
+        problems.append(at.error(f"is {show(text)}; must be text"))
+        return {}
     documents, faults = yamlio.read(text, resolver=resolver)
     if faults:
-        return {}, [
-            at.error(f"line {fault.line}, column {fault.column}: {fault.message}", Code.YAML)
-            for fault in faults
-        ]
-    filled = [document.data for document in documents if document.data is not None]
-    if len(filled) > 1:
-        return {}, [at.error("must be one YAML document")]
-    if filled and not isinstance(filled[0], dict):
-        return {}, [at.error(f"is {show(filled[0])}; must be a mapping")]
-    return (filled[0] if filled else {}), []
+        for fault in faults:
+            message = f"line {fault.line}, column {fault.column}: {fault.message}"
+            problems.append(at.error(message, Code.YAML))
+        return {}
+    values = [document.data for document in documents if document.data is not None]
+    if not values:
+        return {}
+    value = values[0]
+    if len(values) > 1:
+        problems.append(at.error("must be one YAML document"))
+        return {}
+    if not isinstance(value, dict):
+        problems.append(at.error(f"is {show(value)}; must be a mapping"))
+        return {}
+    return value
 
 
 M = TypeVar("M", bound=Model)
-# The Platform's own API groups; Karpenter, for one, has NodeClaims too.
-PLATFORM = ("management.loft.sh/v1", "storage.loft.sh/v1")
-_MOST = 100
-# Where a user may have put a token or a key in the wrong way: what is there is not repeated.
-_SENSITIVE = ("joinToken", "certificateAuthority", "tokenSecret", "endpoint")
 
 
-def validate(model: type[M], data: Any, place: Place) -> tuple[M | None, list[Problem]]:
-    """Read `data` as a model; all that is wrong with it comes as problems at their fields."""
+def validate(model: type[M], data: Any, place: Place, problems: Collector) -> M | None:
+    """Read `data` as a model. Return None if there are problems; each names its field."""
     try:
-        return model.model_validate(data), []
+        return model.model_validate(data)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        more = (
-            [place.error(f"has {len(found) - _MOST} problems more")] if len(found) > _MOST else []
-        )
-        return None, more + [
-            _problem(
-                model,
-                details["type"],
-                tuple(details["loc"]),
-                data,
-                str(details.get("ctx", {}).get("error", details["msg"])),
-                place,
-            )
-            for details in found[:_MOST]
-        ]
+        faults = error.errors(include_url=False, include_input=False)
+    if len(faults) > _MOST:
+        problems.append(place.error(f"has {len(faults) - _MOST} problems more"))
+    for details in faults[:_MOST]:
+        path = _without_key_mark(tuple(details["loc"]))
+        context = details.get("ctx", {})
+        text = str(context.get("error", details["msg"]))
+        message = _message(model, details["type"], path, data, text)
+        problems.append(place.field(*path).error(message))
+    return None
 
 
 _TYPES = {
@@ -171,39 +193,39 @@ _TYPES = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+_PYDANTIC_CHOICE = "Input should be "
 
 
-def _problem(
-    model: type[Model], kind: str, loc: Path, data: Any, message: str, place: Place
-) -> Problem:
-    # pydantic marks an error in a mapping's key itself with a last step of its own.
-    path = loc[:-1] if loc and loc[-1] == "[key]" else loc
-    value = _value(data, path)
-    at = place.field(*path)
+def _without_key_mark(path: Path) -> Path:
+    """Drop the last step that pydantic adds if the error is in a mapping's key itself."""
+    return path[:-1] if path and path[-1] == "[key]" else path
+
+
+def _message(model: type[Model], kind: str, path: Path, data: Any, text: str) -> str:
+    """Say what is wrong with a field; `kind` and `text` are pydantic's."""
     if kind == "missing":
-        return at.error("is required")
+        return "is required"
     if kind == "extra_forbidden":
-        owner = _model_at(model, path[:-1])
-        known = (
-            [name for name in (field.alias for field in owner.model_fields.values()) if name]
-            if owner
-            else []
-        )
-        return at.error(f"is no field that krmfn knows here{nearest(str(path[-1]), known)}")
-    if kind in _TYPES and any(key in _SENSITIVE for key in path):
-        return at.error(f"must be {_TYPES[kind]}")
-    if kind in _TYPES:
-        return at.error(f"is {show(value)}; must be {_TYPES[kind]}")
-    if kind == "literal_error":
-        return at.error(f"is {show(value)}; must be {message.removeprefix('Input should be ')}")
+        known = _field_names(_model_at(model, path[:-1]))
+        return f"is no field that krmfn knows here{nearest(str(path[-1]), known)}"
     if kind == "too_short":
-        return at.error("is empty; must have at least one element")
-    if message.startswith("Input should be "):
-        return at.error(f"is {show(value)}; must be {message.removeprefix('Input should be ')}")
-    return at.error(message)
+        return "is empty; must have at least one element"
+    expected = _TYPES.get(kind)
+    if expected and any(key in _SENSITIVE for key in path):
+        return f"must be {expected}"
+    if kind == "literal_error" or text.startswith(_PYDANTIC_CHOICE):
+        expected = expected or text.removeprefix(_PYDANTIC_CHOICE)
+    return f"is {show(_value(data, path))}; must be {expected}" if expected else text
+
+
+def _field_names(model: type[Model] | None) -> list[str]:
+    """List the names that users write."""
+    fields = model.model_fields.values() if model else ()
+    return [field.alias for field in fields if field.alias]
 
 
 def _value(data: Any, path: Path) -> Any:
+    """Look a path up in what users wrote, None if it leads nowhere."""
     for key in path:
         try:
             data = data[key]
@@ -213,22 +235,27 @@ def _value(data: Any, path: Path) -> Any:
 
 
 def _model_at(model: type[Model], path: Path) -> type[Model] | None:
-    """The model of the mapping at `path`."""
-    current: Any = model
+    """Find the model of the mapping at `path`."""
+    current: type[Model] | None = model
     for key in path:
-        if isinstance(key, str) and isinstance(current, type) and issubclass(current, Model):
-            field = next(
-                (field for field in current.model_fields.values() if field.alias == key), None
-            )
-            current = _inner(field.annotation) if field else None
-    return current if isinstance(current, type) and issubclass(current, Model) else None
+        # Numbers and keys of mappings do not change the model.
+        if current and isinstance(key, str):
+            current = _model_of_field(current, key)
+    return current
 
 
-def _inner(annotation: Any) -> Any:
-    """The model inside of `list[X]`, `X | None` or `dict[str, X]`."""
-    if isinstance(annotation, type) and issubclass(annotation, Model):
-        return annotation
-    for argument in get_args(annotation):
-        if found := _inner(argument):
-            return found
+def _model_of_field(model: type[Model], name: str) -> type[Model] | None:
+    """Find the model inside of a field, by the name that users write."""
+    for field in model.model_fields.values():
+        if field.alias == name:
+            return next(_models_in(field.annotation), None)
     return None
+
+
+def _models_in(annotation: Any) -> Iterator[type[Model]]:
+    """Yield the models inside of `list[X]`, `X | None` or `dict[str, X]`."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        yield annotation
+    else:
+        for argument in get_args(annotation):
+            yield from _models_in(argument)

@@ -1,4 +1,7 @@
-"""NodeClaim (management.loft.sh/v1, loft-sh/api `pkg/apis/storage/v1/nodeclaim_types.go`)."""
+"""NodeClaim (management.loft.sh/v1).
+
+The fields are those of loft-sh/api `pkg/apis/storage/v1/nodeclaim_types.go`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ KubeletArguments = dict[
 
 
 class ClaimMetadata(Model):
-    """A claim's name becomes the names of its virtual machine, its guest's host and its node."""
+    """The name of a claim is also the name of its machine, its guest's host and its node."""
 
     model_config = {**Model.model_config, "extra": "ignore"}
 
@@ -33,7 +36,7 @@ class ClaimMetadata(Model):
 
 
 class Requirement(Model):
-    """What a claim asks of a node type's properties (core/v1 NodeSelectorRequirement)."""
+    """A condition on a node type's properties (core/v1 NodeSelectorRequirement)."""
 
     key: Filled
     operator: Text
@@ -47,7 +50,10 @@ class Power(Model):
 
 
 class NodeClaimSpec(Model):
-    """The node that is asked for; `displayName`, `owner` and `access` are the Platform's and shape no machine."""
+    """The node that is asked for.
+
+    `displayName`, `owner` and `access` are the Platform's business and do not affect the machine.
+    """
 
     display_name: Text = ""
     owner: Any = None
@@ -68,7 +74,7 @@ class NodeClaimSpec(Model):
 
 
 class NodeClaim(Model):
-    """A claim to one node; `status` is the Platform's own and not looked at."""
+    """A claim to one node. `status` is the Platform's business."""
 
     api_version: Annotated[Text, Field()]
     kind: Text

@@ -1,4 +1,7 @@
-"""NodeProvider (management.loft.sh/v1, loft-sh/api `pkg/apis/storage/v1/nodeprovider_types.go`), the KubeVirt part of it."""
+"""NodeProvider (management.loft.sh/v1), the KubeVirt part of it.
+
+The fields are those of loft-sh/api `pkg/apis/storage/v1/nodeprovider_types.go`.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,21 @@ from krmfn.platform.model import (
 )
 from krmfn.problems import Code, Place, Problem
 
-OTHER_PROVIDERS = ("bcm", "terraform", "clusterAPI", "metal3", "nico")
+# Charts that the Platform may install, by their keys in `deploy`.
+_CHARTS = {"kubevirt": "kubevirt", "vClusterDeviceOperator": "v_cluster_device_operator"}
+_RESERVABLE = ("cpu", "memory", "ephemeral-storage", "pid")
 
 
 def _type_name(name: str) -> str:
-    """A node type's name: it becomes a label's value and, behind the provider's, the name of a NodeType object."""
+    """Say why a text can't be a node type's name, or "".
+
+    The name becomes a label's value and, behind the provider's, the name of a NodeType object.
+    """
     return names.subdomain(name) or names.label_value(name)
 
 
 class ClusterRef(Model):
-    """The KubeVirt cluster, as the Platform knows it, and the namespace there that takes the virtual machines."""
+    """The KubeVirt cluster, as the Platform knows it, and the machines' namespace there."""
 
     cluster: Subdomain
     namespace: DnsLabel
@@ -71,7 +79,7 @@ class TypeMetadata(Model):
 
 
 class NodeType(Model):
-    """A kind of node that the provider can make: its template and its size."""
+    """A kind of node that the provider offers: its template and its size."""
 
     name: Annotated[Text, grammar(_type_name)]
     display_name: Text = ""
@@ -108,9 +116,21 @@ class NodeProviderSpec(Model):
     metal3: Raw | None = None
     nico: Raw | None = None
 
+    @property
+    def other_kinds(self) -> list[str]:
+        """The kinds of provider that are set beside `kubeVirt`."""
+        kinds = {
+            "bcm": self.bcm,
+            "terraform": self.terraform,
+            "clusterAPI": self.cluster_api,
+            "metal3": self.metal3,
+            "nico": self.nico,
+        }
+        return [name for name, value in kinds.items() if value is not None]
+
 
 class NodeProvider(Model):
-    """A source of nodes; `status` is the Platform's own and not looked at."""
+    """A source of nodes. `status` is the Platform's business."""
 
     api_version: Text
     kind: Text
@@ -120,67 +140,72 @@ class NodeProvider(Model):
 
 
 def admission(provider: NodeProvider, at: Place) -> Iterator[Problem]:
-    """The rules of the Platform's admission (as the test of loft-sh/vcluster-stacks has them) that no field alone can hold."""
+    """Check the rules of the Platform's admission that no field alone can hold.
+
+    `at` is the place of the provider. The rules are those that the tests of
+    loft-sh/vcluster-stacks show.
+    """
     spec, kubevirt = provider.spec, provider.spec.kube_virt
-    others = [
-        name
-        for name in OTHER_PROVIDERS
-        if getattr(spec, "cluster_api" if name == "clusterAPI" else name) is not None
-    ]
+    others = spec.other_kinds
     if kubevirt is None:
         if not others:
             yield at.field("spec").error("names no kind of provider; krmfn renders kubeVirt")
         return
     if others:
         yield at.field("spec", others[0]).error("stands beside kubeVirt; a provider is of one kind")
-    if wrong := names.subdomain(provider.metadata.name):
-        yield at.field("metadata", "name").error(wrong)
+    if fault := names.subdomain(provider.metadata.name):
+        yield at.field("metadata", "name").error(fault)
     at = at.field("spec", "kubeVirt")
-    seen: dict[str, int] = {}
+    first_of_name: dict[str, int] = {}
     for index, node_type in enumerate(kubevirt.node_types):
         where = at.field("nodeTypes", index)
-        if node_type.name in seen:
-            yield where.field("name").error(
-                f'is "{node_type.name}", as nodeTypes[{seen[node_type.name]}] is; each needs a name of its own'
+        first = first_of_name.setdefault(node_type.name, index)
+        if first != index:
+            message = (
+                f'is "{node_type.name}", as nodeTypes[{first}] is; each needs a name of its own'
             )
-        seen.setdefault(node_type.name, index)
-        yield from _templates(kubevirt, node_type, where)
-        yield from _size(node_type, provider.metadata.name, where)
-    for name in ("kubevirt", "v_cluster_device_operator"):
-        chart = getattr(kubevirt.deploy, name, None)
+            yield where.field("name").error(message)
+        yield from _template_problems(kubevirt, node_type, where)
+        yield from _size_problems(node_type, where)
+        if node_type.provider_ref not in (None, provider.metadata.name):
+            advice = f'leave it out or write "{provider.metadata.name}"'
+            yield where.field("providerRef").error(f"names another provider; {advice}")
+    yield from _chart_problems(kubevirt.deploy, at.field("deploy"))
+
+
+def _chart_problems(deploy: Deploy | None, at: Place) -> Iterator[Problem]:
+    """Yield a warning for each chart that the Platform would install."""
+    for key, attribute in _CHARTS.items():
+        chart: Deployment | None = getattr(deploy, attribute, None)
         if chart and chart.enabled:
-            key = "kubevirt" if name == "kubevirt" else "vClusterDeviceOperator"
-            yield at.field("deploy", key, "enabled").warning(
-                "is true: the Platform installs this chart, krmfn does not; install it with the cluster's own manifests",
-                Code.NOTHING_DEPLOYED,
-            )
+            advice = "install it with the cluster's own manifests"
+            message = f"is true: the Platform installs this chart, krmfn does not; {advice}"
+            yield at.field(key, "enabled").warning(message, Code.NOTHING_DEPLOYED)
 
 
-def _templates(kubevirt: KubeVirt, node_type: NodeType, at: Place) -> Iterator[Problem]:
-    if (
-        node_type.virtual_machine_template is not None
-        and node_type.merge_virtual_machine_template is not None
-    ):
-        yield at.field("mergeVirtualMachineTemplate").error(
-            "stands beside virtualMachineTemplate; keep the one that replaces the provider's template or the one that is merged into it"
-        )
-    elif kubevirt.virtual_machine_template is None and node_type.virtual_machine_template is None:
-        yield at.field("virtualMachineTemplate").error(
-            "is required: the provider has no spec.kubeVirt.virtualMachineTemplate either"
-        )
+def _template_problems(kubevirt: KubeVirt, node_type: NodeType, at: Place) -> Iterator[Problem]:
+    """Check that a node type has a template, and not two kinds of one."""
+    has_template = node_type.virtual_machine_template is not None
+    if has_template and node_type.merge_virtual_machine_template is not None:
+        choice = "the one that replaces the provider's template or the one that is merged into it"
+        message = f"stands beside virtualMachineTemplate; keep {choice}"
+        yield at.field("mergeVirtualMachineTemplate").error(message)
+    elif not has_template and kubevirt.virtual_machine_template is None:
+        message = "is required: the provider has no spec.kubeVirt.virtualMachineTemplate either"
+        yield at.field("virtualMachineTemplate").error(message)
 
 
-def _size(node_type: NodeType, provider: str, at: Place) -> Iterator[Problem]:
-    for name, amount in (node_type.overhead.kube_reserved if node_type.overhead else {}).items():
-        if name not in ("cpu", "memory", "ephemeral-storage", "pid") or amount.value < 0:
-            text = f"is {amount}; kubelet reserves cpu, memory, ephemeral-storage and pid, 0 or more of each"
-            yield at.field("overhead", "kubeReserved", name).error(text)
+def _size_problems(node_type: NodeType, at: Place) -> Iterator[Problem]:
+    """Check the signs of amounts, and what kubelet can reserve."""
+    reserved = node_type.overhead.kube_reserved if node_type.overhead else {}
+    for name, amount in reserved.items():
+        if name not in _RESERVABLE or amount.value < 0:
+            where = at.field("overhead", "kubeReserved", name)
+            rule = "kubelet reserves cpu, memory, ephemeral-storage and pid, 0 or more of each"
+            yield where.error(f"is {amount}; {rule}")
     for name, amount in node_type.resources.items():
+        where = at.field("resources", name)
         if amount.value <= 0 and name in ("cpu", "memory"):
-            yield at.field("resources", name).error(f"is {amount}; must be above 0")
+            yield where.error(f"is {amount}; must be above 0")
         elif amount.value < 0:
-            yield at.field("resources", name).error(f"is {amount}; must be 0 or more")
-    if node_type.provider_ref not in (None, provider):
-        yield at.field("providerRef").error(
-            f'names another provider; leave it out or write "{provider}"'
-        )
+            yield where.error(f"is {amount}; must be 0 or more")

@@ -1,25 +1,31 @@
-"""The part of a vcluster.yaml that asks for nodes: `privateNodes.autoNodes`, in both schemas that vCluster published.
+"""The part of a vcluster.yaml that asks for nodes: `privateNodes.autoNodes`.
 
-Object form: 0.28 and 0.29. List form: 0.30 and later (loft-sh/vcluster `config/config.go`, `pkg/config/validation.go`). All else in
-a vcluster.yaml is not looked at.
+vCluster has published two schemas (loft-sh/vcluster `config/config.go`,
+`pkg/config/validation.go`): the object form in 0.28 and 0.29, the list form since 0.30. krmfn
+reads nothing else in a vcluster.yaml.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from krmfn.platform.model import LabelKey, LabelValue, Model, Taint, Text, validate
-from krmfn.problems import Code, Place, Problem, show
+from krmfn.problems import Code, Collector, Place, Problem, show
 
-# Of a run, too: what more nodes come to is larger than what krmfn or kustomize read.
+# The limit for a pool and for a whole run: the output of more nodes is larger than krmfn or
+# kustomize can read.
 MOST_NODES = 50_000
 
 
 def _as_text(value: Any) -> Any:
-    """The text that vCluster takes a number or a bool for; a float that Go would write in another way stays one, and is refused."""
+    """Turn a number or a bool into the text that vCluster reads it as.
+
+    A float that Go would write differently stays a float, and is refused.
+    """
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and abs(value) < 1e6 and "e" not in repr(value):
@@ -28,6 +34,7 @@ def _as_text(value: Any) -> Any:
 
 
 def _as_whole(value: Any) -> Any:
+    """Turn 3.0 into 3, as Go reads it."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -45,7 +52,10 @@ class Selector(Model):
 
 
 class StaticPool(Model):
-    """A fixed number of nodes; the selector is `requirements` in the object form, `nodeTypeSelector` in the list form."""
+    """A fixed number of nodes.
+
+    The selector is `requirements` in the object form, `nodeTypeSelector` in the list form.
+    """
 
     name: Text = ""
     quantity: Annotated[int, BeforeValidator(_as_whole)] = 0
@@ -60,7 +70,7 @@ class StaticPool(Model):
 
 
 class DynamicPool(Model):
-    """A pool of the autoscaler's: only its name is of interest here."""
+    """A pool that belongs to the autoscaler: krmfn reads only its name."""
 
     model_config = {**Model.model_config, "extra": "ignore"}
 
@@ -95,163 +105,211 @@ class ObjectForm(Model):
     auto_nodes: Pools
 
 
-class Declared(Model):
-    """One static pool of either form, with its place, and the properties of its entry and its own, each with theirs."""
+Written = tuple[dict[str, str], Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One static pool of either form; `at` is its place.
+
+    `properties` are those of its entry and its own, the later win. `profile` is the name of its
+    NodeProfile and the field that names it.
+    """
 
     pool: StaticPool
-    provider: Text
-    properties: Any
+    provider: str
+    properties: tuple[Written, ...]
     selector: list[Selector]
     selector_key: str
-    profile: Any
-    at: Any
+    profile: tuple[str, Place] | None
+    at: Place
 
 
-def read_values(values: Any, at: Place) -> tuple[list[Declared], list[Problem]]:
-    """The static pools of a vcluster.yaml; problems are vCluster's own rules, and a notice for each dynamic pool."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """The pools of one provider with their place; in the object form, all pools."""
+
+    value: Provider
+    at: Place
+    in_list: bool
+
+    @property
+    def selector_key(self) -> str:
+        """The key of a pool's selector in this form."""
+        return "nodeTypeSelector" if self.in_list else "requirements"
+
+    @property
+    def wrong_selector_key(self) -> str:
+        """The key of the selector in the other form."""
+        return "requirements" if self.in_list else "nodeTypeSelector"
+
+    def static(self) -> Iterator[tuple[StaticPool, Place]]:
+        """Yield the static pools with their places."""
+        for index, pool in enumerate(self.value.static):
+            yield pool, self.at.field("static", index)
+
+    def dynamic(self) -> Iterator[tuple[DynamicPool, Place]]:
+        """Yield the dynamic pools with their places."""
+        for index, pool in enumerate(self.value.dynamic):
+            yield pool, self.at.field("dynamic", index)
+
+
+def read_values(values: Any, at: Place, problems: Collector) -> list[Declared]:
+    """Read the static pools of a vcluster.yaml, whose place is `at`.
+
+    The problems are those that vCluster itself finds, and a notice for each dynamic pool. Use the
+    pools only if there is no error among them.
+    """
     private = values.get("privateNodes") if isinstance(values, dict) else None
     at = at.field("privateNodes")
     if not isinstance(values, dict) or not isinstance(private, dict | None):
-        return [], [at.error("must be a mapping")]
-    auto = (private or {}).get("autoNodes")
-    where = at.field("autoNodes")
-    if not private or not auto:
-        return [], []
-    if isinstance(auto, dict) and ({"provider", "properties", "nodeTypeSelector"} & set(auto)):
-        return [], [
-            where.error(
-                'mixes the two forms, which no vCluster reads; write a list: "autoNodes: [{provider: …, static: […]}]"'
-            )
-        ]
-    if isinstance(auto, list):
-        listed, problems = validate(ListForm, {"autoNodes": auto}, at)
-        entries = (
-            [(entry, where.field(index)) for index, entry in enumerate(listed.auto_nodes)]
-            if listed
-            else []
-        )
-    elif isinstance(auto, dict):
-        pools, problems = validate(ObjectForm, {"autoNodes": auto}, at)
-        entries = (
-            [
-                (
-                    Provider.model_construct(
-                        static=pools.auto_nodes.static, dynamic=pools.auto_nodes.dynamic
-                    ),
-                    where,
-                )
-            ]
-            if pools
-            else []
-        )
-    else:
-        return [], [where.error(f"is {show(auto)}; must be a list")]
-    default, profile = at.field("defaultProfile"), private.get("defaultProfile")
-    if profile is not None and not isinstance(profile, str):
-        problems.append(default.error(f"is {show(profile)}; must be text in quotes"))
-    declared = [
-        one for entry, place in entries for one in _declared(entry, place, isinstance(auto, list))
-    ]
-    declared = [
-        one.model_copy(update={"profile": one.profile or ((profile, default) if profile else None)})
-        for one in declared
-    ]
-    if not problems:
-        problems = [
-            *_entry_rules(entries, isinstance(auto, list)),
-            *_pool_rules(declared, entries, isinstance(auto, list)),
-        ]
+        problems.append(at.error("must be a mapping"))
+        return []
+    if not private or not private.get("autoNodes"):
+        return []
+    collected = Collector()
+    entries = _entries(private["autoNodes"], at, collected)
+    if entries is None:
+        problems += collected
+        return []
+    default = _default_profile(private, at, collected)
+    declared = [pool for entry in entries for pool in _declared(entry, default)]
+    if not collected:
+        collected += _entry_problems(entries)
+        collected += _pool_problems(entries)
+    problems += collected
     if entries and private.get("enabled") is not True:
-        problems.append(
-            at.field("enabled").error(
-                "is not true: vCluster makes no nodes for autoNodes without it"
-            )
-        )
-    return declared, problems
+        message = "is not true: vCluster makes no nodes for autoNodes without it"
+        problems.append(at.field("enabled").error(message))
+    return declared
 
 
-def _declared(entry: Provider, at: Place, listed: bool) -> Iterator[Declared]:
-    for index, pool in enumerate(entry.static):
-        key = "nodeTypeSelector" if listed else "requirements"
-        yield Declared.model_construct(
+def _entries(auto_nodes: Any, at: Place, problems: Collector) -> list[_Entry] | None:
+    """Read `autoNodes` in either form; `at` is the place of `privateNodes`.
+
+    Return None if it has neither form.
+    """
+    where = at.field("autoNodes")
+    if isinstance(auto_nodes, list):
+        listed = validate(ListForm, {"autoNodes": auto_nodes}, at, problems)
+        providers = listed.auto_nodes if listed else []
+        return [_Entry(entry, where.field(i), True) for i, entry in enumerate(providers)]
+    if not isinstance(auto_nodes, dict):
+        problems.append(where.error(f"is {show(auto_nodes)}; must be a list"))
+        return None
+    if {"provider", "properties", "nodeTypeSelector"} & set(auto_nodes):
+        example = '"autoNodes: [{provider: …, static: […]}]"'
+        message = f"mixes the two forms, which no vCluster reads; write a list: {example}"
+        problems.append(where.error(message))
+        return None
+    form = validate(ObjectForm, {"autoNodes": auto_nodes}, at, problems)
+    if form is None:
+        return []
+    pools = form.auto_nodes
+    entry = Provider.model_construct(static=pools.static, dynamic=pools.dynamic)
+    return [_Entry(entry, where, False)]
+
+
+def _default_profile(
+    private: dict[str, Any], at: Place, problems: Collector
+) -> tuple[str, Place] | None:
+    """Read the profile of pools that name none, with its place."""
+    name, where = private.get("defaultProfile"), at.field("defaultProfile")
+    if isinstance(name, str | None):
+        return (name, where) if name else None
+    problems.append(where.error(f"is {show(name)}; must be text in quotes"))
+    return None
+
+
+def _declared(entry: _Entry, default_profile: tuple[str, Place] | None) -> Iterator[Declared]:
+    """Yield the static pools of an entry."""
+    for pool, at in entry.static():
+        selector = pool.node_type_selector if entry.in_list else pool.requirements
+        provider = entry.value.provider if entry.in_list else pool.provider
+        profile = (pool.profile, at.field("profile")) if pool.profile else default_profile
+        yield Declared(
             pool=pool,
-            provider=entry.provider if listed else pool.provider or "",
+            provider=provider or "",
             properties=(
-                (entry.properties, at.field("properties")),
-                (pool.properties, at.field("static", index, "properties")),
+                (entry.value.properties, entry.at.field("properties")),
+                (pool.properties, at.field("properties")),
             ),
-            selector=(pool.node_type_selector if listed else pool.requirements) or [],
-            selector_key=key,
-            profile=(pool.profile, at.field("static", index, "profile")) if pool.profile else None,
-            at=at.field("static", index),
+            selector=selector or [],
+            selector_key=entry.selector_key,
+            profile=profile,
+            at=at,
         )
 
 
-def _entry_rules(entries: list[tuple[Provider, Place]], listed: bool) -> Iterator[Problem]:
+def _entry_problems(entries: list[_Entry]) -> Iterator[Problem]:
+    """Check that each entry of the list form names a provider of its own."""
     seen: set[str] = set()
-    for entry, at in entries if listed else []:
-        if not entry.provider:
-            yield at.field("provider").error("is required: the NodeProvider of these pools")
-        elif entry.provider in seen:
-            yield at.field("provider").error(
-                f"is {show(entry.provider)} a second time; put its pools together"
-            )
-        seen.add(entry.provider)
+    for entry in entries:
+        if not entry.in_list:
+            continue
+        provider, at = entry.value.provider, entry.at.field("provider")
+        if not provider:
+            yield at.error("is required: the NodeProvider of these pools")
+        elif provider in seen:
+            yield at.error(f"is {show(provider)} a second time; put its pools together")
+        seen.add(provider)
 
 
-def _pool_rules(
-    declared: list[Declared], entries: list[tuple[Provider, Place]], listed: bool
-) -> Iterator[Problem]:
-    places = [(one.pool.name, one.at) for one in declared]
-    places += [
-        (pool.name, at.field("dynamic", index))
-        for entry, at in entries
-        for index, pool in enumerate(entry.dynamic)
-    ]
+def _pool_problems(entries: list[_Entry]) -> Iterator[Problem]:
+    """Check all pools, and yield a notice for each dynamic one."""
+    yield from _name_problems(entries)
+    for entry in entries:
+        for static, at in entry.static():
+            yield from _static_problems(static, at, entry)
+    for entry in entries:
+        for dynamic, at in entry.dynamic():
+            whose = "its nodes are the autoscaler's, and not rendered"
+            message = f"pool {show(dynamic.name)} is dynamic: {whose}"
+            yield at.notice(message, Code.DYNAMIC_POOL)
+
+
+def _name_problems(entries: list[_Entry]) -> Iterator[Problem]:
+    """Check that each pool has a name of its own, static ones first."""
+    static = [(pool.name, at) for entry in entries for pool, at in entry.static()]
+    dynamic = [(pool.name, at) for entry in entries for pool, at in entry.dynamic()]
     seen: set[str] = set()
-    for name, at in places:
+    for name, at in [*static, *dynamic]:
         if not name:
             yield at.field("name").error("is required")
         elif name in seen:
-            yield at.field("name").error(
-                f"is {show(name)} a second time; every pool, static or dynamic, needs a name of its own"
-            )
+            rule = "every pool, static or dynamic, needs a name of its own"
+            yield at.field("name").error(f"is {show(name)} a second time; {rule}")
         seen.add(name)
-    for one in declared:
-        yield from _static_rules(one, listed)
-    for entry, at in entries:
-        for index, pool in enumerate(entry.dynamic):
-            text = f"pool {show(pool.name)} is dynamic: its nodes are the autoscaler's, and not rendered"
-            yield at.field("dynamic", index).notice(text, Code.DYNAMIC_POOL)
 
 
-def _static_rules(one: Declared, listed: bool) -> Iterator[Problem]:
-    pool, at = one.pool, one.at
-    wrong_key = "requirements" if listed else "nodeTypeSelector"
-    if (pool.requirements if listed else pool.node_type_selector) is not None:
-        yield at.field(wrong_key).error(
-            f"is not of this form of autoNodes; write {one.selector_key}"
-        )
-    if listed and pool.provider is not None:
-        yield at.field("provider").error(
-            "is not of this form of autoNodes; it stands beside static"
-        )
-    if not listed and not pool.provider:
+def _static_problems(pool: StaticPool, at: Place, entry: _Entry) -> Iterator[Problem]:
+    """Check the fields of a static pool against the form that it stands in."""
+    foreign = "is not of this form of autoNodes"
+    other_selector = pool.requirements if entry.in_list else pool.node_type_selector
+    if other_selector is not None:
+        message = f"{foreign}; write {entry.selector_key}"
+        yield at.field(entry.wrong_selector_key).error(message)
+    if entry.in_list and pool.provider is not None:
+        yield at.field("provider").error(f"{foreign}; it stands beside static")
+    if not entry.in_list and not pool.provider:
         yield at.field("provider").error("is required: the NodeProvider of the pool")
     if not 0 <= pool.quantity <= MOST_NODES:
-        yield at.field("quantity").error(f"is {show(pool.quantity)}; must be 0 to {MOST_NODES}")
-    for index, selector in enumerate(one.selector):
-        yield from _selector_rules(selector, at.field(one.selector_key, index))
+        message = f"is {show(pool.quantity)}; must be 0 to {MOST_NODES}"
+        yield at.field("quantity").error(message)
+    selectors = pool.node_type_selector if entry.in_list else pool.requirements
+    for index, selector in enumerate(selectors or ()):
+        where = at.field(entry.selector_key, index)
+        yield from _selector_problems(selector, where)
 
 
-def _selector_rules(selector: Selector, at: Place) -> Iterator[Problem]:
-    """VCluster's rules for a requirement, short of what the operator means."""
+def _selector_problems(selector: Selector, at: Place) -> Iterator[Problem]:
+    """Yield where a requirement breaks vCluster's rules, except for the operator's meaning."""
     operator = selector.operator or "In"
+    has_values = bool(selector.value or selector.values)
     if not selector.property:
         yield at.field("property").error("is required")
     if selector.value and selector.values:
         yield at.field("values").error("stands beside value; keep one of them")
-    elif operator not in ("Exists", "DoesNotExist") and not selector.value and not selector.values:
-        yield at.field("value").error(
-            f"is required by operator {operator}; one of value and values"
-        )
+    elif operator not in ("Exists", "DoesNotExist") and not has_values:
+        message = f"is required by operator {operator}; one of value and values"
+        yield at.field("value").error(message)

@@ -43,4 +43,7 @@ def printable(text: str) -> str:
 
 
 def _escaped(char: str) -> str:
-    return char if char.isprintable() else char.encode("unicode_escape").decode()
+    """Write a character that is not printable as its escape sequence."""
+    if char.isprintable():
+        return char
+    return char.encode("unicode_escape").decode()

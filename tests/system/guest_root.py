@@ -14,7 +14,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +22,9 @@ from pathlib import Path
 from socket import socket
 from typing import Any
 
+from krmfn.guest.cloud_config import CloudConfig
+from krmfn.guest.join import Join
+from krmfn.guest.user_data import payload
 from tests.support import ROOT
 
 TOKEN = "guest0.0123456789abcdef"
@@ -315,3 +318,12 @@ def serving(endpoint: Endpoint, tls: ssl.SSLContext | None) -> Iterator[None]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def user_data(
+    node: str,
+    join: Join,
+    kubelet_arguments: Iterable[str] = (),
+    config: CloudConfig = CloudConfig(),  # noqa: B008
+) -> str:
+    return payload(node, join, kubelet_arguments, config).text

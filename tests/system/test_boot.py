@@ -9,8 +9,7 @@ import pytest
 
 from krmfn.guest.cloud_config import CloudConfig
 from krmfn.guest.join import Join
-from krmfn.guest.user_data import user_data
-from tests.system.guest_root import TOKEN, Answer, Authority, Endpoint, serving
+from tests.system.guest_root import TOKEN, Answer, Authority, Endpoint, serving, user_data
 from tests.system.machine import FINISHED, HOST, Machine, disks
 
 pytestmark = pytest.mark.boot

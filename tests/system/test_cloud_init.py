@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from krmfn.guest.join import Join
-from krmfn.guest.user_data import user_data
 from tests.fixtures import cases
 from tests.support import CERTIFICATE
 from tests.system import test_guest_files
@@ -26,6 +25,7 @@ from tests.system.guest_root import (
     Guest,
     guests,
     serving,
+    user_data,
 )
 
 pytestmark = pytest.mark.system

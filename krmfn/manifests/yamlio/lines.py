@@ -1,4 +1,7 @@
-"""The lines of fields, for messages: the text is composed a second time, and only where there is something to say."""
+"""Find the lines of fields, for messages.
+
+The text is composed a second time, and only if there is something to say.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from yaml.resolver import Resolver
 
 
 class _Nodes(Composer, CParser, Resolver):
-    """The nodes of a text by PyYAML, which would refuse an anchor that is set twice: YAML allows it."""
+    """PyYAML's composer of nodes, which would refuse an anchor that is set twice.
+
+    YAML allows it.
+    """
 
     def __init__(self, text: str) -> None:
         CParser.__init__(self, text)
@@ -20,6 +26,7 @@ class _Nodes(Composer, CParser, Resolver):
         Resolver.__init__(self)
 
     def compose_node(self, parent: Any, index: Any) -> Any:
+        """Forget an earlier anchor of the same name before the next node is composed."""
         event: Any = self.peek_event()
         if not isinstance(event, yaml.AliasEvent):
             self.anchors.pop(event.anchor, None)
@@ -28,7 +35,7 @@ class _Nodes(Composer, CParser, Resolver):
 
 @lru_cache(maxsize=16)
 def _nodes(text: str) -> list[Any]:
-    """The nodes of a text that has problems, composed once for all of them."""
+    """Compose the documents of a text that has problems, once for all of them."""
     composer = _Nodes(text.removeprefix("\ufeff"))
     nodes = []
     while composer.check_node():
@@ -37,21 +44,32 @@ def _nodes(text: str) -> list[Any]:
 
 
 def find_line(text: str, index: int, path: tuple[str | int, ...]) -> int | None:
-    """The line, from 1, of the field at `path` in a document of `text` (which was read without faults), or of its nearest parent."""
+    """Find the line, from 1, of the field at `path`, or of its nearest parent.
+
+    `index` is the document's in a text that was read without faults.
+    """
     nodes = _nodes(text)
-    node = nodes[index] if index < len(nodes) else None
-    line = node.start_mark.line + 1 if node else None
+    if index >= len(nodes) or not nodes[index]:
+        return None
+    node = nodes[index]
+    line: int = node.start_mark.line + 1
     for step in path:
-        if isinstance(node, yaml.MappingNode):
-            pairs: list[tuple[Any, Any]] = [pair for pair in node.value if pair[0].value == step]
-            if not pairs:
-                break
-            line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
-        elif (
-            isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value)
-        ):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-        else:
+        child = _child(node, step)
+        if child is None:
             break
+        named, node = child
+        line = named.start_mark.line + 1
     return line
+
+
+def _child(node: Any, step: str | int) -> tuple[Any, Any] | None:
+    """Return the node that a step of a path leads to, after the node whose line names it."""
+    if isinstance(node, yaml.MappingNode):
+        pairs: list[tuple[Any, Any]] = node.value
+        return next((pair for pair in pairs if pair[0].value == step), None)
+    if not isinstance(node, yaml.SequenceNode) or not isinstance(step, int):
+        return None
+    if step >= len(node.value):
+        return None
+    element = node.value[step]
+    return element, element

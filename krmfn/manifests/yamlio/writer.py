@@ -27,17 +27,19 @@ _WORDS = frozenset(
     ]
 )
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*|[0-9]+(Ki|Mi|Gi|Ti|Pi|Ei|m)")
-_LITERAL = re.compile(
-    r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff][^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*"
-)
+_UNPRINTABLE = r"\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
+_LITERAL = re.compile(rf"[^\s\x00-\x1f{_UNPRINTABLE}][^\x00-\x08\x0b-\x1f{_UNPRINTABLE}]*")
 # What json.dumps leaves as it is and YAML calls unprintable or a line break.
-_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_ESCAPED = re.compile(f"[{_UNPRINTABLE}]")
+# Floats up to here are whole numbers without loss.
+_LARGEST_WHOLE = 2**53
 
 
 class Hole(str):
-    """Text that is filled in after dumping: `dump` writes it between marks that nothing else in YAML can hold.
+    """Text that is filled in after dumping.
 
-    `Template` fills it. Inside of it, NAME stands for what differs.
+    `dump` writes it between marks that nothing else in YAML can hold, and `Template` fills it.
+    Inside of it, NAME stands for what differs.
     """
 
     __slots__ = ()
@@ -49,20 +51,16 @@ class Template:
     """Dumped text with holes, split once and filled often."""
 
     def __init__(self, value: Any, column: int | None = None) -> None:
-        """`column` makes it an element of a list whose dashes stand there."""
+        """Dump a value; `column` makes it an element of a list whose dashes stand there."""
         text = dump(value)
         if column is not None:
-            text = (
-                " " * column
-                + "- "
-                + text.rstrip("\n").replace("\n", "\n" + " " * (column + 2))
-                + "\n"
-            )
+            indented = text.rstrip("\n").replace("\n", "\n" + " " * (column + 2))
+            text = f"{' ' * column}- {indented}\n"
         self._parts = text.split(Hole.MARK)
         self._patterns = sorted(set(self._parts[1::2]))
 
     def fill(self, name: str) -> str:
-        """The text for one name, each hole written as the scalar that it becomes."""
+        """Return the text for one name, each hole written as the scalar that it becomes."""
         filled = {pattern: scalar(pattern.replace(Hole.NAME, name)) for pattern in self._patterns}
         parts = self._parts.copy()
         parts[1::2] = [filled[pattern] for pattern in parts[1::2]]
@@ -70,37 +68,53 @@ class Template:
 
 
 def scalar(value: Any) -> str:
-    """A scalar on one line: text is quoted unless it is a plain word to every YAML reader."""
+    """Write a scalar on one line.
+
+    Text is quoted unless it is a plain word to every YAML reader.
+    """
     if isinstance(value, str):
-        if isinstance(value, Hole):
-            return f"{Hole.MARK}{value}{Hole.MARK}"
-        if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
-            return value
-        return _ESCAPED.sub(
-            lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False)
-        )
+        return _text(value)
     if isinstance(value, float):
-        if value.is_integer() and abs(value) < 2**53:
-            return str(int(value))
-        # `1e+22` is text to YAML 1.1: it wants a point in a float.
-        text = repr(value)
-        return (
-            re.sub(r"^(-?\d+)e", r"\1.0e", text)
-            if math.isfinite(value)
-            else text.replace("inf", ".inf").replace("nan", ".nan")
-        )
+        return _float(value)
     return json.dumps(value)
 
 
+def _text(value: str) -> str:
+    """Write text, in quotes unless it is a plain word."""
+    if isinstance(value, Hole):
+        return f"{Hole.MARK}{value}{Hole.MARK}"
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    quoted = json.dumps(value, ensure_ascii=False)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+
+
+def _float(value: float) -> str:
+    """Write a float that YAML 1.1 and 1.2 read alike."""
+    if value.is_integer() and abs(value) < _LARGEST_WHOLE:
+        return str(int(value))
+    text = repr(value)
+    if not math.isfinite(value):
+        return text.replace("inf", ".inf").replace("nan", ".nan")
+    # `1e+22` is text to YAML 1.1: it wants a point in a float.
+    return re.sub(r"^(-?\d+)e", r"\1.0e", text)
+
+
 def dump(value: Any, indent: int = 0) -> str:
-    """A mapping or list as block YAML, keys in the order given; text of several lines stands as a literal block where it can."""
+    """Write a mapping or list as block YAML, with its keys in the order given.
+
+    Text of several lines becomes a literal block if it can.
+    """
     lines: list[str] = []
     _dump(value, " " * indent, " " * indent, lines)
     return "".join(lines)
 
 
 def _dump(value: Any, first: str, pad: str, lines: list[str]) -> None:
-    """Append the lines of a collection that is not empty; `first` is what stands before its first line."""
+    """Append the lines of a collection that is not empty.
+
+    `first` is what stands before its first line, `pad` before the others.
+    """
     if isinstance(value, dict):
         for key, child in value.items():
             _entry(f"{first}{scalar(key)}:", child, pad, lines)
@@ -115,23 +129,26 @@ def _dump(value: Any, first: str, pad: str, lines: list[str]) -> None:
 
 
 def _entry(head: str, value: Any, pad: str, lines: list[str]) -> None:
+    """Append a value after its key or dash, which is `head`."""
     if isinstance(value, dict) and value:
         lines.append(head + "\n")
         _dump(value, pad + "  ", pad + "  ", lines)
     elif isinstance(value, list) and value:
         lines.append(head + "\n")
         _dump(value, pad, pad, lines)
-    elif (
-        isinstance(value, str)
-        and "\n" in value
-        and _LITERAL.fullmatch(value)
-        and not value.endswith("\n\n")
-    ):
-        lines.append(f"{head} |{'' if value.endswith(chr(10)) else '-'}\n")
-        lines.extend(
-            f"{pad}  {line}\n" if line else "\n" for line in value.removesuffix("\n").split("\n")
-        )
+    elif isinstance(value, dict | list):
+        lines.append(f"{head} {'{}' if isinstance(value, dict) else '[]'}\n")
+    elif _is_literal(value):
+        chomping = "" if value.endswith("\n") else "-"
+        lines.append(f"{head} |{chomping}\n")
+        for line in value.removesuffix("\n").split("\n"):
+            lines.append(f"{pad}  {line}\n" if line else "\n")
     else:
-        lines.append(
-            f"{head} {scalar(value) if not isinstance(value, dict | list) else '{}' if isinstance(value, dict) else '[]'}\n"
-        )
+        lines.append(f"{head} {scalar(value)}\n")
+
+
+def _is_literal(value: Any) -> bool:
+    """Tell whether a value can stand as a literal block, and gains by it."""
+    if not isinstance(value, str) or "\n" not in value or value.endswith("\n\n"):
+        return False
+    return _LITERAL.fullmatch(value) is not None

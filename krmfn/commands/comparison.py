@@ -1,0 +1,174 @@
+"""Compares the objects of an earlier state with what the declarations give now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from krmfn.commands.compare_report import Changed
+from krmfn.commands.declaration import declaration, without_user_data
+from krmfn.commands.earlier_state import EarlierState
+from krmfn.commands.object_key import Key, rendered_objects
+from krmfn.commands.secret_changes import SecretChanges
+from krmfn.kubevirt import types
+from krmfn.kubevirt.canonical import canonical
+from krmfn.kubevirt.differences import Change
+from krmfn.kubevirt.merge import Map
+from krmfn.kubevirt.verdicts import Strategy, heaviest, judged
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, get, mappings
+from krmfn.manifests.item import Item
+from krmfn.manifests.shapes import ShapeReader, renamed, replaceable, shape_of
+from krmfn.nodes.build import Build
+from krmfn.nodes.claim import Claim, Group
+from krmfn.nodes.provenance import field_source
+from krmfn.problems import Path, Place
+
+
+class Comparison:
+    """Compares objects with what they become.
+
+    Machines that differ in their names alone are compared once.
+    """
+
+    def __init__(self, built: Build, strategy: Strategy) -> None:
+        self._after = rendered_objects(built)
+        self._claims: dict[tuple[str, str], Claim] = {}
+        for claim in built.claims:
+            self._claims[claim.namespace, claim.name] = claim
+        self._strategy = strategy
+        # The rest remembers what was read and compared already.
+        self._alike = ShapeReader()
+        self._secrets = SecretChanges()
+        # By the shapes of both texts: the name of the machine that was compared, its changes.
+        self._known: dict[tuple[str, str], tuple[str, list[Change]]] = {}
+        self._pool_causes: dict[tuple[Group, Path], str] = {}
+
+    def changes(self, state: EarlierState) -> Iterator[Changed]:
+        """Yield every object with what becomes of it, in the order of their names."""
+        keys = {*state.objects, *self._after}
+        for key in sorted(keys, key=lambda key: key.rank):
+            before = state.objects.get(key)
+            if before and key not in self._after:
+                yield _deleted(key, before)
+            elif key in state.unchanged:
+                yield Changed(key, "unchanged")
+            else:
+                yield self._changed(key, before)
+
+    def _changed(self, key: Key, before: Item | None) -> Changed:
+        """Compare an object that is still declared with what it was, if there was one."""
+        after = self._after[key]
+        claim = self._claims[key.namespace, after.claim]
+        request = str(claim.request)
+        if before is None:
+            return Changed(key, "create", cause=request)
+        fields = self._fields(key, before, after.text, claim.name)
+        verdict = heaviest([change.verdict for change in fields])
+        causes = [request] * len(fields)
+        if key.is_machine:
+            causes = self._causes(fields, claim)
+        return Changed(key, verdict, fields, causes)
+
+    def _fields(self, key: Key, before: Item, text: str, name: str) -> list[Change]:
+        """Return the fields of a claim's object that differ; `name` is the claim's.
+
+        Two pairs of texts that differ in their claims' names alone have the same shapes, and so
+        the same changes, under other names.
+        """
+        has_shape = bool(before.text) and replaceable(name)
+        if not key.is_machine or not has_shape:
+            return self._differing(key, before, text)
+        shapes = shape_of(before.text, name), shape_of(text, name)
+        if shapes not in self._known:
+            self._known[shapes] = name, self._differing(key, before, text)
+        other, changes = self._known[shapes]
+        if other == name:
+            return changes
+        return [_renamed(change, other, name) for change in changes]
+
+    def _causes(self, changes: list[Change], claim: Claim) -> list[str]:
+        """Return the inputs that the fields of a machine come from.
+
+        The machines of one pool have the same, but for their claims' names in the paths.
+        """
+        if claim.pool is None:
+            return [_cause(change.path, claim) for change in changes]
+        causes = []
+        for change in changes:
+            key = claim.group, renamed(change.path, claim.name, "\0")
+            if key not in self._pool_causes:
+                self._pool_causes[key] = _cause(change.path, claim)
+            causes.append(self._pool_causes[key])
+        return causes
+
+    def _differing(self, key: Key, before: Item, text: str) -> list[Change]:
+        """Compare an object with its new text, field by field.
+
+        A Secret's data is compared in clear, whichever key declares it, and never shown.
+        """
+        new = self._alike.read(text)
+        if key.is_machine:
+            return self._machine_changes(before, new)
+        old, is_live = declaration(before, new)
+        changes = list(self._secrets.differences(before.data, new))
+        changes += self._secret_metadata(old, new, is_live)
+        return changes
+
+    def _machine_changes(self, before: Item, new: Map) -> list[Change]:
+        """Return the fields of a machine that differ, without the user data in them.
+
+        The earlier machine is brought into the form in which krmfn writes machines, so that other
+        spellings of a value are no changes.
+        """
+        declared, is_live = declaration(before, new)
+        old = canonical(declared, types.ROOT, lambda path: Place(), [])
+        changes = judged(old, new, self._strategy, is_live)
+        return [_without_user_data(change) for change in changes]
+
+    def _secret_metadata(self, old: Map, new: Map, is_live: bool) -> Iterator[Change]:
+        """Yield what differs in a Secret's metadata, without the values.
+
+        Whoever backs a Secret up in an annotation of it shows what it holds.
+        """
+        before, after = {**old, "spec": None}, {**new, "spec": None}
+        for change in judged(before, after, self._strategy, is_live):
+            yield replace(change, old=None, new=None)
+
+
+def _deleted(key: Key, item: Item) -> Changed:
+    """Describe an object that goes, with the DataVolumes that go with it."""
+    volumes = []
+    if key.is_machine:
+        for template in mappings(get(item.data, DATA_VOLUMES)):
+            volumes.append(str(get(template, ("metadata", "name"))))
+    return Changed(
+        key,
+        "delete",
+        cause="no claim asks for it any more",
+        data_volumes=volumes,
+    )
+
+
+def _renamed(change: Change, old: str, new: str) -> Change:
+    """Return the same change of a machine with another name."""
+    return replace(
+        change,
+        path=renamed(change.path, old, new),
+        old=renamed(change.old, old, new),
+        new=renamed(change.new, old, new),
+    )
+
+
+def _without_user_data(change: Change) -> Change:
+    """Mask the user data in the values of a change."""
+    return replace(
+        change,
+        old=without_user_data(change.old, change.path),
+        new=without_user_data(change.new, change.path),
+    )
+
+
+def _cause(path: Path, claim: Claim) -> str:
+    """Return the input that a field of a machine comes from."""
+    layer, place = field_source(claim, path)
+    return place.text if place else layer

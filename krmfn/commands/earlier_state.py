@@ -1,0 +1,172 @@
+"""The earlier state that `krmfn plan --against` reads: a folder, a file, or manifests on stdin.
+
+An earlier state that is not whole is an error. What krmfn did not make, or made for another config
+or another cluster, is left out, and a notice counts it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from krmfn.commands.object_key import Key, key_of, rendered_objects
+from krmfn.kubevirt.vm_paths import MANAGED_BY, OURS, OWNER
+from krmfn.manifests.files import STDIN, KnownDocuments, read_paths
+from krmfn.manifests.item import Item
+from krmfn.nodes import ownership
+from krmfn.nodes.build import Build
+from krmfn.problems import Code, Collector, Origin, Place, Problem, listed, redacted
+
+PROVIDER_LABEL = f"{OURS}node-provider"
+NODE_TYPE_LABEL = f"{OURS}node-type"
+_KINDS = ("Secret", "VirtualMachine")
+_ELSEWHERE = "another cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierState:
+    """The objects of an earlier state that this config owns.
+
+    Those that the declarations give again, to the byte, are `unchanged`, and are not parsed.
+    """
+
+    objects: dict[Key, Item]
+    unchanged: set[Key]
+
+
+def read_earlier_state(path: str, built: Build, problems: Collector) -> EarlierState:
+    """Read the earlier state of what was built; `path` is a folder, a file, or `-`.
+
+    The problems leave out the notices that the config accepts. Use the state only if there is no
+    error among them.
+    """
+    name = "standard input" if path == STDIN else path
+    at = Place(Origin(file=name))
+    keys = {rendered.text: key_of(rendered) for rendered in built.objects}
+    known = KnownDocuments(keys)
+    collected = Collector()
+    items, unreadable = read_paths([path], known=known)
+    collected += unreadable
+    copies: Counter[Key] = Counter(known.recognised)
+    for key, number in copies.items():
+        if number > 1:
+            collected.append(at.error(f"has {key.kind} {key.namespace}/{key.name} twice"))
+    sorter = _Sorter(built, set(copies))
+    for item in items:
+        sorter.add(item, collected)
+    collected += sorter.overwritten()
+    is_known_empty = known.says_nothing or os.path.isdir(path)
+    if sorter.is_empty and not is_known_empty and not collected.has_errors:
+        advice = "an empty one is an empty folder, or a v1 List without items"
+        message = f"has no machine and no Secret, so it is no earlier state; {advice}"
+        collected.append(at.error(message))
+    collected += _pair_problems(sorter.owned, at)
+    if not sorter.owned and not collected.has_errors:
+        message = f"holds nothing that krmfn made for {built.owner}: all is new"
+        collected.append(at.notice(message, Code.NOTHING_EARLIER))
+    collected += sorter.left_out(at)
+    for problem in collected:
+        if problem.is_error or problem.code not in built.accepted:
+            problems.append(problem)
+    return EarlierState(sorter.objects, sorter.unchanged)
+
+
+class _Sorter:
+    """Sorts the objects of an earlier state by whose they are."""
+
+    def __init__(self, built: Build, unchanged: set[Key]) -> None:
+        self.objects: dict[Key, Item] = {}
+        self.unchanged = unchanged
+        self._owner = built.owner
+        self._rendered = set(rendered_objects(built))
+        self._elsewhere = _providers_elsewhere(built)
+        self._foreign = 0
+        self._other_owners: Counter[str] = Counter()
+        self._of_others: dict[Key, Problem] = {}
+
+    @property
+    def owned(self) -> set[Key]:
+        """The objects that this config owns."""
+        return {*self.objects, *self.unchanged}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no machine and no Secret at all."""
+        return not (self.owned or self._other_owners or self._foreign)
+
+    def add(self, item: Item, problems: Collector) -> None:
+        """Count an object for its owner.
+
+        `problems` gets what the change would overwrite, and what stands there twice.
+        """
+        if item.kind not in _KINDS:
+            return
+        key = key_of(item)
+        if item.labels.get(MANAGED_BY) != "krmfn":
+            self._add_foreign(key, item, problems)
+        elif not ownership.is_earlier(item, self._owner):
+            self._add_of_other_owner(key, item)
+        elif str(item.labels.get(PROVIDER_LABEL)) in self._elsewhere:
+            self._other_owners[_ELSEWHERE] += 1
+        elif key in self.objects or key in self.unchanged:
+            problems.append(item.place.error("stands in the earlier state twice"))
+        else:
+            self.objects[key] = item
+
+    def _add_foreign(self, key: Key, item: Item, problems: Collector) -> None:
+        """Count an object that krmfn did not make."""
+        self._foreign += 1
+        if key in self._rendered:
+            advice = "give the pool or claim another name"
+            message = f"is not krmfn's, and the change would overwrite it; {advice}"
+            problems.append(item.place.error(message))
+
+    def _add_of_other_owner(self, key: Key, item: Item) -> None:
+        """Count an object of another config.
+
+        It is an error only if the change would overwrite it, and if this config's own state does
+        not have the object too.
+        """
+        owner = str(item.annotations.get(OWNER, "no owner"))
+        self._other_owners[owner] += 1
+        message = f"is of {redacted(owner)}, and the change would overwrite it"
+        self._of_others[key] = item.place.error(message)
+
+    def overwritten(self) -> Iterator[Problem]:
+        """Yield the objects of other owners that the change would overwrite."""
+        for key, problem in self._of_others.items():
+            if key in self._rendered and key not in self.owned:
+                yield problem
+
+    def left_out(self, at: Place) -> Iterator[Problem]:
+        """Yield notices of what is left out."""
+        for owner, count in sorted(self._other_owners.items()):
+            message = f"holds {count} objects of {owner}, which are left out"
+            yield at.notice(message, Code.OTHER_OWNER)
+        if self._foreign:
+            what = f"{self._foreign} machines and Secrets that krmfn did not make"
+            yield at.notice(f"holds {what}; they are left out", Code.NOT_KRMFN)
+
+
+def _pair_problems(keys: Iterable[Key], at: Place) -> Iterator[Problem]:
+    """Check that every machine has its Secret, and every Secret its machine."""
+    keys = list(keys)
+    machines = {key.machine for key in keys if key.is_machine}
+    secrets = {key.machine for key in keys if not key.is_machine}
+    half = sorted(machines ^ secrets)
+    if machines and not secrets:
+        message = "has machines and no Secret: what changes in their user data is not told"
+        yield at.notice(message, Code.NO_SECRETS)
+    elif half:
+        names = listed(["/".join(name) for name in half])
+        message = f"is not whole: of {names} there is only the machine or only its Secret"
+        yield at.error(message)
+
+
+def _providers_elsewhere(built: Build) -> set[str]:
+    """Return the providers among the items whose cluster this run does not render."""
+    providers = [item for item in built.consumed if item.kind == "NodeProvider"]
+    ours = {offer.provider.metadata.name for offer in built.node_types}
+    return {provider.name for provider in providers} - ours

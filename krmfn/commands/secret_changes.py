@@ -1,0 +1,79 @@
+"""What changes in a guest's Secret: the parts of its data that differ, never their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from krmfn.guest import cloud_config
+from krmfn.guest.secrets import secret_value
+from krmfn.kubevirt.differences import Change
+from krmfn.kubevirt.merge import Map
+from krmfn.kubevirt.vm_paths import SECRET_SUFFIX, get
+from krmfn.manifests.item import Item
+from krmfn.manifests.shapes import shape_of
+from krmfn.problems import Collector, Origin, Path, Place
+
+_USER, _NETWORK = "userdata", "networkdata"
+_HOLE = "\0"
+
+
+class SecretChanges:
+    """Compares the data of Secrets.
+
+    Data that differs from others in the machine's name alone is compared once.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[str, str], list[str]] = {}
+
+    def differences(self, old: Map, new: Map) -> Iterator[Change]:
+        """Yield the parts of a machine's user and network data that differ.
+
+        What is declared as `stringData` is `data` in a live Secret: both count alike.
+        """
+        machine = str(get(new, ("metadata", "name"))).removesuffix(SECRET_SUFFIX)
+        before, after = _data(old, _USER), _data(new, _USER)
+        if before != after:
+            yield from self._user_data(shape_of(before, machine), shape_of(after, machine))
+        if _data(old, _NETWORK) != _data(new, _NETWORK):
+            yield _change((_NETWORK,))
+
+    def _user_data(self, before: str, after: str) -> Iterator[Change]:
+        """Yield the keys of two user data that differ, or all of it if no key does."""
+        pair = (before, after)
+        if pair not in self._parts:
+            self._parts[pair] = _differing_keys(_parsed(before), _parsed(after))
+        keys = self._parts[pair]
+        for key in keys:
+            yield _change((_USER, key))
+        if not keys:
+            yield _change((_USER,))
+
+
+def _differing_keys(old: Map, new: Map) -> list[str]:
+    """Return the keys whose values differ, in order."""
+    keys = sorted({*old, *new})
+    return [key for key in keys if old.get(key) != new.get(key)]
+
+
+def _parsed(shape: str) -> Map:
+    """Parse user data whose machine's name is left open.
+
+    It is empty if it can't be read.
+    """
+    text = shape.replace(_HOLE, "name")
+    return cloud_config.yaml_mapping(text, Place(), Collector())
+
+
+def _data(secret: Map, key: str) -> str:
+    """Read a key of a Secret, "" if there is none or it can't be read."""
+    item = Item(secret, Origin())
+    return secret_value(item, key, Collector()) or ""
+
+
+def _change(path: Path) -> Change:
+    """Describe the change of a part of the data: only `bootcmd` runs at every boot."""
+    if path[-1] == "bootcmd":
+        return Change(path, None, None, "next-start", "")
+    why = "cloud-init does not do it again on a disk that has booted"
+    return Change(path, None, None, "no-effect", why)

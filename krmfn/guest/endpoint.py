@@ -1,0 +1,72 @@
+"""The endpoint of a virtual cluster, which its nodes download the join script from."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from krmfn.kubernetes import names
+from krmfn.problems import Collector, Place
+
+_ENDPOINT = re.compile(
+    r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?((?:/[A-Za-z0-9._~-]+)*/?)"
+)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_LARGEST_PORT = 65535
+
+
+def endpoint_url(endpoint: str, at: Place, problems: Collector) -> str:
+    """Return the https URL of `host[:port]` or of an https URL, without a slash at its end.
+
+    The grammar is narrow, since the URL goes into curl's config and into a shell's settings. No
+    message repeats the value: it may be a whole join URL, with its token. Return "" if there is a
+    problem.
+    """
+    if endpoint.startswith("http://"):
+        message = "is http: the join script runs as root, so it has to come over https"
+        problems.append(at.error(message))
+        return ""
+    match = _ENDPOINT.fullmatch(endpoint.removeprefix("https://"))
+    if match is None:
+        message = "must be host[:port] or an https URL without user, query or fragment"
+        problems.append(at.error(message))
+        return ""
+    host, port, path = match[1], match[2], match[3]
+    if not _is_host(host) or not _is_port(port):
+        grammar = "the host a DNS name or an address, the port 1 to 65535"
+        problems.append(at.error(f"must be host[:port] or an https URL, {grammar}"))
+        return ""
+    if {".", ".."} & set(path.split("/")):
+        problems.append(at.error("must be an https URL whose path has no . or .."))
+        return ""
+    authority = f"{host}:{port}" if port else host
+    return f"https://{authority}{path}".rstrip("/")
+
+
+def _is_port(port: str | None) -> bool:
+    """Tell whether the digits of a port are one, or are left out."""
+    return port is None or 0 < int(port) <= _LARGEST_PORT
+
+
+def _is_host(host: str) -> bool:
+    """Tell whether a host is an address or a DNS name."""
+    return _is_address(host) or _is_dns_name(host.lower())
+
+
+def _is_address(host: str) -> bool:
+    """Tell whether a host is an address, of IPv6 in brackets."""
+    try:
+        if host.startswith("["):
+            return bool(ipaddress.IPv6Address(host[1:-1]))
+        return bool(ipaddress.IPv4Address(host))
+    except ValueError:
+        return False
+
+
+def _is_dns_name(host: str) -> bool:
+    """Tell whether a host, in lower case, is a DNS name."""
+    parts = host.split(".")
+    # To curl, everything that ends in a number is an address, 0x7f000001 too.
+    if _NUMBER.fullmatch(parts[-1]) or names.subdomain(host):
+        return False
+    return not any(names.dns_label(part) for part in parts)

@@ -1,0 +1,118 @@
+"""Secrets and ConfigMaps among the items: found by reference, their values read as text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from krmfn.manifests.index import Index
+from krmfn.manifests.item import Item
+from krmfn.platform.config import KeyRef
+from krmfn.platform.model import from_base64
+from krmfn.problems import Collector, Place, nearest
+
+# `stringData` wins over `data`, as at the API server.
+_HOLDERS = ("stringData", "data")
+# SOPS, argocd-vault-plugin, Flux substitution, Helm and ESO templates, kustomize and Argo CD
+# variables.
+_PLACEHOLDER = re.compile(r"ENC\[|<[^<>]{1,200}>|\$\{|\{\{|\$\(|\$[A-Z]")
+_LISTED = 10
+
+
+class Lookup:
+    """The Secrets and ConfigMaps of a run."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def find(
+        self, kind: str, ref: KeyRef, at: Place, home: str | None, problems: Collector
+    ) -> Item | None:
+        """Return the only object that a reference names; `at` is the reference's place.
+
+        With `home`, the object must have that namespace or none. If there is no such object, the
+        error lists those that exist.
+        """
+        candidates = [
+            item
+            for item in _near(self._index.named(kind, ref.name), home)
+            if ref.namespace in (None, item.namespace)
+        ]
+        if len(candidates) == 1:
+            return candidates[0]
+        near = _near(self._index.of_kind(kind), home)
+        prefix = f"{ref.namespace}/" if ref.namespace else ""
+        name = f"{kind} {prefix}{ref.name}"
+        known = sorted({f"{item.namespace}/{item.name}".lstrip("/") for item in near})
+        if candidates:
+            advice = f"name its namespace: {', '.join(known)}"
+            problems.append(at.error(f"{name} is there {len(candidates)} times; {advice}"))
+            return None
+        verb = "are" if len(known) > 1 else "is"
+        there = ", ".join(known[:_LISTED]) if known else f"no {kind} at all"
+        typo = nearest(ref.name, (item.name for item in near))
+        message = f"{name} is not among the items; there {verb} {there}{typo}"
+        problems.append(at.field("name").error(message))
+        return None
+
+
+def _near(items: list[Item], home: str | None) -> list[Item]:
+    """Return the core objects that a reference from a namespace can name."""
+    core = [item for item in items if item.api_version == "v1"]
+    if home is None:
+        return core
+    return [item for item in core if item.namespace in ("", home)]
+
+
+def has_key(item: Item, key: str) -> bool:
+    """Tell whether a Secret or ConfigMap has a key."""
+    return any(_values(item, holder).get(key) is not None for holder in _HOLDERS)
+
+
+def secret_value(item: Item, key: str, problems: Collector) -> str | None:
+    """Read a key of a Secret or ConfigMap as text.
+
+    Return None if it has no such key, or if the value can't be read. A value that is still
+    encrypted, or a placeholder, comes back as it stands.
+    """
+    for holder in _HOLDERS:
+        value = _values(item, holder).get(key)
+        if value is None:
+            continue
+        at = item.place.field(holder, key)
+        if not isinstance(value, str):
+            problems.append(at.error("must be text in quotes"))
+            return None
+        is_plain = item.kind == "ConfigMap" or holder == "stringData"
+        if is_plain or is_unresolved(item, value):
+            return value
+        try:
+            return from_base64(value)
+        except ValueError:
+            problems.append(at.error("is no base64 of text"))
+            return None
+    return None
+
+
+def is_unresolved(item: Item, value: str) -> bool:
+    """Tell whether a value of an object is still encrypted, or a placeholder."""
+    return "sops" in item.data or is_placeholder(value)
+
+
+def is_placeholder(value: str) -> bool:
+    """Tell whether a text is encrypted, or holds a variable that another tool replaces."""
+    return bool(_PLACEHOLDER.search(value))
+
+
+def its_keys(item: Item, wanted: str) -> str:
+    """List the keys of an object, for a message that it has no key `wanted`."""
+    keys = sorted({key for holder in _HOLDERS for key in _values(item, holder)})
+    if not keys:
+        return "it has no keys"
+    return f"it has {', '.join(keys[:_LISTED])}{nearest(wanted, keys)}"
+
+
+def _values(item: Item, holder: str) -> dict[str, Any]:
+    """Return `data` or `stringData`, {} if it is not a mapping."""
+    values = item.data.get(holder)
+    return values if isinstance(values, dict) else {}

@@ -1,0 +1,173 @@
+"""Admission rules about disks."""
+
+from __future__ import annotations
+
+import re
+
+from krmfn.kubernetes import names
+from krmfn.kubevirt.admission.rule import (
+    Findings,
+    by_name,
+    choice,
+    elements,
+    finding,
+    names_in,
+    pci_address,
+    rule,
+)
+from krmfn.kubevirt.merge import Map
+from krmfn.kubevirt.vm_paths import DISKS, INTERFACES, VOLUMES, get
+from krmfn.problems import Path, show
+
+_TARGETS = ("disk", "lun", "cdrom")
+_BUSES = ("virtio", "scsi", "sata", "usb")
+_CACHES = ("none", "writethrough", "writeback")
+_IO_MODES = ("native", "threads")
+_ERROR_POLICIES = ("stop", "ignore", "report", "enospace")
+_SERIAL = re.compile(r"[A-Za-z0-9_.+-]{1,256}")
+_CLAIMS = {"persistentVolumeClaim", "dataVolume"}
+_LEAST_BLOCK, _LARGEST_BLOCK = 512, 2**21
+
+
+@rule("disk-names")
+def _disk_names(vm: Map) -> Findings:
+    """A disk's name is a DNS label of its own, and a volume has it (a CD-ROM may be empty)."""
+    volumes = names_in(vm, VOLUMES)
+    seen: set[str] = set()
+    for path, disk in elements(vm, DISKS):
+        name, at = disk.get("name", ""), (*path, "name")
+        if name in seen:
+            yield at, f"is {show(name)} a second time"
+        seen.add(name)
+        yield from finding(at, names.dns_label(name))
+        if name not in volumes and "cdrom" not in disk:
+            yield at, f"is {show(name)}, and no volume has that name"
+
+
+@rule("empty-cdrom", gated=True)
+def _empty_cdrom(vm: Map) -> Findings:
+    """A CD-ROM without a volume needs the feature gate DeclarativeHotplugVolumes."""
+    volumes = names_in(vm, VOLUMES)
+    for path, disk in elements(vm, DISKS):
+        if disk.get("name") not in volumes and "cdrom" in disk:
+            message = "is an empty CD-ROM, which needs the feature gate DeclarativeHotplugVolumes"
+            yield (*path, "name"), message
+
+
+@rule("disk-target")
+def _disk_target(vm: Map) -> Findings:
+    """A disk is one of disk, lun and cdrom; its bus is virtio, scsi, sata or usb, as its kind
+    allows.
+    """
+    volumes = by_name(vm, VOLUMES)
+    for path, disk in elements(vm, DISKS):
+        targets = [target for target in _TARGETS if target in disk]
+        if len(targets) > 1:
+            yield path, f"has {' and '.join(targets)}; a disk is one of them"
+        yield from _disk_bus(disk, path)
+        volume = volumes.get(disk.get("name"))
+        if "lun" in disk and volume and not _CLAIMS & volume.keys():
+            yield (*path, "lun"), "needs a dataVolume or persistentVolumeClaim"
+
+
+def _disk_bus(disk: Map, path: Path) -> Findings:
+    """Yield a bus that the disk's target does not allow, and what the bus does not."""
+    target, bus = _target(disk), _bus(disk)
+    at = (*path, target, "bus")
+    if not bus:
+        return
+    if bus not in _BUSES:
+        yield from choice(at, bus, _BUSES)
+    elif bus == "virtio" and target == "cdrom":
+        yield at, "is virtio, which a CD-ROM can't have"
+    elif bus == "sata" and get(disk, ("disk", "readonly")):
+        yield (*path, "disk", "readonly"), "is set on a sata disk, which can't be read-only"
+    if disk.get("dedicatedIOThread") and bus != "virtio":
+        yield (*path, "dedicatedIOThread"), "needs the bus virtio"
+
+
+def _target(disk: Map) -> str:
+    """Return the key of the disk that says what it is to the guest, or ""."""
+    return next((target for target in _TARGETS if target in disk), "")
+
+
+def _bus(disk: Map) -> str:
+    """Return the bus of a disk, or "" if it is not set."""
+    return get(disk, (_target(disk), "bus")) or ""
+
+
+@rule("disk-settings")
+def _disk_settings(vm: Map) -> Findings:
+    """Serial, cache, io, error policy, PCI address and block size of a disk are ones that KubeVirt
+    knows.
+    """
+    for path, disk in elements(vm, DISKS):
+        serial = disk.get("serial")
+        if serial and not _SERIAL.fullmatch(serial):
+            limit = "must be at most 256 of A-Z, a-z, 0-9, _, ., + and -"
+            yield (*path, "serial"), f"is {show(serial)}; {limit}"
+        for key, allowed in (("cache", _CACHES), ("io", _IO_MODES)):
+            if disk.get(key):
+                yield from choice((*path, key), disk[key], allowed)
+        if "errorPolicy" in disk:
+            yield from choice((*path, "errorPolicy"), disk["errorPolicy"], _ERROR_POLICIES)
+        at = (*path, "disk", "pciAddress")
+        pci = get(disk, ("disk", "pciAddress"))
+        if pci and get(disk, ("disk", "bus")) != "virtio":
+            yield at, "needs the bus virtio"
+        yield from pci_address(at, pci)
+        yield from _block_size(disk, path)
+
+
+def _block_size(disk: Map, path: Path) -> Findings:
+    """Yield what is wrong with the block size of a disk."""
+    custom = get(disk, ("blockSize", "custom"))
+    match = get(disk, ("blockSize", "matchVolume"))
+    at = (*path, "blockSize", "custom")
+    if custom is None:
+        return
+    if match is not None and match.get("enabled", True):
+        yield at, "stands beside matchVolume"
+    else:
+        yield from _custom_block_size(custom, _bus(disk), at)
+
+
+def _custom_block_size(custom: Map, bus: str, path: Path) -> Findings:
+    """Yield sizes that do not go together, or that no disk has."""
+    logical = custom.get("logical") or 0
+    physical = custom.get("physical") or 0
+    discard = custom.get("discardGranularity") or 0
+    if logical > physical:
+        yield path, f"has a logical size of {logical}, above the physical one of {physical}"
+    elif bus == "sata" and logical != _LEAST_BLOCK:
+        yield path, f"has a logical size of {logical}; must be 512 with sata"
+    elif logical and discard % logical:
+        yield path, f"has a discard granularity of {discard}, no multiple of {logical}"
+    else:
+        yield from _power_of_two((*path, "logical"), logical)
+        yield from _power_of_two((*path, "physical"), physical)
+
+
+def _power_of_two(path: Path, size: int) -> Findings:
+    """Yield a size that is no power of two, or out of range."""
+    if not _LEAST_BLOCK <= size <= _LARGEST_BLOCK or size & (size - 1):
+        yield path, f"is {size}; must be a power of 2, 512 to {_LARGEST_BLOCK}"
+
+
+@rule("boot-order")
+def _boot_order(vm: Map) -> Findings:
+    """Boot orders are above 0, and no two of disks and interfaces are equal."""
+    seen: set[int] = set()
+    for path, device in elements(vm, DISKS) + elements(vm, INTERFACES):
+        order = device.get("bootOrder")
+        at = (*path, "bootOrder")
+        if order is None:
+            continue
+        if order < 1:
+            yield at, f"is {order}; must be 1 or more"
+        elif order in seen:
+            yield at, f"is {order} a second time"
+        seen.add(order)
+
+
+RULES = (_disk_names, _empty_cdrom, _disk_target, _disk_settings, _boot_order)

@@ -1,0 +1,260 @@
+"""What krmfn adds to a prototype: labels, the cloud-init disk, the disk with the token, names.
+
+One function adds all of it, so that the machine that is checked is the one that is rendered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from krmfn.kubevirt.merge import Map
+from krmfn.kubevirt.vm_paths import (
+    CLOUD_INIT,
+    DATA_VOLUMES,
+    DISKS,
+    INSTANCE_METADATA,
+    INTERFACES,
+    JOIN_DISK,
+    NETWORKS,
+    VOLUMES,
+    Named,
+    cloud_init_kind,
+    get,
+    mappings,
+)
+from krmfn.machine.layers import LayerName
+from krmfn.machine.prototype import Prototype
+from krmfn.machine.provenance import Provenance, Source
+from krmfn.problems import Path, Place
+
+# The fields by which a volume names a DataVolume or its claim. They are renamed with it.
+_REFERENCES = (
+    ("dataVolume", "name"),
+    ("persistentVolumeClaim", "claimName"),
+    ("ephemeral", "persistentVolumeClaim", "claimName"),
+    ("memoryDump", "claimName"),
+)
+_OURS = Source(LayerName.KRMFN)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of one machine's objects: the cloud-init Secret's, and any DataVolume's.
+
+    Subclasses may return text that is filled in later.
+    """
+
+    secret: str = "cloud-init"
+
+    def data_volume(self, name: str) -> str:
+        """Return the name of the machine's own copy of a DataVolume template."""
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What is added to a prototype for machines that differ in name alone.
+
+    `labels` and `annotations` go to the machine and to its template; `machine_annotations`
+    come from the config, where they stand at `config`. `join_secret` names the Secret of a
+    disk with the token. `network`: the Secret has network data. `off`: the claims switch
+    their machines off.
+    """
+
+    names: Names = field(default_factory=Names)
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    owner: Mapping[str, str] = field(default_factory=dict)
+    machine_annotations: Mapping[str, str] = field(default_factory=dict)
+    config: Place = field(default_factory=Place)
+    join_secret: str = ""
+    network: bool = False
+    off: bool = False
+
+
+def complete(prototype: Prototype, additions: Additions) -> tuple[Map, Provenance]:
+    """Return the machine's metadata and spec with all that krmfn adds, and who set its fields."""
+    completion = _Completion(prototype.vm, prototype.provenance.copy(), additions)
+    return completion.run(), completion.provenance
+
+
+@dataclass(slots=True)
+class _Completion:
+    """A prototype that is being completed."""
+
+    vm: Map
+    provenance: Provenance
+    additions: Additions
+
+    def run(self) -> Map:
+        """Return the completed metadata and spec."""
+        additions = self.additions
+        annotations = {
+            **additions.annotations,
+            **additions.owner,
+            **additions.machine_annotations,
+        }
+        template = self.vm.get("metadata", {})
+        metadata = self._metadata(template, ("metadata",), annotations)
+        self._note_config()
+        spec = {**self.vm["spec"], "template": self._template()}
+        if additions.off:
+            spec.pop("running", None)
+            spec["runStrategy"] = "Halted"
+            source = Source(LayerName.CLAIM)
+            self.provenance.note(("spec", "runStrategy"), source)
+        if templates := get(self.vm, DATA_VOLUMES):
+            copies = [self._data_volume(template) for template in templates]
+            spec["dataVolumeTemplates"] = copies
+        return {"metadata": metadata, "spec": spec}
+
+    def _note_config(self) -> None:
+        """Note the annotations that come from the config."""
+        for key in self.additions.machine_annotations:
+            place = self.additions.config.field(key)
+            source = Source(LayerName.CONFIG, place)
+            self.provenance.note(("metadata", "annotations", key), source)
+
+    @property
+    def _data_volumes(self) -> list[str]:
+        """The names of the DataVolume templates."""
+        templates = get(self.vm, DATA_VOLUMES) or ()
+        return [template["metadata"]["name"] for template in templates]
+
+    def _metadata(self, template: Map, path: Path, annotations: Mapping[str, str]) -> Map:
+        """Return a template's metadata with krmfn's labels and annotations after its own."""
+        labels = template.get("labels", {}) | self.additions.labels
+        result = {**template, "labels": labels}
+        others = template.get("annotations")
+        if annotations or others:
+            result["annotations"] = {**(others or {}), **annotations}
+        self._note_keys((*path, "labels"), self.additions.labels)
+        self._note_keys((*path, "annotations"), annotations)
+        return result
+
+    def _note_keys(self, path: Path, keys: Iterable[str]) -> None:
+        """Note that krmfn sets keys of the mapping at a path."""
+        for key in keys:
+            self.provenance.note((*path, key), _OURS)
+
+    def _template(self) -> Map:
+        """Return the instance's template with our labels, disks and volumes."""
+        template = self.vm["spec"]["template"]
+        metadata = self._metadata(
+            template.get("metadata", {}),
+            INSTANCE_METADATA,
+            self.additions.annotations,
+        )
+        spec = template["spec"]
+        disks, volumes = self._storage()
+        devices = {**spec["domain"].get("devices", {}), "disks": disks}
+        domain = {**spec["domain"], "devices": devices}
+        spec = {**spec, "domain": domain, "volumes": volumes}
+        if "networks" in spec:
+            spec["networks"] = ordered_networks(self.vm)
+        # Metadata comes first, as people write it.
+        return {"metadata": metadata, **template, **{"metadata": metadata, "spec": spec}}
+
+    def _storage(self) -> tuple[list[Map], list[Map]]:
+        """Return the disks and volumes, with cloud-init's and the one with the token."""
+        disks = list(get(self.vm, DISKS) or ())
+        volumes = [self._volume(volume) for volume in get(self.vm, VOLUMES) or ()]
+        cloud_init = self._cloud_init_volume(volumes)
+        disk_names = [disk["name"] for disk in disks]
+        if cloud_init not in disk_names:
+            self._add_disk(disks, cloud_init)
+        secret = self.additions.join_secret
+        if secret:
+            self._add_disk(disks, JOIN_DISK)
+            source = {"secretName": secret, "volumeLabel": JOIN_DISK}
+            volume = {"name": JOIN_DISK, "secret": source}
+            self._add(volumes, VOLUMES, volume)
+        return disks, volumes
+
+    def _cloud_init_volume(self, volumes: list[Map]) -> str:
+        """Return the name of the cloud-init volume, which is added if there is none."""
+        for volume in volumes:
+            if cloud_init_kind(volume):
+                return str(volume["name"])
+        volume = {"name": CLOUD_INIT, "cloudInitNoCloud": self._cloud_init()}
+        self._add(volumes, VOLUMES, volume)
+        return CLOUD_INIT
+
+    def _add_disk(self, disks: list[Map], name: str) -> None:
+        """Add a disk for a volume of our own."""
+        disk = {"name": name, "disk": {"bus": "virtio"}}
+        self._add(disks, DISKS, disk)
+
+    def _add(self, elements: list[Map], path: Path, element: Map) -> None:
+        """Add an element of our own to a list."""
+        elements.append(element)
+        name = Named(element["name"])
+        self.provenance.note((*path, name), _OURS)
+
+    def _cloud_init(self) -> Map:
+        """Return the source of the cloud-init volume: our Secret."""
+        secret = {"name": self.additions.names.secret}
+        if self.additions.network:
+            return {"secretRef": secret, "networkDataSecretRef": secret}
+        return {"secretRef": secret}
+
+    def _volume(self, volume: Map) -> Map:
+        """Return a volume of the template as the machine has it.
+
+        A cloud-init volume gets our Secret; the name of a DataVolume template follows it.
+        """
+        if kind := cloud_init_kind(volume):
+            source = self._cloud_init()
+            path = (*VOLUMES, Named(volume["name"]), kind)
+            self.provenance.note(path, _OURS)
+            return {"name": volume["name"], kind: source}
+        for path in _REFERENCES:
+            if get(volume, path) in self._data_volumes:
+                return self._renamed(volume, path)
+        return volume
+
+    def _data_volume(self, template: Map) -> Map:
+        """Return a DataVolume template under a name of the machine's own.
+
+        Two machines would share the DataVolume otherwise. One that is cloned from another of
+        the same machine follows its name; a source of its own name is an image from elsewhere.
+        """
+        metadata = template["metadata"]
+        source = get(template, ("spec", "source", "pvc"))
+        sibling = get(source, ("name",))
+        near = get(source, ("namespace",)) in (None, self.additions.namespace)
+        if near and sibling in self._data_volumes and sibling != metadata["name"]:
+            template = self._renamed(template, ("spec", "source", "pvc", "name"))
+        name = self.additions.names.data_volume(metadata["name"])
+        return {**template, "metadata": {**metadata, "name": name}}
+
+    def _renamed(self, value: Map, path: Path) -> Map:
+        """Return a mapping in which the name at a path follows its DataVolume template."""
+        key, rest = str(path[0]), path[1:]
+        child = value[key]
+        if rest:
+            renamed: Any = self._renamed(child, rest)
+        else:
+            renamed = self.additions.names.data_volume(child)
+        return {**value, key: renamed}
+
+
+def ordered_networks(vm: Map) -> Any:
+    """Return the networks in the order of their interfaces.
+
+    KubeVirt's controller would rewrite a machine that has them in another order for ever.
+    Anything but a list of networks with names is returned as it is, for KubeVirt's schema to
+    judge.
+    """
+    networks = get(vm, NETWORKS)
+    interfaces = [interface.get("name") for interface in mappings(get(vm, INTERFACES))]
+    names = [network.get("name") for network in mappings(networks)]
+    if not isinstance(networks, list) or len(names) != len(networks):
+        return networks
+    if not all(isinstance(name, str) for name in (*names, *interfaces)):
+        return networks
+    order = {name: index for index, name in enumerate(interfaces)}
+    return sorted(networks, key=lambda network: order.get(network["name"], len(order)))

@@ -1,0 +1,170 @@
+"""What a template may not set, and the shape that krmfn needs in order to look into it.
+
+All else is for KubeVirt's schema to judge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from krmfn.kubernetes import names
+from krmfn.kubevirt.merge import Map
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, DISKS, DOMAIN, RESOURCES, VOLUMES, get, mappings
+from krmfn.machine.metadata_checks import Find, metadata_problems
+from krmfn.manifests.yamlio import Timestamp
+from krmfn.problems import Path, Place, Problem, nearest, show
+
+_IDENTITY = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine"}
+_PARTS = ("metadata", "spec")
+_LONGEST_KEY = 1000
+_TEMPLATE: Path = ("spec", "template")
+# The collections that krmfn looks into or adds to.
+_MAPPINGS: tuple[Path, ...] = (
+    ("metadata",),
+    ("spec",),
+    _TEMPLATE,
+    (*_TEMPLATE, "metadata"),
+    (*_TEMPLATE, "spec"),
+    DOMAIN,
+    (*DOMAIN, "cpu"),
+    (*DOMAIN, "memory"),
+    (*DOMAIN, "devices"),
+    RESOURCES,
+    (*RESOURCES, "requests"),
+    (*RESOURCES, "limits"),
+)
+_REQUIRED: tuple[Path, ...] = (("spec",), _TEMPLATE, (*_TEMPLATE, "spec"), DOMAIN)
+# What a virtual machine may have in its metadata. Other objects have no finalizers.
+_OBJECT_METADATA = ("labels", "annotations")
+_VOLUME_METADATA = ("name", *_OBJECT_METADATA)
+_MACHINE_METADATA = (*_OBJECT_METADATA, "finalizers")
+
+
+def template_problems(template: Map, at: Place, patch: bool) -> Iterator[Problem]:
+    """Yield what a layer may not set: krmfn sets it, or it does not belong in a declaration."""
+    for key, value in template.items():
+        if key in _IDENTITY:
+            yield from _identity_problems(value, _IDENTITY[key], at.field(key), patch)
+        elif not _belongs(key, value, _PARTS, patch):
+            hint = nearest(key, _PARTS)
+            message = f"is no part of a template; known are metadata and spec{hint}"
+            yield at.field(key).error(message)
+    if patch and template.get("$patch") == "delete":
+        message = "deletes the whole template; a node type can't be without one"
+        yield at.field("$patch").error(message)
+    yield from _key_problems(template.get("metadata"), at)
+    yield from _unreadable_values(template, at)
+
+
+def _identity_problems(value: Any, legal: str, at: Place, patch: bool) -> Iterator[Problem]:
+    """Yield an apiVersion or kind that is not KubeVirt's, or that stands in a patch."""
+    if patch:
+        yield at.error("can't be set in a patch")
+    elif value != legal:
+        yield at.error(f'is {show(value)}; must be "{legal}", or left out')
+
+
+def _key_problems(metadata: Any, at: Place) -> Iterator[Problem]:
+    """Yield the keys of a layer's metadata that it may not set."""
+    if not isinstance(metadata, dict):
+        return
+    for key, value in metadata.items():
+        if not _belongs(key, value, _MACHINE_METADATA, directives=True):
+            message = "can't be set: krmfn names each virtual machine after its claim; "
+            message += "known are labels, annotations and finalizers"
+            yield at.field("metadata", key).error(message)
+
+
+def _belongs(key: str, value: Any, known: tuple[str, ...], directives: bool) -> bool:
+    """Tell whether a key may stand in a template; null means that it is absent."""
+    is_directive = directives and key.startswith("$")
+    return key in known or value is None or is_directive
+
+
+def _unreadable_values(value: Any, at: Place) -> Iterator[Problem]:
+    """Yield the values that YAML readers disagree on, or that JSON can't hold."""
+    if isinstance(value, Timestamp):
+        yield at.error("is a date to YAML; quote it")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield at.error("is no number that JSON can hold")
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            where = at.field(key)
+            if len(key) > _LONGEST_KEY:
+                message = f"is a key of over {_LONGEST_KEY} characters, "
+                message += "which YAML can't hold on a line"
+                yield where.error(message)
+            yield from _unreadable_values(child, where)
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _unreadable_values(child, at.field(index))
+
+
+def shape_problems(vm: Map, find: Find) -> Iterator[Problem]:
+    """Yield what krmfn can't look into, or add to, in a template whose layers are merged.
+
+    `find` finds the place of a field in the layer that set it.
+    """
+    yield from _mapping_problems(vm, find)
+    for path in (VOLUMES, DISKS):
+        # KubeVirt makes a disk for a volume that has none, and a disk's name is a DNS label.
+        values = get(vm, path)
+        yield from _list_problems(values, ("name",), find(path), names.dns_label)
+    templates = get(vm, DATA_VOLUMES)
+    name: Path = ("metadata", "name")
+    yield from _list_problems(templates, name, find(DATA_VOLUMES), names.subdomain)
+    yield from _metadata_problems(vm, ("metadata",), find, _MACHINE_METADATA)
+    yield from _metadata_problems(vm, (*_TEMPLATE, "metadata"), find, _OBJECT_METADATA)
+    for index, template in enumerate(mappings(templates)):
+        metadata = template.get("metadata")
+        below = _below(find, (*DATA_VOLUMES, index, "metadata"))
+        yield from metadata_problems(metadata, below, _VOLUME_METADATA)
+
+
+def _mapping_problems(vm: Map, find: Find) -> Iterator[Problem]:
+    """Yield collections that are missing, or that are not mappings."""
+    for path in _MAPPINGS:
+        value = get(vm, path)
+        parent = get(vm, path[:-1])
+        if value is None and path in _REQUIRED and isinstance(parent, dict):
+            yield find(path).error("is required")
+        elif value is not None and not isinstance(value, dict):
+            yield find(path).error(f"is {show(value)}; must be a mapping")
+
+
+def _metadata_problems(
+    vm: Map, path: Path, find: Find, known: tuple[str, ...]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the metadata at a path."""
+    yield from metadata_problems(get(vm, path), _below(find, path), known)
+
+
+def _below(find: Find, path: Path) -> Find:
+    """Return a function that finds the places of fields below a path."""
+    return lambda inner: find((*path, *inner))
+
+
+def _list_problems(
+    values: Any, name_path: Path, at: Place, check: Callable[[str], str]
+) -> Iterator[Problem]:
+    """Yield what is wrong with a list of mappings that each have a name of their own."""
+    if values is not None and not isinstance(values, list):
+        yield at.error(f"is {show(values)}; must be a list")
+        return
+    seen: set[str] = set()
+    for index, value in enumerate(values or ()):
+        name, where = get(value, name_path), at.field(index, *name_path)
+        if not isinstance(value, dict):
+            yield at.field(index).error(f"is {show(value)}; must be a mapping")
+        elif name is None:
+            yield where.error("is required")
+        elif not isinstance(name, str):
+            yield where.error(f"is {show(name)}; must be text in quotes")
+        elif name in seen:
+            yield where.error(f'is "{name}" a second time')
+        elif message := check(name):
+            yield where.error(message)
+        else:
+            seen.add(name)

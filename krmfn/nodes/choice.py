@@ -1,0 +1,151 @@
+"""The node type of a request: the one that it names, or the cheapest that meets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from krmfn.kubernetes.quantity import Quantity
+from krmfn.kubernetes.requirements import Allowed
+from krmfn.nodes.node_types import BUILT_IN, NODE_TYPE, ORDINARY, Offer
+from krmfn.nodes.request import Asked
+from krmfn.problems import Code, Collector, Problem, listed, nearest, show
+
+_SHOWN = 5
+
+
+def choose(
+    asked: Asked, by_name: Mapping[str, Offer], fail_if_ambiguous: bool, problems: Collector
+) -> Offer | None:
+    """Return the node type of a request among those of its provider.
+
+    It is the one that the request names, or the cheapest that meets it, ties broken by name.
+    Neither other requests nor capacity play a part: adding a node must never change another.
+    """
+    if asked.type_ref is not None:
+        return _named(asked, asked.type_ref, by_name, problems)
+    offers = list(by_name.values())
+    required = _joined(asked, offers)
+    lacks = {offer: list(_missed(offer, asked, required)) for offer in offers}
+    fitting = [offer for offer in offers if not lacks[offer]]
+    fitting.sort(key=lambda offer: (offer.cost, offer.name))
+    if not fitting:
+        problems.append(_none_fits(asked, lacks))
+        return None
+    if len(fitting) > 1:
+        message = _ambiguity(asked, fitting)
+        if fail_if_ambiguous:
+            problems.append(asked.at.error(message, Code.AMBIGUOUS_NODE_TYPE))
+            return None
+        problems.append(asked.at.warning(message, Code.AMBIGUOUS_NODE_TYPE))
+    return fitting[0]
+
+
+def missed(offer: Offer, asked: Asked) -> list[str]:
+    """List what a request asks for and the node type does not offer."""
+    return list(_missed(offer, asked, _joined(asked, [offer])))
+
+
+def _named(
+    asked: Asked, type_ref: str, by_name: Mapping[str, Offer], problems: Collector
+) -> Offer | None:
+    """Return the node type that a request names, bare or with its provider."""
+    for name in (type_ref, type_ref.removeprefix(f"{asked.provider}.")):
+        if name in by_name:
+            return by_name[name]
+    known = sorted(by_name)
+    message = f"is {show(type_ref)}; the provider has {listed(known)}{nearest(type_ref, known)}"
+    problems.append(asked.at.field("typeRef").error(message))
+    return None
+
+
+def _joined(asked: Asked, offers: list[Offer]) -> dict[str, Allowed]:
+    """Join all requirements of each property. Bare names of node types count as full ones."""
+    full_names = {offer.name: offer.full_name for offer in offers}
+    joined: dict[str, Allowed] = {}
+    for requirement in asked.requirements:
+        key, allowed = requirement.key, requirement.allowed
+        if key in BUILT_IN:
+            values = frozenset(full_names.get(value, value) for value in allowed.values)
+            allowed = replace(allowed, values=values)
+        if key in joined:
+            allowed = joined[key] & allowed
+        joined[key] = allowed
+    return joined
+
+
+def _missed(offer: Offer, asked: Asked, required: Mapping[str, Allowed]) -> Iterator[str]:
+    """Yield the requirements that the offer misses."""
+    for key, allowed in required.items():
+        if not allowed & offer.offers(key):
+            yield key
+    for name, amount in asked.capacity.items():
+        yield from _missed_capacity(offer, name, amount)
+    unasked = []
+    for name, amount in offer.resources.items():
+        if _is_custom(name, amount) and name not in asked.capacity:
+            unasked.append(name)
+    if unasked:
+        # The Platform never gives away what is special unless it is asked for by name.
+        yield f"{', '.join(unasked)} (not asked for in desiredCapacity)"
+
+
+def _is_custom(name: str, amount: Quantity) -> bool:
+    """Tell whether a resource is special, such as a GPU."""
+    return name not in ORDINARY and amount.value > 0
+
+
+def _missed_capacity(offer: Offer, name: str, amount: Quantity) -> Iterator[str]:
+    """Yield a resource of which the offer has too little."""
+    if name in offer.resources:
+        if offer.resources[name] < amount:
+            yield f"{name} (has {offer.resources[name]})"
+    elif name not in ("pods", "ephemeral-storage") and amount.value > 0:
+        yield f"{name} (has none)"
+
+
+def _ambiguity(asked: Asked, fitting: list[Offer]) -> str:
+    """Say which node types fit, and how to pin the cheapest."""
+    names = ", ".join(f"{offer.name} (cost {offer.cost})" for offer in fitting[:_SHOWN])
+    names += ", …" if len(fitting) > _SHOWN else ""
+    cheapest = fitting[0]
+    pin = f"typeRef: {cheapest.full_name}"
+    if asked.pool is not None:
+        pin = f"{NODE_TYPE} In [{cheapest.full_name}]"
+    message = f"{_who(asked)}fits {len(fitting)} node types, {names}; "
+    return message + f"the cheapest, {cheapest.name}, is pinned by {pin}"
+
+
+def _none_fits(asked: Asked, lacks: Mapping[Offer, list[str]]) -> Problem:
+    """Report the nearest node type, and what it misses."""
+    wanted = [requirement.key for requirement in asked.requirements]
+    wanted += (f"{name} {amount}" for name, amount in asked.capacity.items())
+    asks = "nothing in particular"
+    if wanted:
+        asks = ", ".join(dict.fromkeys(wanted))
+    message = f"{_who(asked)}asks for {asks}"
+    if not lacks:
+        return asked.at.error(f"{message}, and the provider has no node type")
+    offer = min(lacks, key=lambda offer: (len(lacks[offer]), offer.name))
+    reasons = lacks[offer]
+    message += f", which no node type meets; the nearest, {offer.name}, misses "
+    message += f"{', '.join(reasons)}{_asked_values(asked, reasons[0])}"
+    if any(requirement.key in BUILT_IN for requirement in asked.requirements):
+        known = sorted(str(offer.name) for offer in lacks)
+        message += f"; known are {listed(known)}"
+    return asked.at.error(message, Code.NO_NODE_TYPE)
+
+
+def _asked_values(asked: Asked, key: str) -> str:
+    """List the values that are asked for of a property that was missed."""
+    for requirement in asked.requirements:
+        allowed = requirement.allowed
+        if requirement.key == key and not allowed.complement:
+            values = sorted(str(value) for value in allowed.values if value is not None)
+            return f" ({', '.join(values[:_SHOWN]) or 'absent'})"
+    return ""
+
+
+def _who(asked: Asked) -> str:
+    """Name the pool in a message, if it is one."""
+    return "" if asked.pool is None else f"pool {show(asked.pool)} "

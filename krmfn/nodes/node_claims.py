@@ -1,0 +1,75 @@
+"""NodeClaims as requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from krmfn.kubernetes.requirements import required
+from krmfn.manifests.item import Item
+from krmfn.nodes.node_types import property_problems
+from krmfn.nodes.request import Asked, Request, Requirement, Written
+from krmfn.platform.model import validate
+from krmfn.platform.node_claim import NodeClaim, NodeClaimSpec
+from krmfn.problems import Collector, Place, Problem
+
+
+def read_node_claims(
+    items: list[Item], templates_allowed: bool, problems: Collector
+) -> list[Request]:
+    """Read NodeClaims; `templates_allowed` says whether they may bring machine templates."""
+    requests = []
+    for item in items:
+        claim = validate(NodeClaim, item.data, item.place, problems)
+        if claim:
+            requests.append(_request(claim, item.place, problems))
+            at = item.place.field("spec")
+            problems += _claim_problems(claim.spec, at, templates_allowed)
+    return requests
+
+
+def _request(claim: NodeClaim, at: Place, problems: Collector) -> Request:
+    """Turn a claim into a request."""
+    spec, place = claim.spec, at.field("spec")
+    requirements = _requirements(spec, place.field("requirements"), problems)
+    profile = None
+    if spec.profile_ref:
+        profile = (spec.profile_ref, place.field("profileRef"))
+    off = None
+    if spec.power.state == "Off":
+        off = place.field("power", "state")
+    asked = Asked(
+        at=place,
+        provider=spec.provider_ref,
+        virtual_cluster=spec.v_cluster_ref,
+        type_ref=spec.type_ref,
+        requirements=requirements,
+        capacity=spec.desired_capacity,
+        written=(Written(spec.properties, place.field("properties")),),
+        taints=(*spec.taints, *spec.startup_taints),
+        kubelet_arguments=spec.kubelet_args,
+        off=off,
+        environment=spec.environment_ref,
+        profile=profile,
+    )
+    return Request(claim.metadata.name, claim.metadata.namespace, asked, at)
+
+
+def _requirements(spec: NodeClaimSpec, at: Place, problems: Collector) -> tuple[Requirement, ...]:
+    """Read the requirements as sets of allowed values."""
+    requirements = []
+    for index, requirement in enumerate(spec.requirements):
+        where = at.field(index)
+        try:
+            allowed = required(requirement.operator, requirement.values)
+        except ValueError as error:
+            problems.append(where.field("operator").error(str(error)))
+            continue
+        requirements.append(Requirement(requirement.key, allowed, where))
+    return tuple(requirements)
+
+
+def _claim_problems(spec: NodeClaimSpec, at: Place, templates_allowed: bool) -> Iterator[Problem]:
+    """Yield what krmfn can't render, and properties that are wrong."""
+    if spec.control_plane:
+        yield at.field("controlPlane").error("is true; krmfn renders worker nodes")
+    yield from property_problems(spec.properties, at.field("properties"), templates_allowed)

@@ -1,0 +1,96 @@
+"""Checks over all claims: capacity, several clusters, objects that two claims make."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+
+from krmfn.kubernetes import names
+from krmfn.machine.prototype import Prototype
+from krmfn.machine.warnings import machine_warnings
+from krmfn.nodes.choice import missed
+from krmfn.nodes.claim import Claim
+from krmfn.nodes.node_types import Offer
+from krmfn.nodes.virtual_clusters import Tenant
+from krmfn.problems import Code, Problem
+
+_SHOWN = 10
+_LONGEST_NAME = 253
+
+
+def type_problems(claims: Iterable[Claim], claimed: Counter[Tenant]) -> Iterator[Problem]:
+    """Yield what is wrong or doubtful with all claims of a node type, or of a prototype.
+
+    `claimed` counts all claims of each virtual cluster.
+    """
+    by_type: dict[str, list[Claim]] = defaultdict(list)
+    alike: dict[tuple[Offer, str, Prototype], list[Claim]] = defaultdict(list)
+    for claim in claims:
+        by_type[claim.offer.full_name].append(claim)
+        if claim.node:
+            key = (claim.offer, claim.namespace, claim.node.prototype)
+            alike[key].append(claim)
+    for full_name in sorted(by_type):
+        members = by_type[full_name]
+        offer = members[0].offer
+        if 0 < offer.max_capacity < len(members):
+            yield _over_capacity(full_name, members)
+        yield from _unfit(offer)
+    groups = sorted(alike.items(), key=lambda pair: _order(pair[1]))
+    for (offer, _, prototype), members in groups:
+        neighbours = max(claimed[claim.tenant] for claim in members)
+        yield from prototype.warnings
+        yield from machine_warnings(
+            prototype.vm,
+            offer.at,
+            machines=len(members),
+            neighbours=neighbours,
+        )
+
+
+def _order(claims: list[Claim]) -> tuple[str, str]:
+    """Return the key by which groups of claims are sorted."""
+    return claims[0].offer.full_name, claims[0].name
+
+
+def _unfit(offer: Offer) -> Iterator[Problem]:
+    """Warn of a node type whose kubelet would not start."""
+    for name, amount in offer.reserved.items():
+        size = offer.resources.get(name)
+        if name in ("cpu", "memory") and size is not None and amount >= size:
+            message = f"is {amount} of {size}: nothing is left, and kubelet refuses to start"
+            at = offer.at.field("overhead", "kubeReserved", name)
+            yield at.warning(message, Code.UNFIT_NODE_TYPE)
+
+
+def _over_capacity(full_name: str, claims: list[Claim]) -> Problem:
+    """Report more claims than a type may have, and the types to which some could move."""
+    first = claims[0]
+    offer, asked = first.offer, first.request.asked
+    shown = ", ".join(claim.name for claim in claims[:_SHOWN])
+    if len(claims) > _SHOWN:
+        shown += ", …"
+    message = f"is {offer.max_capacity}, but {len(claims)} claims ask for {full_name}: {shown}"
+    fitting = []
+    for other in offer.siblings:
+        if other is not offer and not missed(other, asked):
+            fitting.append(str(other.name))
+    if fitting and not asked.type_ref:
+        message += f"; {', '.join(sorted(fitting))} would also fit"
+    at = offer.at.field("maxCapacity")
+    return at.error(message, Code.CAPACITY)
+
+
+def object_problems(
+    kind: str, namespace: str, name: str, claim: Claim, first: Claim
+) -> Iterator[Problem]:
+    """Yield what is wrong with an object that `claim` makes, and `first` was first to make."""
+    at = claim.request.at
+    if claim.pool is None:
+        at = at.field("metadata", "name")
+    if first is not claim:
+        message = f"makes {kind} {namespace}/{name}, as {first.request} does"
+        file = first.request.at.origin.file
+        yield at.error(message + (f" (in {file})" if file else ""))
+    if len(name) > _LONGEST_NAME:
+        yield at.error(f"makes a {kind} whose name {names.subdomain(name)}")

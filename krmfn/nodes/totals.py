@@ -1,0 +1,89 @@
+"""What the machines of a run add up to, by cluster and namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from krmfn.kubernetes.quantity import Quantity
+from krmfn.machine.prototype import Prototype
+from krmfn.nodes.build import Build
+from krmfn.nodes.needs import STORAGE, Former, Need, add, storage
+from krmfn.nodes.node_types import Offer
+
+
+@dataclass(slots=True)
+class Total:
+    """What the machines in one namespace of a cluster ask for."""
+
+    cluster: str
+    namespace: str
+    machines: int = 0
+    amounts: Need = field(default_factory=dict)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The total as programs read it; quantities are canonical strings."""
+        return {
+            "cluster": self.cluster,
+            "namespace": self.namespace,
+            "virtualMachines": self.machines,
+            "resources": {name: str(amount) for name, amount in sorted(self.amounts.items())},
+        }
+
+
+class _Totals(dict[tuple[str, str], Total]):
+    """The totals by cluster and namespace."""
+
+    def __missing__(self, key: tuple[str, str]) -> Total:
+        """Start a total at nothing."""
+        total = self[key] = Total(*key)
+        return total
+
+    def sorted(self) -> list[Total]:
+        """Return the totals by cluster and namespace."""
+        return [total for _, total in sorted(self.items())]
+
+
+def totals(built: Build) -> list[Total]:
+    """Sum up the machines of each cluster and namespace.
+
+    A machine that is switched off counts, since it can be switched on.
+    """
+    sums = _Totals()
+    sizes: dict[tuple[Offer, Prototype], Need] = {}
+    for claim in built.claims:
+        total = sums[claim.cluster, claim.namespace]
+        total.machines += 1
+        if claim.node is None:
+            continue
+        key = (claim.offer, claim.node.prototype)
+        if key not in sizes:
+            sizes[key] = _size(*key)
+        add(total.amounts, sizes[key])
+    return sums.sorted()
+
+
+def peak(after: Iterable[Total], former: Iterable[Former]) -> list[Total]:
+    """Return the totals while machines that are to be deleted still stand beside the others."""
+    sums = _Totals()
+    for total in after:
+        amounts = dict(total.amounts)
+        sums[total.cluster, total.namespace] = Total(
+            total.cluster, total.namespace, total.machines, amounts
+        )
+    for gone in former:
+        total = sums[gone.cluster, gone.namespace]
+        total.machines += gone.whole
+        add(total.amounts, gone.resources)
+    return sums.sorted()
+
+
+def _size(offer: Offer, prototype: Prototype) -> Need:
+    """Return what one machine asks for: its type's resources, and its DataVolumes' storage."""
+    stored = storage(prototype.vm)
+    need: dict[str, Quantity] = dict(offer.resources)
+    if stored:
+        need[STORAGE] = stored
+    return need

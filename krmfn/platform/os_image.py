@@ -1,0 +1,20 @@
+"""OSImage (management.loft.sh/v1)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from krmfn.platform.described import DescribedObject, DescribedSpec
+from krmfn.platform.model import Filled, Text
+
+
+class OSImageSpec(DescribedSpec):
+    """Properties that an image adds to a claim's."""
+
+    properties: dict[Filled, Text] = Field(default_factory=dict)
+
+
+class OSImage(DescribedObject):
+    """An image, named by the property `vcluster.com/os-image`."""
+
+    spec: OSImageSpec

@@ -1,0 +1,18 @@
+"""SSHKey (management.loft.sh/v1)."""
+
+from __future__ import annotations
+
+from krmfn.platform.described import DescribedObject, DescribedSpec
+from krmfn.platform.model import Filled
+
+
+class SSHKeySpec(DescribedSpec):
+    """A public key as an `authorized_keys` file has it."""
+
+    public_key: Filled
+
+
+class SSHKey(DescribedObject):
+    """A key that may log in, named by the property `vcluster.com/ssh-keys`."""
+
+    spec: SSHKeySpec
