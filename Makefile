@@ -141,7 +141,7 @@ $(TOOLS)/bin/kpt: tests/oracles/kpt/main.go tests/oracles/kpt/go.mod tests/oracl
 $(TOOLS)/bin/argocd-cmp-server: tests/oracles/cmp-server/main.go tests/oracles/cmp-server/go.mod tests/oracles/cmp-server/go.sum | $(TOOLS)/.go
 	cd tests/oracles/cmp-server && $(GO_ENV) $(GO_JUDGE) -o $@ .
 
-$(TOOLS)/.system-packages: tests/system/install-packages.sh
+$(TOOLS)/.system-packages: tests/judges/system/install-packages.sh
 	@mkdir -p $(TOOLS)
-	tests/system/install-packages.sh
+	tests/judges/system/install-packages.sh
 	@touch $@

@@ -1,3 +1,5 @@
+"""The tables of docs/ that the program writes are up to date."""
+
 import pytest
 
 from tests.documents import DOCS, PAGES

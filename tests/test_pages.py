@@ -1,4 +1,4 @@
-"""Each page, followed line by line: its commands are run in an empty folder, and print what the page shows."""
+"""Pages link to what exists, run what they can, and their example command lines work."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support import ROOT, TOOLS
+from tests.support import ROOT
 
 PAGES = ["kustomize", "kpt", "flux", "argocd", "tokens", "plan", "image"]
 # What can't be run without a cluster, a registry or a forge.
@@ -38,33 +38,6 @@ def steps(page: str) -> list[tuple[str, str]]:
             command = lines[0] + "".join(line[2:] for line in lines[1:more])
             found.append((command, "".join(lines[more:])))
     return found
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_line_by_line(name: str, tmp_path: Path) -> None:
-    page = (ROOT / "docs" / f"{name}.md").read_text()
-    environment = {
-        "PATH": f"{Path(sys.executable).parent}:{TOOLS}:{os.environ['PATH']}",
-        "HOME": str(tmp_path / "home"),
-        "LC_ALL": "C.UTF-8",
-    }
-    work = tmp_path / "work"
-    work.mkdir()
-    (work / "krmfn").symlink_to(ROOT)
-    for command, shown in steps(page):
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=work,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout}"
-        pattern = "(?:.*\n)*".join(map(re.escape, shown.split("…\n")))
-        assert re.fullmatch(pattern, done.stdout), f"{command}:\n{done.stdout}"
 
 
 @pytest.mark.parametrize("name", PAGES)

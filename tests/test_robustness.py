@@ -1,5 +1,6 @@
-"""Universal rules, over whole ResourceLists: each is a good one in which some values are replaced by others, legal or not."""
+"""Whatever values stand in a ResourceList, krmfn gives valid output or clear errors, and their order never matters."""
 
+import copy
 import json
 import random
 import re
@@ -100,7 +101,7 @@ _VALUES: st.SearchStrategy[Any] = st.one_of(
         [None, True, 0, -1, 1.5, 2**63, "", " ", "a", "A_b", "a.b", "a/b", "1", "1Gi", "-1", "a\nb", "$(id)", "`id`", "${X}", "{{ .Values.A }}", "%s",
          "'", '"', "\\", "\x00", "\x1b[2J", "\u2028", "\ufeff", "a" * 64, "a" * 300, TOKEN, f"x{TOKEN}", "-----BEGIN PRIVATE KEY-----", "null", "yes",
          "1e3", "2020-01-01", "small", "edge", "tenant-1", "join", [], {}, [None], [{}], {"": ""}, {"a": None}, {"name": "a"}]
-    ),
+    ).map(copy.deepcopy),  # A later draw may change what an earlier one put in.
     st.text(max_size=8),
     st.integers(-3, 70_000),
 )  # fmt: skip

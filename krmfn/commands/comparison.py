@@ -13,9 +13,8 @@ from krmfn.commands.secret_changes import SecretChanges
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical
 from krmfn.kubevirt.differences import Change
-from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.verdicts import Strategy, heaviest, judged
-from krmfn.kubevirt.vm_paths import DATA_VOLUMES, get, mappings
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Map, get, mappings
 from krmfn.manifests.item import Item
 from krmfn.manifests.shapes import ShapeReader, renamed, replaceable, shape_of
 from krmfn.nodes.build import Build

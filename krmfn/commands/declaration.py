@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import NAMED, Named, get, mappings
+from krmfn.kubevirt.vm_paths import NAMED, Map, Named, get, mappings
 from krmfn.manifests.item import Item
 from krmfn.manifests.yamlio import read
 from krmfn.problems import Path

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from krmfn.commands.object_key import Key, key_of, rendered_objects
-from krmfn.kubevirt.vm_paths import MANAGED_BY, OURS, OWNER
+from krmfn.machine.marks import MANAGED_BY, OURS, OWNER
 from krmfn.manifests.files import STDIN, KnownDocuments, read_paths
 from krmfn.manifests.item import Item
 from krmfn.nodes import ownership

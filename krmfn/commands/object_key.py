@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from krmfn.kubevirt.vm_paths import SECRET_SUFFIX
+from krmfn.machine.marks import SECRET_SUFFIX
 from krmfn.manifests.item import Item
 from krmfn.nodes.build import Build
 from krmfn.nodes.render import Rendered

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from krmfn.guest import cloud_config
 from krmfn.guest.secrets import secret_value
 from krmfn.kubevirt.differences import Change
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import SECRET_SUFFIX, get
+from krmfn.kubevirt.vm_paths import Map, get
+from krmfn.machine.marks import SECRET_SUFFIX
 from krmfn.manifests.item import Item
 from krmfn.manifests.shapes import shape_of
 from krmfn.problems import Collector, Origin, Path, Place

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from krmfn.guest import cloud_config
 from krmfn.guest.network_config import network_data
 from krmfn.guest.secrets import has_key, secret_value
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import VOLUMES, cloud_init_kind, get
+from krmfn.kubevirt.vm_paths import VOLUMES, Map, cloud_init_kind, get
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.item import Item
 from krmfn.platform.model import from_base64

@@ -16,7 +16,7 @@ from krmfn.guest.cloud_init_volume import FindSecret, read_volume
 from krmfn.guest.go_template import GoTemplate
 from krmfn.guest.network_config import network_data, read_network_config
 from krmfn.guest.static_address import Range
-from krmfn.kubevirt.merge import Map
+from krmfn.kubevirt.vm_paths import Map
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests import yamlio
 from krmfn.platform.model import from_base64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from krmfn.guest.cloud_config import yaml_mapping
-from krmfn.kubevirt.merge import Map
+from krmfn.kubevirt.vm_paths import Map
 from krmfn.manifests import yamlio
 from krmfn.problems import Collector, Place
 

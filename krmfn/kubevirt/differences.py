@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import INSTANCE_METADATA, NAMED, Named, get
+from krmfn.kubevirt.vm_paths import INSTANCE_METADATA, NAMED, Map, Named, get
 from krmfn.problems import Path, path_text
 
 

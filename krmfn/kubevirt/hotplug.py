@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 from krmfn.kubernetes.quantity import Quantity
-from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.vm_paths import (
     ARCHITECTURE,
     CPU,
@@ -15,6 +14,7 @@ from krmfn.kubevirt.vm_paths import (
     INTERFACES,
     MAX_GUEST_MEMORY,
     NETWORKS,
+    Map,
     get,
     has,
     mappings,

@@ -17,8 +17,7 @@ from functools import cache
 from typing import Any
 
 from krmfn.kubevirt import types
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INSTANCE_METADATA, get
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INSTANCE_METADATA, Map, get
 from krmfn.problems import Path, listed, nearest, show
 
 # A bool is an int to Python: it comes first.

@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt import hotplug
 from krmfn.kubevirt.differences import Change
-from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.vm_paths import (
     CPU,
     DATA_VOLUMES,
@@ -25,6 +24,7 @@ from krmfn.kubevirt.vm_paths import (
     RUNNING,
     SOCKETS,
     VOLUMES,
+    Map,
     get,
     mappings,
 )

@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from krmfn.kubevirt.differences import Change, differences
-from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.verdict_rules import RULES, SCHEDULING, Strategy, Update, run_strategy
-from krmfn.kubevirt.vm_paths import GUEST_MEMORY, SOCKETS, get
+from krmfn.kubevirt.vm_paths import GUEST_MEMORY, SOCKETS, Map, get
 
 __all__ = ["VERDICTS", "Strategy", "heaviest", "judged"]
 

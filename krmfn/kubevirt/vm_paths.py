@@ -8,14 +8,6 @@ from krmfn.problems import Path
 
 Map = dict[str, Any]
 
-MANAGED_BY = "app.kubernetes.io/managed-by"
-OURS = "krmfn.dev/"
-OWNER = OURS + "owner"
-SECRET_SUFFIX = "-cloud-init"
-CLOUD_INIT = "cloudinit"
-# The name of the disk that brings a token, and the label by which the guest finds it.
-JOIN_DISK = "krmfn-join"
-
 RUNNING: Path = ("spec", "running")
 RUN_STRATEGY: Path = ("spec", "runStrategy")
 INSTANCETYPE: Path = ("spec", "instancetype")

@@ -9,22 +9,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.vm_paths import (
-    CLOUD_INIT,
     DATA_VOLUMES,
     DISKS,
     INSTANCE_METADATA,
     INTERFACES,
-    JOIN_DISK,
     NETWORKS,
     VOLUMES,
+    Map,
     Named,
     cloud_init_kind,
     get,
     mappings,
 )
 from krmfn.machine.layers import LayerName
+from krmfn.machine.marks import CLOUD_INIT, JOIN_DISK
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, Source
 from krmfn.problems import Path, Place

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import INTERFACES, NETWORKS, Named, get, put
+from krmfn.kubevirt.vm_paths import INTERFACES, NETWORKS, Map, Named, get, put
 from krmfn.machine.layers import LayerName
 from krmfn.machine.partial_objects import Partial, unused
 from krmfn.machine.prototype import Prototype

@@ -11,9 +11,9 @@ from typing import Literal
 
 from krmfn.kubevirt import schema
 from krmfn.kubevirt.admission import RULES
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import CLOUD_INIT, DISKS, JOIN_DISK, VOLUMES, cloud_init_kind, get
+from krmfn.kubevirt.vm_paths import DISKS, VOLUMES, Map, cloud_init_kind, get
 from krmfn.machine.additions import Additions, complete
+from krmfn.machine.marks import CLOUD_INIT, JOIN_DISK
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, named
 from krmfn.problems import Code, Path, Problem, path_text

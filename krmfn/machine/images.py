@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DATA_VOLUMES, DISKS, NAMED, VOLUMES, Named, get, put
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, DISKS, NAMED, VOLUMES, Map, Named, get, put
 from krmfn.machine.layers import LayerName
 from krmfn.machine.metadata_checks import metadata_problems
 from krmfn.machine.partial_objects import Partial, unused

@@ -6,8 +6,7 @@ import math
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DOMAIN, get
+from krmfn.kubevirt.vm_paths import DOMAIN, Map, get
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item

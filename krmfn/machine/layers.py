@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from krmfn.kubevirt.merge import Map
+from krmfn.kubevirt.vm_paths import Map
 from krmfn.platform.node_provider import KubeVirt
 from krmfn.problems import Place
 

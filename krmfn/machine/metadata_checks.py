@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from krmfn.kubernetes import names
-from krmfn.kubevirt.vm_paths import MANAGED_BY, OURS
+from krmfn.machine.marks import MANAGED_BY, OURS
 from krmfn.manifests.item import ORCHESTRATORS
 from krmfn.problems import Path, Place, Problem, show
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from krmfn.kubevirt.merge import Map, without_nulls
-from krmfn.kubevirt.vm_paths import get
+from krmfn.kubevirt.merge import without_nulls
+from krmfn.kubevirt.vm_paths import Map, get
 from krmfn.machine.layers import LayerName
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Source

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical
-from krmfn.kubevirt.merge import Map, merge, without_nulls
+from krmfn.kubevirt.merge import merge, without_nulls
 from krmfn.kubevirt.merge_elements import MergeError
-from krmfn.kubevirt.vm_paths import DISKS, INTERFACES, NETWORKS, VOLUMES, get, mappings
+from krmfn.kubevirt.vm_paths import DISKS, INTERFACES, NETWORKS, VOLUMES, Map, get, mappings
 from krmfn.machine.layers import Layer, LayerName
 from krmfn.machine.provenance import Provenance, Source, named, value_at
 from krmfn.machine.template_checks import shape_problems, template_problems

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DOMAIN, RESOURCES, get, put
+from krmfn.kubevirt.vm_paths import DOMAIN, RESOURCES, Map, get, put
 from krmfn.machine.layers import LayerName
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, Source

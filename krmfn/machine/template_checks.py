@@ -10,8 +10,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from krmfn.kubernetes import names
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DATA_VOLUMES, DISKS, DOMAIN, RESOURCES, VOLUMES, get, mappings
+from krmfn.kubevirt.vm_paths import (
+    DATA_VOLUMES,
+    DISKS,
+    DOMAIN,
+    RESOURCES,
+    VOLUMES,
+    Map,
+    get,
+    mappings,
+)
 from krmfn.machine.metadata_checks import Find, metadata_problems
 from krmfn.manifests.yamlio import Timestamp
 from krmfn.problems import Path, Place, Problem, nearest, show

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.vm_paths import (
     DATA_VOLUMES,
     DISKS,
@@ -13,6 +12,7 @@ from krmfn.kubevirt.vm_paths import (
     INTERFACES,
     NETWORKS,
     VOLUMES,
+    Map,
     cloud_init_kind,
     get,
     mappings,

@@ -26,8 +26,8 @@ def annotated(item: Item, key: str, value: str) -> str | None:
     """Return the text of an item with an annotation added.
 
     The text gets one line, or one entry in a flow mapping, and does not change otherwise. Return
-    None if one insertion can't do that: if the annotations come from an alias or a merge key,
-    have an anchor, or are not a mapping.
+    None if one insertion can't do that: if the metadata or the annotations come from an alias or a
+    merge key, have an anchor or a tag, or are not a mapping.
     """
     metadata = item.span.children.get("metadata") if item.span else None
     if metadata is None or not _stands_at(item, metadata, "metadata", since=item.offset):
@@ -44,17 +44,18 @@ def annotated(item: Item, key: str, value: str) -> str | None:
     is_mapping = isinstance(item.metadata["annotations"], dict)
     if annotations is None or not is_mapping:
         return None
-    # From a merge key they stand elsewhere; with an anchor, they could be something else's too.
-    follows = _stands_at(item, annotations, "annotations", since=metadata.start)
-    if not follows or item.text[annotations.start - item.offset] in "&!":
+    if not _stands_at(item, annotations, "annotations", since=metadata.start):
         return None
     return _inserted(item, annotations, entry, flow_entry)
 
 
 def _stands_at(item: Item, span: Span, key: str, since: int) -> bool:
-    """Tell whether a span is the value of a key, with nothing but comments between the two."""
+    """Tell whether a span is the value of a key, with nothing but comments between the two.
+
+    From a merge key it stands elsewhere; with an anchor, it could be something else's too.
+    """
     start = span.start - item.offset
-    if not since - item.offset <= start <= len(item.text):
+    if not since - item.offset <= start < len(item.text) or item.text[start] in "&!":
         return False
     before = item.text[since - item.offset : start]
     pattern = rf"""(?:^|[\s{{,])["']?{key}["']?\s*:\s*(?:#[^\n]*\n\s*)*\Z"""

@@ -19,7 +19,7 @@ from krmfn.nodes import pools
 from krmfn.nodes.addresses import address_problems
 from krmfn.nodes.claim import Claim, Group, Node
 from krmfn.nodes.groups import Matching, decide, group_requests
-from krmfn.nodes.machine_set import Machine, MachineSet
+from krmfn.nodes.machine_set import CompiledMachine, MachineSet
 from krmfn.nodes.node_claims import read_node_claims
 from krmfn.nodes.node_types import Offer
 from krmfn.nodes.platform_items import platform_items
@@ -241,7 +241,7 @@ class _Rendering:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._machines: dict[tuple[MachineSet, Prototype], Machine] = {}
+        self._machines: dict[tuple[MachineSet, Prototype], CompiledMachine] = {}
         self._makers: dict[_Key, Claim] = {}
         self._size = 0
 
@@ -274,7 +274,7 @@ class _Rendering:
             problems += object_problems(kind, namespace, name, claim, first)
         return pair
 
-    def _keys(self, pair: list[Rendered], claim: Claim, machine: Machine) -> Iterator[_Key]:
+    def _keys(self, pair: list[Rendered], claim: Claim, machine: CompiledMachine) -> Iterator[_Key]:
         """Yield all that a claim makes in a cluster and in the output's folder."""
         if not pair:
             return
@@ -285,7 +285,7 @@ class _Rendering:
         if self._output.layout.folder is not None:
             yield "file", claim.cluster, f"{claim.name}.yaml"
 
-    def _compiled(self, machines: MachineSet, node: Node) -> Machine:
+    def _compiled(self, machines: MachineSet, node: Node) -> CompiledMachine:
         """Return the compiled machine of a set, compiled once."""
         key = (machines, node.prototype)
         if key not in self._machines:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from krmfn.guest.guest import Guest
 from krmfn.guest.static_address import Range
 from krmfn.machine.prototype import Prototype
-from krmfn.nodes.machine_set import Machine
+from krmfn.nodes.machine_set import CompiledMachine
 from krmfn.nodes.node_types import Offer
 from krmfn.nodes.request import Asked, Request
 from krmfn.nodes.virtual_clusters import Tenant
@@ -36,7 +36,7 @@ class Group:
     offer: Offer | None = None
     namespace: str = ""
     node: Node | None = None
-    machine: Machine | None = None
+    machine: CompiledMachine | None = None
 
     @property
     def leader(self) -> Request:

@@ -27,7 +27,7 @@ class MachineSet:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Machine:
+class CompiledMachine:
     """A compiled prototype: its objects as text with holes, and who set the machine's fields."""
 
     machines: MachineSet

@@ -13,8 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import CPU, DATA_VOLUMES, RESOURCES, get, mappings
+from krmfn.kubevirt.vm_paths import CPU, DATA_VOLUMES, RESOURCES, Map, get, mappings
 from krmfn.machine.instancetypes import template_size
 
 # Amounts by the names that a ResourceQuota has for them.

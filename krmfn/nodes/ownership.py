@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from posixpath import dirname, isabs, normpath
 
-from krmfn.kubevirt.vm_paths import MANAGED_BY, OURS, OWNER
+from krmfn.machine.marks import MANAGED_BY, OURS, OWNER
 from krmfn.manifests.annotate import UNCOMMON_LAYOUT, annotated
 from krmfn.manifests.item import LOCAL_CONFIG, OLD_PATH, PATH, Item
 from krmfn.manifests.resource_list import ResourceList

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INSTANCE_METADATA, MANAGED_BY, OURS, Named
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INSTANCE_METADATA, Named
 from krmfn.machine.layers import LayerName
+from krmfn.machine.marks import MANAGED_BY, OURS
 from krmfn.nodes.claim import Claim
 from krmfn.problems import Path, Place
 

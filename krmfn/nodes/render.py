@@ -12,14 +12,14 @@ from typing import Any
 from krmfn.guest import user_data
 from krmfn.guest.user_data import Payload
 from krmfn.kubernetes import names
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DATA_VOLUMES, MANAGED_BY, OURS, OWNER, SECRET_SUFFIX, get
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Map, get
 from krmfn.machine.additions import Additions, Names, complete
+from krmfn.machine.marks import MANAGED_BY, OURS, OWNER, SECRET_SUFFIX
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.item import INDEX, PATH
 from krmfn.manifests.yamlio import Hole, Template
 from krmfn.nodes.claim import Claim, Node
-from krmfn.nodes.machine_set import Machine, MachineSet
+from krmfn.nodes.machine_set import CompiledMachine, MachineSet
 from krmfn.platform.config import Encoding, OutputAnnotations
 from krmfn.problems import Collector, Place
 
@@ -74,7 +74,7 @@ class _Holes(Names):
         return Hole(f"{Hole.NAME}-{name}")
 
 
-def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) -> Machine:
+def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) -> CompiledMachine:
     """Write everything that the claims of a set have in common, as text with holes."""
     labels, annotations = _marks(machines)
     owner = {OWNER: output.owner}
@@ -110,7 +110,7 @@ def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) 
     templates = get(prototype.vm, DATA_VOLUMES) or ()
     data_volumes = tuple(template["metadata"]["name"] for template in templates)
     column = output.layout.column
-    return Machine(
+    return CompiledMachine(
         machines, Template(vm, column), Template(secret, column), data_volumes, provenance
     )
 
@@ -148,7 +148,7 @@ def _identity(
 
 
 def render(
-    claim: Claim, node: Node, machine: Machine, output: Output, problems: Collector
+    claim: Claim, node: Node, machine: CompiledMachine, output: Output, problems: Collector
 ) -> list[Rendered]:
     """Return the Secret and the VirtualMachine of one claim, nothing if they don't fit."""
     if claim.tenant.join is None:

@@ -7,8 +7,7 @@ from typing import Any
 
 from krmfn.kubernetes.names import EFFECTS
 from krmfn.kubevirt.admission.rule import Findings, choice, rule
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DATA_VOLUMES, FIRMWARE, INSTANCE, VOLUMES
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, FIRMWARE, INSTANCE, VOLUMES, Map
 from krmfn.problems import Path
 
 _OPERATORS = ("DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn")

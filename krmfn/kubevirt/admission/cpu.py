@@ -7,7 +7,6 @@ import re
 
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt.admission.rule import Findings, amount, choice, elements, milli, rule, whole
-from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.vm_paths import (
     ARCHITECTURE,
     CPU,
@@ -19,6 +18,7 @@ from krmfn.kubevirt.vm_paths import (
     MEMORY_LIMIT,
     MEMORY_REQUEST,
     SOCKETS,
+    Map,
     get,
 )
 from krmfn.problems import show

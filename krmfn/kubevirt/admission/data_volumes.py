@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from krmfn.kubevirt.admission.rule import Findings, elements, exactly_one, rule
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DATA_VOLUMES, VOLUMES, get
+from krmfn.kubevirt.vm_paths import DATA_VOLUMES, VOLUMES, Map, get
 from krmfn.problems import Path
 
 _NO_STORAGE = "neither storage nor pvc"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from krmfn.kubevirt.admission.rule import Findings, choice, elements, rule
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DEVICES, DOMAIN, get
+from krmfn.kubevirt.vm_paths import DEVICES, DOMAIN, Map, get
 
 _SOUND = (*DEVICES, "sound")
 _POLICY = (*DOMAIN, "ioThreadsPolicy")

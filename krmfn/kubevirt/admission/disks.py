@@ -15,8 +15,7 @@ from krmfn.kubevirt.admission.rule import (
     pci_address,
     rule,
 )
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DISKS, INTERFACES, VOLUMES, get
+from krmfn.kubevirt.vm_paths import DISKS, INTERFACES, VOLUMES, Map, get
 from krmfn.problems import Path, show
 
 _TARGETS = ("disk", "lun", "cdrom")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from krmfn.kubevirt.admission.rule import Findings, elements, finding, rule
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DOMAIN, FIRMWARE, VOLUMES, get
+from krmfn.kubevirt.vm_paths import DOMAIN, FIRMWARE, VOLUMES, Map, get
 from krmfn.problems import show
 
 _BOOT = (*FIRMWARE, "kernelBoot")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from krmfn.kubevirt.admission.rule import Findings, choice, rule
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DEVICES, DOMAIN, INSTANCE, MEMORY, get
+from krmfn.kubevirt.vm_paths import DEVICES, DOMAIN, INSTANCE, MEMORY, Map, get
 from krmfn.problems import Path
 
 _START_STRATEGY = (*INSTANCE, "startStrategy")

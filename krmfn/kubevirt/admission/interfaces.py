@@ -7,8 +7,7 @@ import re
 from typing import Any
 
 from krmfn.kubevirt.admission.rule import Findings, by_name, choice, elements, pci_address, rule
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import INTERFACES, NETWORKS, get
+from krmfn.kubevirt.vm_paths import INTERFACES, NETWORKS, Map, get
 from krmfn.problems import Path, show
 
 _BINDINGS = ("bridge", "masquerade", "sriov", "slirp", "macvtap", "passt", "passtBinding")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from krmfn.kubernetes import names
 from krmfn.kubevirt.admission.rule import Findings, choice, finding, rule
-from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.vm_paths import (
     CPU,
     CPU_LIMIT,
@@ -17,6 +16,7 @@ from krmfn.kubevirt.vm_paths import (
     RUN_STRATEGY,
     RUNNING,
     SOCKETS,
+    Map,
     get,
 )
 from krmfn.problems import Path

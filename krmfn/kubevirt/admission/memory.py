@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt.admission.rule import Findings, amount, rule, whole
-from krmfn.kubevirt.merge import Map
 from krmfn.kubevirt.vm_paths import (
     ARCHITECTURE,
     CPU,
@@ -16,6 +15,7 @@ from krmfn.kubevirt.vm_paths import (
     MEMORY,
     MEMORY_LIMIT,
     MEMORY_REQUEST,
+    Map,
     get,
 )
 from krmfn.problems import Path

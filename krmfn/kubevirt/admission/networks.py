@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from krmfn.kubevirt.admission.rule import Findings, elements, exactly_one, names_in, rule
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import INTERFACES, NETWORKS, get
+from krmfn.kubevirt.vm_paths import INTERFACES, NETWORKS, Map, get
 from krmfn.problems import Path, show
 
 _NO_KIND = "neither pod nor multus"

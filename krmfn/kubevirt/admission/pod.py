@@ -7,8 +7,7 @@ from typing import Any
 
 from krmfn.kubernetes import names
 from krmfn.kubevirt.admission.rule import Findings, choice, elements, finding, rule
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import INSTANCE, get
+from krmfn.kubevirt.vm_paths import INSTANCE, Map, get
 from krmfn.problems import Path, show
 
 _EVICTION_STRATEGY = (*INSTANCE, "evictionStrategy")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from krmfn.kubevirt.admission.rule import Findings, elements, rule
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import INSTANCE, NETWORKS, get
+from krmfn.kubevirt.vm_paths import INSTANCE, NETWORKS, Map, get
 
 _HANDLERS = ("httpGet", "tcpSocket", "exec", "guestAgentPing")
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt.admission.rule import Findings, amount, milli, rule, whole
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import CPU_LIMIT, CPU_REQUEST, MEMORY_LIMIT, MEMORY_REQUEST
+from krmfn.kubevirt.vm_paths import CPU_LIMIT, CPU_REQUEST, MEMORY_LIMIT, MEMORY_REQUEST, Map
 
 _LEAST_MEMORY = Quantity.parse("1M")
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import get
+from krmfn.kubevirt.vm_paths import Map, get
 from krmfn.problems import Path, RuleCode, show
 
 # A path from the machine's root, and the rest of a sentence that begins with it.

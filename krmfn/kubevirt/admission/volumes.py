@@ -11,8 +11,7 @@ from krmfn.kubevirt.admission.rule import (
     names_in,
     rule,
 )
-from krmfn.kubevirt.merge import Map
-from krmfn.kubevirt.vm_paths import DEVICES, DISKS, VOLUMES, get
+from krmfn.kubevirt.vm_paths import DEVICES, DISKS, VOLUMES, Map, get
 from krmfn.problems import show
 
 _SOURCES = (

@@ -1,0 +1,349 @@
+"""A static pool becomes claims with stable names and labels, and a pool that can't be rendered is refused."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from krmfn.nodes.pools import pool_requests
+from krmfn.problems import Collector, Place
+from tests.support import (
+    CLAIM,
+    CONFIG,
+    FLAT,
+    PROVIDER,
+    REMOVED,
+    SECRET,
+    changed,
+    function,
+    made,
+    refusal,
+    resource_list,
+    user_data,
+)
+
+POOL: dict[str, Any] = {"name": "workers", "quantity": 2}
+TENANT = "spec.virtualClusters.0"
+
+
+def list_form(*pools: dict[str, Any], **entry: Any) -> dict[str, Any]:
+    return {
+        "privateNodes": {
+            "enabled": True,
+            "autoNodes": [{"provider": "edge", "static": list(pools or (POOL,)), **entry}],
+        }
+    }
+
+
+def object_form(*pools: dict[str, Any], **more: Any) -> dict[str, Any]:
+    static = [{"provider": "edge", **pool} for pool in pools or (POOL,)]
+    return {"privateNodes": {"enabled": True, "autoNodes": {"static": static, **more}}}
+
+
+def config_map(
+    values: Any,
+    name: str = "values",
+    label: str = "tenant-1",
+    key: str = "vcluster.yaml",
+    namespace: str = "p-default",
+) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace, "labels": {"krmfn.dev/vcluster": label}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": {key: values if isinstance(values, str) else json.dumps(values)},
+    }
+
+
+def run(values: Any, *more: dict[str, Any], config: dict[str, Any] = CONFIG) -> Any:
+    return function(resource_list(PROVIDER, SECRET, config_map(values), *more, config=config))
+
+
+def names(values: Any, *more: dict[str, Any]) -> list[str]:
+    done = run(values, *more)
+    assert done.code == 0, done.stderr
+    return [machine["metadata"]["name"] for machine in made(done)]
+
+
+@pytest.mark.parametrize("form", [list_form, object_form])
+def test_both_forms_make_the_same_claims(form: Any) -> None:
+    done = run(form())
+    assert done.code == 0, done.stderr
+    machines = made(done)
+    assert [machine["metadata"]["name"] for machine in machines] == [
+        "tenant-1-workers-0",
+        "tenant-1-workers-1",
+    ]
+    assert all(machine["metadata"]["labels"]["krmfn.dev/pool"] == "workers" for machine in machines)
+    assert all(
+        machine["spec"]["template"]["metadata"]["labels"]["krmfn.dev/pool"] == "workers"
+        for machine in machines
+    )
+
+
+def test_inline_values_and_the_other_key() -> None:
+    inline = changed(CONFIG, f"{TENANT}.values", list_form())
+    assert made(function(resource_list(PROVIDER, SECRET, config=inline)))
+    assert made(
+        function(resource_list(PROVIDER, SECRET, config_map(list_form(), key="values.yaml")))
+    )
+
+
+def test_labels_and_taints_of_a_pool() -> None:
+    pool = {
+        **POOL,
+        "nodeLabels": {"tier": "gold", "generation": 5},
+        "taints": [{"key": "a", "effect": "NoSchedule"}],
+        "terminationGracePeriod": "30s",
+    }
+    [first, _] = user_data(run(list_form({**pool, "properties": {"tier": "tin", "rack": "r1"}})))
+    assert (
+        "kubelet_arguments='--node-labels=generation=5,rack=r1,tier=gold --register-with-taints=a=:NoSchedule'"
+        in first
+    )
+
+
+def test_the_rest_of_the_values_may_hold_anything() -> None:
+    values = list_form() | {"controlPlane": {"anything": [1, None]}, "sync": 5}
+    values["privateNodes"] |= {"kubelet": {"config": {}}, "joinNode": []}
+    assert len(names(values)) == 2
+
+
+POOL_ROWS: list[tuple[str, Any, str]] = [
+    ("quantity", -1, 'static[0].quantity: of pool "workers" is -1; must be 0 to 50000'),
+    ("quantity", 1.5, 'static[0].quantity: of pool "workers" is 1.5; must be a whole number'),
+    ("quantity", "2", 'static[0].quantity: of pool "workers" is "2"; must be a whole number'),
+    ("quantity", True, "static[0].quantity: of pool \"workers\" is true; must be a whole number"),
+    ("quantity", 10**9, 'static[0].quantity: of pool "workers" is 1000000000; must be 0 to 50000'),
+    ("name", REMOVED, "static[0].name: is required"),
+    ("name", "", "static[0].name: of pool \"\" is required"),
+    ("name", "Workers", 'is "Workers"; must be a DNS label'),
+    ("name", "a" * 60, "is too long: its nodes would be named tenant-1-aaa"),
+    ("selector", [{"value": "x"}], "[0].property: of pool \"workers\" is required"),
+    ("selector", [{"property": "a"}], "[0].value: of pool \"workers\" is required by operator In; one of value and values"),
+    ("selector", [{"property": "a", "value": "b", "values": ["c"]}], "[0].values: of pool \"workers\" stands beside value; keep one of them"),
+    ("selector", [{"property": "a", "operator": "NotExists"}], "NotExists"),
+    ("selector", [{"property": "a", "operator": "Exists", "value": "b"}], "is Exists, which takes no value"),
+    ("selector", [{"propertty": "a", "value": "b"}], 'propertty: of pool "workers" is no field that krmfn knows here (did you mean "property"?)'),
+    ("selector", [{"property": "example.com/none", "value": "b"}], 'pool "workers" asks for example.com/none, which no node type meets; the nearest, small, misses'),
+    ("selector", [{"property": "vcluster.com/node-type", "value": "smal"}], "misses vcluster.com/node-type (smal); known are small"),
+    ("taints", [{"key": "a"}], "taints[0].effect: of pool \"workers\" is required"),
+    ("nodeLabels", {"a b": "c"}, "nodeLabels[a b]: of pool \"workers\" is"),
+    ("nodeLabels", {"a": None}, "nodeLabels.a: of pool \"workers\" is null; must be text in quotes"),
+    ("nodeLabels", {"kubernetes.io/role": "c"}, "nodeLabels[kubernetes.io/role]: is a label under Kubernetes' own domains that kubelet may not set"),
+    ("profile", "x", "profile: names NodeProfile \"x\", which is not among the items"),
+    ("qantity", 1, "qantity"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "message"), POOL_ROWS)
+@pytest.mark.parametrize("form", [list_form, object_form])
+def test_what_is_wrong_with_a_pool(form: Any, key: str, value: Any, message: str) -> None:
+    key = {"selector": "nodeTypeSelector" if form is list_form else "requirements"}.get(key, key)
+    said = refusal(run(form(changed(POOL, key, value))))
+    assert message in said
+    assert "ConfigMap p-default/values: data[vcluster.yaml].privateNodes.autoNodes" in said
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (list_form(provider=""), "autoNodes[0].provider: is required"),
+        (
+            list_form(provider="my-provider"),
+            'autoNodes[0].static[0].provider: pool "workers" names "my-provider"; the NodeProviders here are edge',
+        ),
+        (
+            object_form({**POOL, "provider": "my-provider"}),
+            'static[0].provider: pool "workers" names "my-provider"',
+        ),
+        (
+            object_form({**POOL, "provider": None}),
+            'static[0].provider: of pool "workers" is required: the NodeProvider of the pool',
+        ),
+        (
+            list_form({**POOL, "provider": "edge"}),
+            "is not of this form of autoNodes; it stands beside static",
+        ),
+        (
+            list_form({**POOL, "requirements": []}),
+            'requirements: of pool "workers" is not of this form of autoNodes; write nodeTypeSelector',
+        ),
+        (
+            object_form({**POOL, "nodeTypeSelector": []}),
+            'nodeTypeSelector: of pool "workers" is not of this form of autoNodes; write requirements',
+        ),
+        (list_form(POOL, POOL), 'static[1].name: of pool "workers" is "workers" a second time'),
+        (
+            list_form(POOL, dynamic=[{"name": "workers"}]),
+            'dynamic[0].name: is "workers" a second time',
+        ),
+        (
+            {
+                "privateNodes": {
+                    "enabled": True,
+                    "autoNodes": [{"provider": "edge", "static": []}, {"provider": "edge"}],
+                }
+            },
+            'autoNodes[1].provider: is "edge" a second time; put its pools together',
+        ),
+        (
+            {
+                "privateNodes": {
+                    "enabled": True,
+                    "autoNodes": {"provider": "edge", "static": [POOL]},
+                }
+            },
+            "mixes the two forms, which no vCluster reads",
+        ),
+        (
+            {"privateNodes": {"enabled": True, "autoNodes": "x"}},
+            'privateNodes.autoNodes: is "x"; must be a list',
+        ),
+        (
+            {"privateNodes": {**list_form()["privateNodes"], "enabled": False}},
+            "privateNodes.enabled: is not true: vCluster makes no nodes",
+        ),
+        (
+            {"privateNodes": {**list_form()["privateNodes"], "defaultProfile": "x"}},
+            'privateNodes.defaultProfile: names NodeProfile "x"',
+        ),
+        ({"privateNodes": []}, "privateNodes: must be a mapping"),
+        ("a: [", "data[vcluster.yaml]: line 2, column 1: is not YAML"),
+        ("a: 1\na: 2\n", 'data[vcluster.yaml]: line 2, column 1: has the key "a" twice'),
+        ("a: 1\n---\nb: 2\n", "data[vcluster.yaml]: must be one YAML document"),
+        (
+            list_form(properties={"vcluster.com/os-image": "x"}),
+            'names OSImage "x", which is not among the items',
+        ),
+    ],
+)
+def test_what_is_wrong_with_values(values: Any, message: str) -> None:
+    assert message in refusal(run(values))
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        (
+            [config_map(list_form()), config_map(list_form(), name="more")],
+            "is a second vcluster.yaml of tenant-1; the first is ConfigMap p-default/more",
+        ),
+        (
+            [config_map(list_form(), label="tenant-2")],
+            'metadata.labels[krmfn.dev/vcluster]: is "tenant-2"; the config lists tenant-1 (did you mean',
+        ),
+        (
+            [config_map(list_form(), label="")],
+            "metadata.labels[krmfn.dev/vcluster]: must name a virtual cluster",
+        ),
+        (
+            [changed(config_map(list_form()), "data", {})],
+            "data: must have one of vcluster.yaml and values.yaml",
+        ),
+        (
+            [changed(config_map(list_form()), "data", {"vcluster.yaml": "", "values.yaml": ""})],
+            "must have one of vcluster.yaml and values.yaml, not both",
+        ),
+        (
+            [config_map(list_form()), changed(CLAIM, "metadata.name", "tenant-1-workers-0")],
+            "makes Secret machines/tenant-1-workers-0-cloud-init, as",
+        ),
+        (
+            [config_map(list_form({"name": "a", "quantity": 12}, {"name": "a-1", "quantity": 2}))],
+            "tenant-1-a-1-1",
+        ),
+    ],
+)
+def test_what_does_not_fit_together(items: list[dict[str, Any]], message: str) -> None:
+    done = function(resource_list(PROVIDER, SECRET, *items))
+    if message == "tenant-1-a-1-1":
+        assert done.code == 0, done.stderr
+    else:
+        assert message in refusal(done)
+
+
+def test_inline_values_beside_a_config_map() -> None:
+    inline = changed(CONFIG, f"{TENANT}.values", list_form())
+    said = refusal(run(list_form(), config=inline))
+    assert (
+        "is a second vcluster.yaml of tenant-1; the first is KubeVirtNodes nodes, spec.virtualClusters[0].values"
+        in said
+    )
+
+
+def test_pools_of_other_virtual_clusters_are_not_a_flat_configs_business() -> None:
+    flat = changed(FLAT, "data.virtualCluster", "tenant-1")
+    done = run(list_form(), config_map(list_form(), name="other", label="tenant-2"), config=flat)
+    assert done.code == 0, done.stderr
+    assert {
+        machine["metadata"]["labels"]["krmfn.dev/virtual-cluster"] for machine in made(done)
+    } == {"tenant-1"}
+    assert "data.virtualCluster: is required: the claims name tenant-1, tenant-2" in refusal(
+        run(list_form(), config_map(list_form(), name="other", label="tenant-2"), config=FLAT)
+    )
+
+
+def test_dynamic_pools_are_told_of() -> None:
+    done = run(list_form(dynamic=[{"name": "burst", "limits": {"nodes": "3"}, "weight": 1}]))
+    assert done.code == 0
+    assert (
+        'pool "burst" is dynamic: its nodes are the autoscaler\'s, and not rendered (dynamic-pool)'
+        in done.stderr
+    )
+
+
+def test_no_pools_are_no_claims() -> None:
+    assert "virtual cluster tenant-1 has no claim" in refusal(
+        run(list_form({**POOL, "quantity": 0}))
+    )
+    allowed = changed(CONFIG, f"{TENANT}.allowNoNodes", True)
+    assert run({}, config=allowed).code == 0
+    assert run("", config=allowed).code == 0
+
+
+def test_a_labelled_config_map_is_consumed() -> None:
+    assert run(list_form()).stdout.count("config.kubernetes.io/local-config") == 3
+
+
+POOLS = st.dictionaries(st.sampled_from(["a", "b", "c-d"]), st.integers(0, 4), min_size=1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(POOLS, st.sampled_from(["a", "b", "c-d"]), st.integers(1, 3), st.booleans())
+def test_growing_a_pool_changes_no_other_object(
+    pools: dict[str, int], grown: str, by: int, listed: bool
+) -> None:
+    form = list_form if listed else object_form
+
+    def texts(quantities: dict[str, int]) -> set[str]:
+        values = form(
+            *({"name": name, "quantity": quantity} for name, quantity in sorted(quantities.items()))
+        )
+        done = run(values, CLAIM)
+        assert done.code == 0, done.stderr
+        return set(done.stdout.partition("functionConfig:")[0].split("\n- apiVersion: ")[1:])
+
+    before, after = texts(pools), texts({**pools, grown: pools.get(grown, 0) + by})
+    generated = {text for text in before if "krmfn.dev/owner" in text}
+    assert {text.rstrip() for text in generated} <= {text.rstrip() for text in after}
+    assert len(after) == len(before) + 2 * by
+
+
+def test_a_run_has_so_many_nodes_at_most() -> None:
+    said = refusal(
+        run(list_form({"name": "a", "quantity": 40_000}, {"name": "b", "quantity": 40_000}))
+    )
+    assert "brings the run to over 50000 nodes; render fewer virtual clusters at a time" in said
+
+
+@pytest.mark.parametrize(("room", "count"), [(4, 0), (5, 5), (6, 5)])
+def test_the_last_node_that_a_run_has_room_for_is_rendered(room: int, count: int) -> None:
+    values = list_form({"name": "a", "quantity": 2}, {"name": "b", "quantity": 3})
+    problems = Collector()
+    requests = pool_requests(values, "tenant-1", None, Place(), room, problems)
+    assert len(requests) == count
+    assert problems.has_errors == (count == 0)
