@@ -9,11 +9,11 @@ before all of them, and the property's is merged over it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from krmfn.guest import cloud_config, go_template
+from krmfn.guest import cloud_config
 from krmfn.guest.cloud_config import CloudConfig
 from krmfn.guest.cloud_init_volume import FindSecret, read_volume
-from krmfn.guest.go_template import GoTemplate
 from krmfn.guest.network_config import network_data, read_network_config
 from krmfn.guest.static_address import Range
 from krmfn.kubevirt.vm_paths import Map
@@ -22,6 +22,9 @@ from krmfn.manifests import yamlio
 from krmfn.platform.model import from_base64
 from krmfn.platform.properties import NETWORK_DATA, USER_DATA, Given
 from krmfn.problems import Collector, Place
+
+if TYPE_CHECKING:
+    from krmfn.guest.go_template import GoTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Guest:
     ) -> CloudConfig:
         """Merge one node's cloud-config, from a template, over the base."""
         values = _template_values(node, self.sources)
-        text = go_template.filled(template, values, cloud_config.yaml_mapping, problems)
+        text = _filled(template, values, problems)
         parsed: Map = {}
         if text is not None:
             parsed = cloud_config.read(text, template.at, problems, header=False)
@@ -150,10 +153,10 @@ def compile_guest(
         config = cloud_config.read(value, at, collected, header=False)
         base = cloud_config.merged(base, config)
     elif template := sources.user_template:
-        user_template = go_template.parse(template.text, template.at, collected)
+        user_template = _parsed(template, collected)
     template = sources.network_template
     if template and NETWORK_DATA not in sources.given:
-        network_template = go_template.parse(template.text, template.at, collected)
+        network_template = _parsed(template, collected)
     problems += collected
     if collected.has_errors:
         return None
@@ -161,9 +164,25 @@ def compile_guest(
     return Guest(sources, base, written, network, user_template, network_template)
 
 
+# go_template is imported by need: many runs have no template, and the start is what most users
+# wait for.
+def _parsed(template: GuestTemplate, problems: Collector) -> GoTemplate | None:
+    """Parse a template of the Platform."""
+    from krmfn.guest import go_template
+
+    return go_template.parse(template.text, template.at, problems)
+
+
+def _filled(template: GoTemplate, values: Map, problems: Collector) -> str | None:
+    """Fill a template in with one node's values."""
+    from krmfn.guest import go_template
+
+    return go_template.filled(template, values, cloud_config.yaml_mapping, problems)
+
+
 def _filled_network(template: GoTemplate, values: Map, problems: Collector) -> str:
     """Fill a template of network data in with one node's values."""
-    text = go_template.filled(template, values, cloud_config.yaml_mapping, problems)
+    text = _filled(template, values, problems)
     if text is None:
         return ""
     data = read_network_config(text, template.at, problems)

@@ -15,7 +15,6 @@ from krmfn.machine.prototype import Prototype
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.manifests.yamlio import LARGEST_INPUT
-from krmfn.nodes import pools
 from krmfn.nodes.addresses import address_problems
 from krmfn.nodes.claim import Claim, Group, Node
 from krmfn.nodes.groups import Matching, decide, group_requests
@@ -35,9 +34,10 @@ from krmfn.nodes.request import Request
 from krmfn.nodes.resolve import Resolver
 from krmfn.nodes.run_checks import object_problems, type_problems
 from krmfn.nodes.virtual_clusters import (
-    PoolReader,
+    LABEL,
     VirtualClusters,
     cluster_problems,
+    labelled,
     read_virtual_clusters,
 )
 from krmfn.platform.config import Config
@@ -152,13 +152,18 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
     for kind in KINDS:
         shared += platform_items(index, kind, problems)
     lookup = Lookup(index)
-    config_maps = pools.labelled(index)
+    config_maps = labelled(index)
     named = _named_clusters(requests, providers, config_maps)
     clusters = read_virtual_clusters(config, at, lookup, named, problems)
-    reader = PoolReader(clusters)
-    requests += reader.read(config_maps, problems)
+    consumed = [*provider_items, *claim_items, *shared, *clusters.consumed]
+    if config_maps or clusters.has_values:
+        # Imported by need: many runs have no pools, and the start is what most users wait for.
+        from krmfn.nodes.pool_reader import PoolReader
+
+        reader = PoolReader(clusters)
+        requests += reader.read(config_maps, problems)
+        consumed += reader.consumed
     requests.sort(key=lambda request: request.order)
-    consumed = [*provider_items, *claim_items, *shared, *clusters.consumed, *reader.consumed]
     return _Inputs(
         index,
         compiler,
@@ -181,7 +186,7 @@ def _named_clusters(
         name = request.asked.virtual_cluster
         if name and providers.renders(request.asked.provider):
             named.append(name)
-    labels = [item.labels[pools.LABEL] for item in config_maps]
+    labels = [item.labels[LABEL] for item in config_maps]
     return [*named, *(label for label in labels if isinstance(label, str))]
 
 

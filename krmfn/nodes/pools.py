@@ -12,24 +12,13 @@ from typing import Any
 from krmfn.kubernetes import names
 from krmfn.kubernetes.requirements import required
 from krmfn.kubevirt.vm_paths import get
-from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.nodes.request import Asked, Request, Requirement, Written
 from krmfn.platform.model import embedded
 from krmfn.platform.vcluster_yaml import MOST_NODES, Declared, read_values
 from krmfn.problems import Collector, Place, Problem, show
 
-LABEL = "krmfn.dev/vcluster"
 _KEYS = ("vcluster.yaml", "values.yaml")
-
-
-def labelled(index: Index) -> list[Item]:
-    """Return the ConfigMaps that hold a vcluster.yaml."""
-    return [
-        item
-        for item in index.of_kind("ConfigMap")
-        if item.api_version == "v1" and LABEL in item.labels
-    ]
 
 
 def read_vcluster_yaml(item: Item, problems: Collector) -> tuple[Any, Place]:

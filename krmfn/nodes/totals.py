@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,16 +53,13 @@ def totals(built: Build) -> list[Total]:
     A machine that is switched off counts, since it can be switched on.
     """
     sums = _Totals()
-    sizes: dict[tuple[Offer, Prototype], Need] = {}
+    alike: Counter[tuple[str, str, Offer, Prototype]] = Counter()
     for claim in built.claims:
-        total = sums[claim.cluster, claim.namespace]
-        total.machines += 1
-        if claim.node is None:
-            continue
-        key = (claim.offer, claim.node.prototype)
-        if key not in sizes:
-            sizes[key] = _size(*key)
-        add(total.amounts, sizes[key])
+        sums[claim.cluster, claim.namespace].machines += 1
+        if claim.node:
+            alike[claim.cluster, claim.namespace, claim.offer, claim.node.prototype] += 1
+    for (cluster, namespace, offer, prototype), count in alike.items():
+        add(sums[cluster, namespace].amounts, _size(offer, prototype), count)
     return sums.sorted()
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
-from typing import Any
 
 from krmfn.guest.join import Join, read_join
 from krmfn.guest.secrets import Lookup
+from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
-from krmfn.nodes import pools
 from krmfn.nodes.request import Request
 from krmfn.platform.config import KPT_INLINE, Config, VirtualCluster, flat_problem
-from krmfn.platform.vcluster_yaml import MOST_NODES
-from krmfn.problems import Code, Collector, Place, Problem, listed, nearest, path_text, show
+from krmfn.problems import Code, Collector, Place, Problem, listed, nearest, show
+
+LABEL = "krmfn.dev/vcluster"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +46,11 @@ class VirtualClusters:
         """Add a virtual cluster."""
         self.tenants.append(tenant)
         self._by_name.setdefault(tenant.spec.name, []).append(tenant)
+
+    @property
+    def has_values(self) -> bool:
+        """Whether the config has a vcluster.yaml of one of them inline."""
+        return any(tenant.spec.values is not None for tenant in self.tenants)
 
     @property
     def owner(self) -> str:
@@ -131,81 +136,13 @@ def read_virtual_clusters(
     return clusters
 
 
-class PoolReader:
-    """Reads the static pools of the virtual clusters, with a bound on the nodes of a run.
-
-    `consumed` are the ConfigMaps that it read.
-    """
-
-    def __init__(self, clusters: VirtualClusters) -> None:
-        self.consumed: list[Item] = []
-        self._clusters = clusters
-        self._sources: dict[Tenant, Place] = {}
-        self._room = MOST_NODES
-
-    def read(self, config_maps: list[Item], problems: Collector) -> list[Request]:
-        """Return the nodes that inline values and labelled ConfigMaps ask for."""
-        requests: list[Request] = []
-        for tenant in self._clusters.tenants:
-            spec = tenant.spec
-            if spec.values is not None:
-                at = tenant.at.field("values")
-                self._sources[tenant] = at
-                requests += self._pools(spec.values, tenant, spec.namespace, at, problems)
-        in_order = sorted(config_maps, key=lambda item: (item.namespace, item.name))
-        for item in in_order:
-            requests += self._config_map(item, problems)
-        return requests
-
-    def _config_map(self, item: Item, problems: Collector) -> list[Request]:
-        """Return the nodes that a labelled ConfigMap asks for."""
-        label = item.labels[pools.LABEL]
-        tenant = self._labelled(item, problems)
-        if tenant is None:
-            return []
-        self.consumed.append(item)
-        values, at = pools.read_vcluster_yaml(item, problems)
-        other = self._sources.get(tenant)
-        self._sources[tenant] = at
-        if other:
-            message = _second_source(label, other)
-            problems.append(at.error(message))
-            return []
-        if values is None:
-            return []
-        namespace = tenant.spec.namespace or item.namespace or None
-        return self._pools(values, tenant, namespace, at, problems)
-
-    def _labelled(self, item: Item, problems: Collector) -> Tenant | None:
-        """Return the virtual cluster that the label of a ConfigMap names."""
-        label = item.labels[pools.LABEL]
-        clusters = self._clusters
-        at = item.place.field("metadata", "labels", pools.LABEL)
-        if not isinstance(label, str) or not label:
-            problems.append(at.error("must name a virtual cluster"))
-            return None
-        here = clusters.named(label, item.namespace or None)
-        tenant = here or clusters.named(label, None)
-        if tenant is None and not clusters.config.flat:
-            message = f"is {show(label)}; {clusters.known(label)}"
-            problems.append(at.error(message))
-        return tenant
-
-    def _pools(
-        self, values: Any, tenant: Tenant, namespace: str | None, at: Place, problems: Collector
-    ) -> list[Request]:
-        """Return the nodes that one vcluster.yaml asks for."""
-        name, room = tenant.spec.name, self._room
-        requests = pools.pool_requests(values, name, namespace, at, room, problems)
-        self._room -= len(requests)
-        return requests
-
-
-def _second_source(label: str, other: Place) -> str:
-    """Say that a virtual cluster has two sources of pools."""
-    first = f"{other.origin.resource}, {path_text(other.path)}"
-    message = f"is a second vcluster.yaml of {label}; the first is {first}"
-    return message + (f" in {other.origin.file}" if other.origin.file else "")
+def labelled(index: Index) -> list[Item]:
+    """Return the ConfigMaps that hold a vcluster.yaml."""
+    return [
+        item
+        for item in index.of_kind("ConfigMap")
+        if item.api_version == "v1" and LABEL in item.labels
+    ]
 
 
 def cluster_problems(
