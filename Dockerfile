@@ -81,7 +81,7 @@ RUN set -eu; \
 
 FROM scratch
 COPY --from=build /image/ /
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION
 ARG SOURCE
 LABEL org.opencontainers.image.title="krmfn" \

@@ -248,12 +248,18 @@ def cases() -> list[Case]:
     found.append(
         Case("10,000 claims, no two alike", {"krmfn": KRMFN}, resource_list(unlike(10_000)), runs=3)
     )
-    found.append(
-        Case(
-            "one pool of 10,000", {"krmfn": KRMFN}, resource_list(pool(10_000), pool_config(10_000))
-        )
-    )
-    return [*found, *_folders(), *_kustomize(peers["go"])]
+    for count in (1_000, 10_000):
+        name = f"one pool of {count:,}"
+        shared, apart = (resource_list(pool(count), config) for config in _pool_configs(count))
+        found.append(Case(name, {"krmfn": KRMFN}, shared))
+        found.append(Case(f"{name}, a Secret for each", {"krmfn": KRMFN}, apart))
+    return [*found, *_folders(), *_kustomize(peers["go"]), _pool_in_kustomize(1_000)]
+
+
+def _pool_configs(count: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The configs of a pool whose nodes share their Secret, and of one whose nodes don't."""
+    shared = pool_config(count)
+    return shared, changed(shared, "spec.cloudInitSecrets", "PerNode")
 
 
 def _folders() -> list[Case]:
@@ -296,29 +302,43 @@ def _folders() -> list[Case]:
     ]
 
 
+def _kustomization(
+    name: str, items: list[dict[str, Any]], config: dict[str, Any], path: str = "krmfn"
+) -> list[str]:
+    """Write a kustomization that runs a program as its function, and return the command that builds it."""
+    folder = WORK / f"kustomize-{name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    run = {"config.kubernetes.io/function": f"exec: {{path: {path}}}\n"}
+    marked = changed(config, "metadata.annotations", run)
+    (folder / "config.yaml").write_text(yaml.safe_dump(marked))
+    (folder / "items.yaml").write_text(yaml.safe_dump_all(items))
+    lists = "resources: [items.yaml]\ntransformers: [config.yaml]\n"
+    (folder / "kustomization.yaml").write_text(lists)
+    build = ["build", "--enable-alpha-plugins", "--enable-exec", str(folder)]
+    return [str(TOOLS / "kustomize"), *build]
+
+
+def _pool_in_kustomize(count: int) -> Case:
+    """A pool inside kustomize, whose time grows with the square of the number of objects."""
+    shared, apart = _pool_configs(count)
+    commands = {
+        "krmfn": _kustomization(f"pool-shared-{count}", pool(count), shared),
+        "a Secret for each": _kustomization(f"pool-apart-{count}", pool(count), apart),
+    }
+    path = {"PATH": f"{Path(PYTHON).parent}:{os.environ['PATH']}"}
+    name = f"one pool of {count:,} in kustomize"
+    return Case(name, commands, runs=3, environment=path)
+
+
 def _kustomize(go: list[str]) -> list[Case]:
     """The same functions inside kustomize, which needs most of the time itself."""
     found = []
     for count in (100, 1_000):
-        commands = {}
-        for name, path in (("krmfn", "krmfn"), ("go", str(WORK / "peer.sh"))):
-            folder = WORK / f"kustomize-{name}-{count}"
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            run = {"config.kubernetes.io/function": f"exec: {{path: {path}}}\n"}
-            config = changed(CONFIG, "metadata.annotations", run)
-            (folder / "config.yaml").write_text(yaml.safe_dump(config))
-            (folder / "claims.yaml").write_text(yaml.safe_dump_all(claims(count)))
-            (folder / "kustomization.yaml").write_text(
-                "resources: [claims.yaml]\ntransformers: [config.yaml]\n"
-            )
-            commands[name] = [
-                str(TOOLS / "kustomize"),
-                "build",
-                "--enable-alpha-plugins",
-                "--enable-exec",
-                str(folder),
-            ]
+        commands = {
+            name: _kustomization(f"{name}-{count}", claims(count), CONFIG, path)
+            for name, path in (("krmfn", "krmfn"), ("go", str(WORK / "peer.sh")))
+        }
         script = WORK / "peer.sh"
         script.write_text(f"#!/bin/sh\nexec {' '.join(go)}\n")
         script.chmod(0o755)

@@ -4,4 +4,4 @@ The public interface is the command `krmfn` and the KRM function, which is the s
 ResourceList on standard input. The Python modules are not public: they change without notice.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -23,7 +23,7 @@ from krmfn.kubevirt.verdicts import VERDICTS
 from krmfn.manifests.shapes import replaceable
 from krmfn.nodes.budgets import Budget
 from krmfn.nodes.totals import Total
-from krmfn.problems import redacted, show
+from krmfn.problems import listed, redacted, show
 
 _NAMES_SHOWN = 3
 _INDENT = 12
@@ -34,7 +34,10 @@ _Alike = tuple[str, str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What becomes of one object; `causes` are those of its fields, in their order."""
+    """What becomes of one object; `causes` are those of its fields, in their order.
+
+    `users` are the machines that name a Secret: those of the earlier state if it goes.
+    """
 
     key: Key
     verdict: str
@@ -42,11 +45,13 @@ class Changed:
     causes: list[str] = field(default_factory=list)
     cause: str = ""
     data_volumes: list[str] = field(default_factory=list)
+    users: list[Key] = field(default_factory=list)
 
     @property
-    def machine(self) -> str:
-        """The namespace and name of the machine that the object belongs to."""
-        return "/".join(self.key.machine)
+    def subject(self) -> str:
+        """What a person is told of: the object, or the machine whose name a Secret has."""
+        own = [user for user in self.users if self.key.name.startswith(f"{user.name}-")]
+        return str(own[0] if own else self.key)
 
     @property
     def is_machine(self) -> bool:
@@ -125,6 +130,8 @@ def _entry(change: Changed) -> dict[str, Any]:
         entry["cause"] = change.cause
     if change.data_volumes:
         entry["dataVolumes"] = change.data_volumes
+    if change.verdict == "delete" and change.users:
+        entry["usedBy"] = [user.name for user in change.users]
     return entry
 
 
@@ -151,7 +158,7 @@ class _Group:
     @property
     def head(self) -> str:
         """The objects on one line: `3 machines: a/b, a/c, a/d`."""
-        names = [change.machine for change in self.members]
+        names = [str(change.key) for change in self.members]
         noun = "Secret" if self.kind == "Secret" else "machine"
         if len(names) > 1:
             noun += "s"
@@ -173,16 +180,12 @@ def _groups(changes: list[Changed]) -> list[_Group]:
 
 
 def _shown(changes: list[Changed]) -> Iterator[Changed]:
-    """Yield the objects that change, without the Secrets that come or go with their machine."""
-    machines = set()
+    """Yield the objects that change, without Secrets that come or go with all their machines."""
+    machines = {(change.key, change.verdict) for change in changes if change.is_machine}
     for change in changes:
-        if change.is_machine:
-            machines.add((change.machine, change.verdict))
-    for change in changes:
-        is_whole_secret = change.is_whole and not change.is_machine
-        if is_whole_secret and (change.machine, change.verdict) in machines:
-            continue
-        if change.verdict != "unchanged":
+        others = [user for user in change.users if (user, change.verdict) not in machines]
+        follows = change.is_whole and change.users and not others
+        if change.verdict != "unchanged" and not follows:
             yield change
 
 
@@ -196,19 +199,26 @@ def _lines(change: Changed) -> Iterator[str]:
 
     Equal changes of several objects then have equal lines.
     """
-    name = change.machine.partition("/")[2]
+    name = change.subject.partition("/")[2]
     if not replaceable(name):
         # A name such as `1` or `root` is also part of other words: it keeps its machine apart.
-        name = change.machine
-    for field_change, cause in zip(change.fields, change.causes, strict=True):
-        text = redacted(_field_text(field_change))
-        text = text.replace(name, _PLACEHOLDER)
+        name = change.subject
+    for one, cause in zip(change.fields, change.causes, strict=True):
+        text = redacted(_field_text(one)).replace(name, _PLACEHOLDER)
         yield f"{text} [{cause}]" if cause else text
     if change.verdict == "create":
         yield f"for {change.cause}"
     if change.data_volumes:
         disks = ", ".join(change.data_volumes)
         yield f"with its disks: {disks}".replace(name, _PLACEHOLDER)
+    if change.verdict == "delete" and change.users:
+        yield _still_named(change.users).replace(name, _PLACEHOLDER)
+
+
+def _still_named(users: list[Key]) -> str:
+    """Say what becomes of machines that run on and name a Secret that goes."""
+    names = listed([str(user) for user in users])
+    return f"named by {names}, which can't migrate until the next restart"
 
 
 def _field_text(change: Change) -> str:
@@ -240,8 +250,7 @@ def _machine_verdicts(changes: list[Changed]) -> list[str]:
 
 def _advice(changes: list[Changed]) -> str:
     """Return advice that fits the changes, or ""."""
-    verdicts = {change.verdict for change in changes}
-    if {"create", "delete"} <= verdicts:
+    if {"create", "delete"} <= set(_machine_verdicts(changes)):
         return "A machine that is renamed, or moves, is deleted with its disks and made anew."
     return ""
 

@@ -10,6 +10,7 @@ from krmfn.commands.declaration import declaration, without_user_data
 from krmfn.commands.earlier_state import EarlierState
 from krmfn.commands.object_key import Key, rendered_objects
 from krmfn.commands.secret_changes import SecretChanges
+from krmfn.commands.secret_users import rendered_users
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical
 from krmfn.kubevirt.differences import Change
@@ -31,9 +32,8 @@ class Comparison:
 
     def __init__(self, built: Build, strategy: Strategy) -> None:
         self._after = rendered_objects(built)
-        self._claims: dict[tuple[str, str], Claim] = {}
-        for claim in built.claims:
-            self._claims[claim.namespace, claim.name] = claim
+        self._users = rendered_users(built)
+        self._claims = {(claim.namespace, claim.name): claim for claim in built.claims}
         self._strategy = strategy
         # The rest remembers what was read and compared already.
         self._alike = ShapeReader()
@@ -48,7 +48,7 @@ class Comparison:
         for key in sorted(keys, key=lambda key: key.rank):
             before = state.objects.get(key)
             if before and key not in self._after:
-                yield _deleted(key, before)
+                yield self._deleted(key, before, state)
             elif key in state.unchanged:
                 yield Changed(key, "unchanged")
             else:
@@ -56,17 +56,31 @@ class Comparison:
 
     def _changed(self, key: Key, before: Item | None) -> Changed:
         """Compare an object that is still declared with what it was, if there was one."""
-        after = self._after[key]
-        claim = self._claims[key.namespace, after.claim]
+        after, users = self._after[key], self._users.get(key, [])
+        # A Secret that the nodes of a pool share is compared as the first one's.
+        name = after.claim or users[0].name
+        claim = self._claims[key.namespace, name]
         request = str(claim.request)
         if before is None:
-            return Changed(key, "create", cause=request)
+            return Changed(key, "create", cause=request, users=users)
         fields = self._fields(key, before, after.text, claim.name)
         verdict = heaviest([change.verdict for change in fields])
         causes = [request] * len(fields)
         if key.is_machine:
             causes = self._causes(fields, claim)
-        return Changed(key, verdict, fields, causes)
+        return Changed(key, verdict, fields, causes, users=users)
+
+    def _deleted(self, key: Key, item: Item, state: EarlierState) -> Changed:
+        """Describe an object that goes, with what goes with it and who still needs it."""
+        volumes, users = [], []
+        if key.is_machine:
+            for template in mappings(get(item.data, DATA_VOLUMES)):
+                volumes.append(str(get(template, ("metadata", "name"))))
+        else:
+            users = [user for user in state.users.get(key, []) if user in self._after]
+            users = users or state.users.get(key, [])
+        cause = "no claim asks for it any more"
+        return Changed(key, "delete", cause=cause, data_volumes=volumes, users=users)
 
     def _fields(self, key: Key, before: Item, text: str, name: str) -> list[Change]:
         """Return the fields of a claim's object that differ; `name` is the claim's.
@@ -132,20 +146,6 @@ class Comparison:
         before, after = {**old, "spec": None}, {**new, "spec": None}
         for change in judged(before, after, self._strategy, is_live):
             yield replace(change, old=None, new=None)
-
-
-def _deleted(key: Key, item: Item) -> Changed:
-    """Describe an object that goes, with the DataVolumes that go with it."""
-    volumes = []
-    if key.is_machine:
-        for template in mappings(get(item.data, DATA_VOLUMES)):
-            volumes.append(str(get(template, ("metadata", "name"))))
-    return Changed(
-        key,
-        "delete",
-        cause="no claim asks for it any more",
-        data_volumes=volumes,
-    )
 
 
 def _renamed(change: Change, old: str, new: str) -> Change:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from krmfn.commands.object_key import Key, key_of, rendered_objects
-from krmfn.machine.marks import MANAGED_BY, OURS, OWNER
+from krmfn.commands.secret_users import Users, earlier_users, rendered_users
+from krmfn.machine.marks import MANAGED_BY, NETWORK_SUFFIX, OURS, OWNER, SECRET_SUFFIX
 from krmfn.manifests.files import STDIN, KnownDocuments, read_paths
 from krmfn.manifests.item import Item
 from krmfn.nodes import ownership
@@ -30,10 +31,12 @@ class EarlierState:
     """The objects of an earlier state that this config owns.
 
     Those that the declarations give again, to the byte, are `unchanged`, and are not parsed.
+    `users` are the machines that name each Secret.
     """
 
     objects: dict[Key, Item]
     unchanged: set[Key]
+    users: Users
 
 
 def read_earlier_state(path: str, built: Build, problems: Collector) -> EarlierState:
@@ -62,15 +65,14 @@ def read_earlier_state(path: str, built: Build, problems: Collector) -> EarlierS
         advice = "an empty one is an empty folder, or a v1 List without items"
         message = f"has no machine and no Secret, so it is no earlier state; {advice}"
         collected.append(at.error(message))
-    collected += _pair_problems(sorter.owned, at)
+    users = earlier_users(sorter.objects, sorter.unchanged, rendered_users(built))
+    collected += _missing_halves(sorter.owned, users, at)
     if not sorter.owned and not collected.has_errors:
         message = f"holds nothing that krmfn made for {built.owner}: all is new"
         collected.append(at.notice(message, Code.NOTHING_EARLIER))
     collected += sorter.left_out(at)
-    for problem in collected:
-        if problem.is_error or problem.code not in built.accepted:
-            problems.append(problem)
-    return EarlierState(sorter.objects, sorter.unchanged)
+    problems += (one for one in collected if one.is_error or one.code not in built.accepted)
+    return EarlierState(sorter.objects, sorter.unchanged, users)
 
 
 class _Sorter:
@@ -150,17 +152,29 @@ class _Sorter:
             yield at.notice(f"holds {what}; they are left out", Code.NOT_KRMFN)
 
 
-def _pair_problems(keys: Iterable[Key], at: Place) -> Iterator[Problem]:
-    """Check that every machine has its Secret, and every Secret its machine."""
-    keys = list(keys)
-    machines = {key.machine for key in keys if key.is_machine}
-    secrets = {key.machine for key in keys if not key.is_machine}
-    half = sorted(machines ^ secrets)
+def _pool(node: str) -> str:
+    """Return what the name of a pool's node begins with, before its number."""
+    return node.rpartition("-")[0]
+
+
+def _missing_halves(keys: Iterable[Key], users: Users, at: Place) -> Iterator[Problem]:
+    """Check that every machine has its Secrets, and every Secret a machine."""
+    keys = set(keys)
+    machines = {key for key in keys if key.is_machine}
+    secrets = keys - machines
     if machines and not secrets:
         message = "has machines and no Secret: what changes in their user data is not told"
         yield at.notice(message, Code.NO_SECRETS)
-    elif half:
-        names = listed(["/".join(name) for name in half])
+        return
+    half = {user for secret in users.keys() - secrets for user in users[secret]}
+    # A Secret of machines that name another one by now is only left over.
+    named = {(key.namespace, name) for key in machines for name in (key.name, _pool(key.name))}
+    for secret in secrets - users.keys():
+        name = secret.name.removesuffix(SECRET_SUFFIX).removesuffix(NETWORK_SUFFIX)
+        if (secret.namespace, name) not in named:
+            half.add(Key(secret.kind, secret.namespace, name))
+    if half:
+        names = listed(sorted({str(key) for key in half}))
         message = f"is not whole: of {names} there is only the machine or only its Secret"
         yield at.error(message)
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from krmfn.commands.declared import Declared, declared
+from krmfn.commands.object_key import Key, key_of
 from krmfn.commands.reply import DONE, Reply, refused
+from krmfn.commands.secret_users import rendered_users
 from krmfn.commands.tables import table
 from krmfn.guest.secrets import secret_value
 from krmfn.kubevirt.differences import Change, differences
@@ -53,17 +55,12 @@ def explain(name: str, field: str | None, paths: list[str], config: str | None) 
     claim = _find_claim(name, outcome)
     if claim is None:
         return refused(outcome.problems)
-    machine, secret = _objects(outcome.built, claim)
+    machine, secrets = _objects(outcome.built, claim)
     rows = list(_rows(machine, claim))
     if field is None:
-        parts = [
-            _node_types(claim),
-            _fields_table(rows),
-            _dropped(claim),
-            *_user_data(secret),
-        ]
-        text = "\n".join(filter(None, parts))
-        return Reply(text, "", DONE)
+        parts = [_node_types(claim), _fields_table(rows), _dropped(claim)]
+        parts += [*_user_data(secrets), _rejoin(claim)]
+        return Reply("\n".join(part for part in parts if part), "", DONE)
     shown = [row for row in rows if _is_within(row[1], field)]
     if shown:
         return Reply(_fields_table(shown) + _places(shown), "", DONE)
@@ -124,15 +121,16 @@ def _fields_table(rows: list[Row]) -> str:
     return table(lines, width=None)
 
 
-def _objects(built: Build, claim: Claim) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read the machine and the Secret of a claim."""
-    data = {}
+def _objects(built: Build, claim: Claim) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Read the machine and the Secrets of a claim."""
+    key = Key("VirtualMachine", claim.namespace, claim.name)
+    wanted = {key, *(secret for secret, users in rendered_users(built).items() if key in users)}
+    data: dict[str, list[dict[str, Any]]] = {"VirtualMachine": [], "Secret": []}
     for rendered in built.objects:
-        if rendered.claim != claim.name or rendered.namespace != claim.namespace:
-            continue
-        documents, _ = read(rendered.text)
-        data[rendered.kind] = documents[0].data
-    return data["VirtualMachine"], data["Secret"]
+        if key_of(rendered) in wanted:
+            documents, _ = read(rendered.text)
+            data[rendered.kind].append(documents[0].data)
+    return data["VirtualMachine"][0], data["Secret"]
 
 
 def _rows(machine: dict[str, Any], claim: Claim) -> Iterator[Row]:
@@ -220,11 +218,20 @@ def _value(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _user_data(secret: dict[str, Any]) -> Iterator[str]:
+def _user_data(secrets: list[dict[str, Any]]) -> Iterator[str]:
     """Yield user and network data in clear, with tokens and keys masked."""
-    item = Item(secret, Origin())
     for key in _DATA:
-        text = secret_value(item, key, Collector())
-        if text:
-            lines = [f"{line}\n" for line in masked_lines(text)]
-            yield f"--- {key}\n{''.join(lines)}"
+        for secret in secrets:
+            text = secret_value(Item(secret, Origin()), key, Collector())
+            if text:
+                lines = [f"{line}\n" for line in masked_lines(text)]
+                yield f"--- {key}\n{''.join(lines)}"
+
+
+def _rejoin(claim: Claim) -> str:
+    """Show how to make a node join once more, such as after its virtual cluster was rebuilt."""
+    login = f"virtctl -n {claim.namespace} ssh root@vm/{claim.name}"
+    # Not a reboot in the guest: only a new pod has the current content of the Secrets.
+    restart = f"virtctl -n {claim.namespace} restart {claim.name}"
+    command = f"{login} --command 'rm -f /var/lib/krmfn/joined && sync' && {restart}"
+    return f"--- to make this node join again, with a token that is valid\n{command}\n"

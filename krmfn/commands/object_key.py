@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from krmfn.machine.marks import SECRET_SUFFIX
 from krmfn.manifests.item import Item
 from krmfn.nodes.build import Build
 from krmfn.nodes.render import Rendered
@@ -22,12 +21,9 @@ class Key(NamedTuple):
         """Whether it is a VirtualMachine; else it is a Secret."""
         return self.kind == "VirtualMachine"
 
-    @property
-    def machine(self) -> tuple[str, str]:
-        """The namespace and name of the machine that the object belongs to."""
-        if self.is_machine:
-            return self.namespace, self.name
-        return self.namespace, self.name.removesuffix(SECRET_SUFFIX)
+    def __str__(self) -> str:
+        """Name the object as people do: `namespace/name`."""
+        return f"{self.namespace}/{self.name}"
 
     @property
     def rank(self) -> tuple[str, str, str]:

@@ -69,8 +69,7 @@ def _wanted(built: Build) -> dict[str, str]:
     """
     parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for rendered in built.objects:
-        files_of_cluster = parts[rendered.machines.cluster]
-        files_of_cluster[f"{rendered.claim}.yaml"].append(rendered.text)
+        parts[rendered.machines.cluster][f"{rendered.file}.yaml"].append(rendered.text)
     clusters = sorted(parts)
     files: dict[str, str] = {}
     for cluster in clusters:

@@ -11,7 +11,7 @@ import math
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -38,15 +38,32 @@ _FORMATS = (
 _IGNITION = re.compile(r'\{\s*"ignition"')
 _LISTS = ("bootcmd", "runcmd", "write_files", "ssh_authorized_keys")
 _OUR_FILES = ("/run/krmfn", "/var/lib/krmfn", "/run/systemd/system/krmfn-join.service")
+_NETWORK_UPDATES = ("boot-new-instance", "boot")
 _BOOT_MODULES = ("bootcmd", "set_hostname", "update_hostname")
+
+
+def _updates(data: dict[str, Any]) -> str:
+    """Write when cloud-init applies its parts again: the network at every boot too.
+
+    A machine that is stopped and started gets a new MAC address, and the network's file of the
+    first boot would still match the old one (measured with cloud-init 22.4.2).
+    """
+    updates = data.get("updates") or {}
+    network = updates.get("network") or {}
+    when = list(dict.fromkeys([*_NETWORK_UPDATES, *(network.get("when") or [])]))
+    return yamlio.dump({"updates": {**updates, "network": {**network, "when": when}}})
 
 
 @dataclass(frozen=True, slots=True)
 class CloudConfig:
-    """A checked cloud-config: its host names, and as YAML its `bootcmd` entries and the rest."""
+    """A checked cloud-config: its host names, and the rest as YAML.
+
+    `updates` is when cloud-init applies its parts again, `boot` the entries of `bootcmd`.
+    """
 
     hostname: str = ""
     fqdn: str = ""
+    updates: str = field(default_factory=lambda: _updates({}))
     boot: str = ""
     rest: str = ""
 
@@ -75,6 +92,7 @@ def read(text: str, at: Place, problems: Collector, *, header: bool) -> dict[str
     problems += _file_problems(data, at)
     problems += _host_problems(data, at)
     problems += _module_problems(data, at)
+    problems += _update_problems(data, at)
     return data
 
 
@@ -195,6 +213,19 @@ def _module_problems(data: dict[str, Any], at: Place) -> Iterator[Problem]:
         yield at.field("cloud_init_modules").error(message)
 
 
+def _update_problems(data: dict[str, Any], at: Place) -> Iterator[Problem]:
+    """Check that the times of updates can be added to."""
+    updates = data.get("updates")
+    network = updates.get("network") if isinstance(updates, dict) else None
+    when = network.get("when") if isinstance(network, dict) else None
+    if not isinstance(updates, dict | None):
+        yield at.field("updates").error(f"is {_kind(updates)}; must be a mapping")
+    elif not isinstance(network, dict | None):
+        yield at.field("updates", "network").error(f"is {_kind(network)}; must be a mapping")
+    elif not isinstance(when, list | None):
+        yield at.field("updates", "network", "when").error(f"is {_kind(when)}; must be a list")
+
+
 def _kind(value: Any) -> str:
     """Name the kind of a value, which may come from a Secret and so is not repeated."""
     if isinstance(value, str):
@@ -256,6 +287,7 @@ def written(data: dict[str, Any], ssh_keys: list[str]) -> CloudConfig:
     hostname = rest.pop("hostname", "") or ""
     boot = _listed(data, "bootcmd")
     rest.pop("bootcmd", None)
+    rest.pop("updates", None)
     # cloud-init's schema warns of an empty list.
     for key in _LISTS:
         if not rest.get(key):
@@ -263,6 +295,7 @@ def written(data: dict[str, Any], ssh_keys: list[str]) -> CloudConfig:
     return CloudConfig(
         hostname=hostname,
         fqdn=data.get("fqdn") or "",
+        updates=_updates(data),
         boot=yamlio.dump(boot) if boot else "",
         rest=yamlio.dump(rest) if rest else "",
     )

@@ -13,10 +13,14 @@ _ENDPOINT = re.compile(
 )
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _LARGEST_PORT = 65535
+_HTTPS_PORT = 443
 
 
 def endpoint_url(endpoint: str, at: Place, problems: Collector) -> str:
-    """Return the https URL of `host[:port]` or of an https URL, without a slash at its end.
+    """Return the https URL of `host[:port]` or of an https URL, in one form.
+
+    The host is in small letters, and there is no port 443 and no slash at the end: a node that
+    has joined an endpoint must not join again because it is spelled in another way.
 
     The grammar is narrow, since the URL goes into curl's config and into a shell's settings. No
     message repeats the value: it may be a whole join URL, with its token. Return "" if there is a
@@ -39,7 +43,9 @@ def endpoint_url(endpoint: str, at: Place, problems: Collector) -> str:
     if {".", ".."} & set(path.split("/")):
         problems.append(at.error("must be an https URL whose path has no . or .."))
         return ""
-    authority = f"{host}:{port}" if port else host
+    authority = f"[{ipaddress.IPv6Address(host[1:-1])}]" if host[0] == "[" else host.lower()
+    if port and int(port) != _HTTPS_PORT:
+        authority += f":{int(port)}"
     return f"https://{authority}{path}".rstrip("/")
 
 

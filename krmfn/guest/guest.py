@@ -89,6 +89,11 @@ class Guest:
         """Whether its nodes get network data."""
         return bool(self.network or self.network_template or self.sources.addressed)
 
+    @property
+    def has_own_network(self) -> bool:
+        """Whether each node has network data of its own."""
+        return bool(self.network_template or (self.sources.addressed and not self.network))
+
     def data_for(self, node: GuestNode, addresses: Range | None, problems: Collector) -> GuestData:
         """Make the data of one node, with its address from the range, if there is one."""
         config = self.config

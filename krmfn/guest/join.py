@@ -24,7 +24,8 @@ class Join:
     """What a guest of one virtual cluster needs to join.
 
     It has either `token` or, if a disk brings the token, the names of the disk's Secret (`disk`)
-    and of the file on it. `authority` is `file` (with `pem`), `system` or `none`.
+    and of the file on it. `authority` is `file` (with `pem`), `system` or `none`. `arguments` are
+    flags for the join script.
     """
 
     endpoint: str
@@ -33,6 +34,7 @@ class Join:
     pem: str = ""
     disk: str = ""
     file: str = ""
+    arguments: tuple[str, ...] = ()
 
 
 def read_join(
@@ -64,11 +66,18 @@ def read_join(
     elif secret or by_disk:
         # A token's Secret that is missing is reported already.
         authority = default_authority(secret, where, collected)
+    arguments: tuple[str, ...] = ()
+    if cluster.join_arguments:
+        # Imported by need: most configs have none, and the start is what most users wait for.
+        from krmfn.guest.join_arguments import join_arguments
+
+        place = at.field("joinArguments")
+        arguments = join_arguments(cluster.join_arguments, place, collected)
     problems += collected
     consumed = None if by_disk else secret
     if collected.has_errors or authority is None:
         return None, consumed
-    return Join(url, token, authority.kind, authority.pem, disk, file), consumed
+    return Join(url, token, authority.kind, authority.pem, disk, file, arguments), consumed
 
 
 def _file_problems(ref: KeyRef, at: Place) -> Iterator[Problem]:

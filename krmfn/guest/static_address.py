@@ -12,10 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from krmfn.kubevirt.vm_paths import INTERFACES, NETWORKS, Map, get, mappings
 from krmfn.manifests import yamlio
-from krmfn.platform.properties import CIDR, INTERFACE, IP_RANGE, NAMESERVERS, Given
+from krmfn.platform.properties import (
+    CIDR,
+    INTERFACE,
+    IP_RANGE,
+    NAMESERVERS,
+    NETWORK_DATA,
+    Given,
+)
 from krmfn.platform.property_values import Address, ranges, split
-from krmfn.problems import Collector, Place, Problem
+from krmfn.problems import Code, Collector, Place, Problem
 
 DEFAULT_INTERFACE = "enp1s0"
 # A smaller network has no address left beside network, gateway and broadcast.
@@ -88,12 +96,45 @@ def read_range(given: Given, problems: Collector) -> Range | None:
         collected += _range_problems(value, network, text, at)
     else:
         parts = [(int(network[2]), _last(network))]
+    if NAMESERVERS in given and NETWORK_DATA not in given:
+        value, at = given[NAMESERVERS]
+        collected += _nameserver_problems(split(value), parts, at)
     problems += collected
     if collected:
         return None
     interface = given[INTERFACE][0] if INTERFACE in given else DEFAULT_INTERFACE
     nameservers = split(given[NAMESERVERS][0])
     return Range(network, tuple(parts), interface, tuple(nameservers))
+
+
+def interface_warnings(vm: Map, addresses: Range, at: Place) -> Iterator[Problem]:
+    """Warn of an address on the pod network's interface; `at` is the place that asks for it.
+
+    A guest names its interfaces `enp1s0`, `enp2s0`, … in their order (q35's PCI slots).
+    """
+    networks = mappings(get(vm, NETWORKS))
+    pods = [network.get("name") for network in networks if "pod" in network]
+    interfaces = [interface.get("name") for interface in mappings(get(vm, INTERFACES))]
+    if not interfaces or all(name in pods for name in interfaces):
+        message = "gives addresses to machines that have the pod network alone"
+        yield at.warning(f"{message}, where they do not work", Code.POD_NETWORK_ADDRESS)
+        return
+    guest_names = {f"enp{index}s0": name for index, name in enumerate(interfaces, 1)}
+    name = guest_names.get(addresses.interface)
+    if name in pods:
+        others = [guest for guest, other in guest_names.items() if other not in pods]
+        message = f"gives addresses to {addresses.interface}, which is {name}, the pod network"
+        message += f"; set {INTERFACE}, such as to {others[0]}"
+        yield at.warning(message, Code.POD_NETWORK_ADDRESS)
+
+
+def _nameserver_problems(nameservers: list[str], parts: list[Part], at: Place) -> Iterator[Problem]:
+    """Yield nameservers whose address a node would get."""
+    for nameserver in nameservers:
+        address = int(ipaddress.ip_address(nameserver))
+        if any(first <= address <= last for first, last in parts):
+            message = f"has {nameserver}, an address that a node would get; "
+            yield at.error(message + f"give an {IP_RANGE} without it")
 
 
 def _last(network: Network) -> int:

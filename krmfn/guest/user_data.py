@@ -1,4 +1,4 @@
-"""User data: one `#cloud-config` with the host name and one `bootcmd` entry for the join.
+"""User data: one `#cloud-config` with one `bootcmd` entry for the join.
 
 At every boot that entry writes the join into /run and starts it. This form, and no other that was
 tried, joins after a power cut at any time: cloud-init does not sync what `write_files` and
@@ -8,10 +8,8 @@ boots, Debian 12 and 13).
 
 from __future__ import annotations
 
-import base64
 import pkgutil
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -22,11 +20,9 @@ from krmfn.manifests.yamlio import scalar
 # The most that a Secret may hold (KubeVirt reads the user data from one).
 LARGEST = 2**20
 _END = "KRMFN_END"
-_NO_CONFIG = CloudConfig()
-# The nodes of a run share few texts, unless a template adds something of its own to each.
+_UNIT = "krmfn-join.service"
+# The nodes of a run join few virtual clusters at a time.
 _KEPT = 64
-# Base64 encodes three bytes at a time.
-_BASE64_UNIT = 3
 
 
 @cache
@@ -35,101 +31,85 @@ def guest_file(name: str) -> str:
     return (pkgutil.get_data(__name__, name) or b"").decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """A text for a guest: its beginning belongs to one node, the rest is shared by many.
+@cache
+def join_script() -> str:
+    """Return `join.sh` without its comments: each Secret has a copy, and has to be read."""
+    lines = guest_file("join.sh").splitlines(keepends=True)
+    code = [line for line in lines if not line.lstrip().startswith("#")]
+    return "#!/bin/sh\n# krmfn/guest/join.sh, without its comments.\n" + "".join(code)
 
-    The shared part is encoded only once.
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What a guest's join is told beside the virtual cluster.
+
+    `node` is the name of one node. None: many nodes share the user data, and each takes its name
+    from the instance's metadata. With `address_interface`, kubelet announces the address of that
+    interface.
     """
 
-    start: str
-    shared: str = ""
-
-    @property
-    def text(self) -> str:
-        """The whole text."""
-        return self.start + self.shared
-
-    @property
-    def size(self) -> int:
-        """Its length in bytes."""
-        return len(self.start.encode()) + _size(self.shared)
-
-    @property
-    def base64(self) -> tuple[str, str]:
-        """The text in base64, in two parts.
-
-        The beginning borrows up to two bytes of the shared part, so that it is whole units.
-        """
-        start = self.start.encode()
-        borrowed, rest = _encoded(self.shared, -len(start) % _BASE64_UNIT)
-        return base64.b64encode(start + borrowed).decode(), rest
+    node: str | None = None
+    kubelet_arguments: tuple[str, ...] = ()
+    address_interface: str = ""
 
 
-@lru_cache(_KEPT)
-def _size(text: str) -> int:
-    return len(text.encode())
-
-
-@lru_cache(_BASE64_UNIT * _KEPT)
-def _encoded(text: str, borrowed: int) -> tuple[bytes, str]:
-    """Return the first bytes of a text, and the rest of it in base64."""
-    data = text.encode()
-    return data[:borrowed], base64.b64encode(data[borrowed:]).decode()
-
-
-def payload(
-    node: str, join: Join, kubelet_arguments: Iterable[str] = (), config: CloudConfig = _NO_CONFIG
-) -> Payload:
-    """Make the user data of one node.
+def user_data(settings: NodeSettings, join: Join, config: CloudConfig) -> str:
+    """Write the user data of one node, or of all nodes that share it.
 
     Values are literal in it, only quoted for a shell, so that people can read a diff. The user's
     `config` follows: its `bootcmd` entries in our list, the rest of it after that.
     """
-    settings = {
-        "node": node,
-        "endpoint": join.endpoint,
-        "authority": join.authority,
-        "kubelet_arguments": " ".join(kubelet_arguments),
-        "token_file": join.file,
-    }
-    lines = [f"{key}={shlex.quote(value)}\n" for key, value in settings.items() if value]
-    head = f"#cloud-config\nhostname: {scalar(node)}\nbootcmd:\n- |\n{_entry_head()}"
-    file = _indented(_file("/run/krmfn/settings", "".join(lines)))
-    return Payload(head + file, _shared(join, config))
+    name = f"hostname: {scalar(settings.node)}\n" if settings.node else ""
+    head = f"#cloud-config\n{name}{config.updates}bootcmd:\n- |\n"
+    start = _START + _file("/run/krmfn/settings", _settings(settings, join))
+    return "".join((head, _indented(start), _rest(join), config.boot, config.rest))
 
 
-def _file(path: str, content: str) -> str:
-    """Write the shell command that writes a file."""
-    return f"cat >{path} <<'{_END}'\n{content}{_END}\n"
-
-
-@cache
-def _entry_head() -> str:
-    comment = "# krmfn: join the virtual cluster. At every boot; writes to /run alone."
+_START = (
+    "# krmfn: join the virtual cluster. At every boot; writes to /run alone.\n"
     # A subshell keeps its umask, and a failure, from the user's commands after it.
-    commands = "(\numask 077\nmkdir -p /run/krmfn /run/systemd/system\n"
-    return _indented(f"{comment}\n{commands}")
+    "(\numask 077\nmkdir -p /run/krmfn /run/systemd/system\n"
+)
 
 
 @lru_cache(_KEPT)
-def _shared(join: Join, config: CloudConfig) -> str:
-    """Write what all nodes of a virtual cluster with this config share."""
-    unit = "krmfn-join.service"
+def _rest(join: Join) -> str:
+    """Write the part of our `bootcmd` entry that all nodes of a virtual cluster share."""
     parts = []
     if join.token:
         parts.append(_file("/run/krmfn/token", f"{join.token}\n"))
     if join.pem:
         parts.append(_file("/run/krmfn/ca.crt", join.pem))
     parts += [
-        _file("/run/krmfn/join.sh", guest_file("join.sh")),
-        _file(f"/run/systemd/system/{unit}", guest_file(unit)),
-        f"systemctl daemon-reload\nsystemctl start --no-block {unit}\n",
+        _file("/run/krmfn/join.sh", join_script()),
+        _file(f"/run/systemd/system/{_UNIT}", guest_file(_UNIT)),
+        # As systemd wants its units: they hold no secret.
+        f"chmod 0644 /run/systemd/system/{_UNIT}\n",
+        f"systemctl daemon-reload\nsystemctl start --no-block {_UNIT}\n",
         # This also saves the network file that cloud-init has just written from a power cut
         # (measured on Debian 13).
         "sync\n)\n",
     ]
-    return _indented("".join(parts)) + config.boot + config.rest
+    return _indented("".join(parts))
+
+
+def _settings(settings: NodeSettings, join: Join) -> str:
+    """Write the shell variables that the join script reads, without empty ones."""
+    values = {
+        "node": settings.node or "",
+        "endpoint": join.endpoint,
+        "authority": join.authority,
+        "join_arguments": " ".join(join.arguments),
+        "kubelet_arguments": " ".join(settings.kubelet_arguments),
+        "node_ip_interface": settings.address_interface,
+        "token_file": join.file,
+    }
+    return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items() if value)
+
+
+def _file(path: str, content: str) -> str:
+    """Write the shell command that writes a file."""
+    return f"cat >{path} <<'{_END}'\n{content}{_END}\n"
 
 
 def _indented(text: str) -> str:

@@ -40,12 +40,14 @@ _OURS = Source(LayerName.KRMFN)
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of one machine's objects: the cloud-init Secret's, and any DataVolume's.
+    """The names of one machine's objects: its Secrets', and any DataVolume's.
 
-    Subclasses may return text that is filled in later.
+    `secret` holds the user data; `network` the network data, None if there is none. Subclasses
+    may return text that is filled in later.
     """
 
     secret: str = "cloud-init"
+    network: str | None = None
 
     def data_volume(self, name: str) -> str:
         """Return the name of the machine's own copy of a DataVolume template."""
@@ -58,8 +60,7 @@ class Additions:
 
     `labels` and `annotations` go to the machine and to its template; `machine_annotations`
     come from the config, where they stand at `config`. `join_secret` names the Secret of a
-    disk with the token. `network`: the Secret has network data. `off`: the claims switch
-    their machines off.
+    disk with the token. `off`: the claims switch their machines off.
     """
 
     names: Names = field(default_factory=Names)
@@ -70,7 +71,6 @@ class Additions:
     machine_annotations: Mapping[str, str] = field(default_factory=dict)
     config: Place = field(default_factory=Place)
     join_secret: str = ""
-    network: bool = False
     off: bool = False
 
 
@@ -194,11 +194,12 @@ class _Completion:
         self.provenance.note((*path, name), _OURS)
 
     def _cloud_init(self) -> Map:
-        """Return the source of the cloud-init volume: our Secret."""
-        secret = {"name": self.additions.names.secret}
-        if self.additions.network:
-            return {"secretRef": secret, "networkDataSecretRef": secret}
-        return {"secretRef": secret}
+        """Return the source of the cloud-init volume: our Secrets."""
+        names = self.additions.names
+        source = {"secretRef": {"name": names.secret}}
+        if names.network is not None:
+            source["networkDataSecretRef"] = {"name": names.network}
+        return source
 
     def _volume(self, volume: Map) -> Map:
         """Return a volume of the template as the machine has it.

@@ -12,7 +12,7 @@ from typing import Literal
 from krmfn.kubevirt import schema
 from krmfn.kubevirt.admission import RULES
 from krmfn.kubevirt.vm_paths import DISKS, VOLUMES, Map, cloud_init_kind, get
-from krmfn.machine.additions import Additions, complete
+from krmfn.machine.additions import Additions, Names, complete
 from krmfn.machine.marks import CLOUD_INIT, JOIN_DISK
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, named
@@ -21,7 +21,7 @@ from krmfn.problems import Code, Path, Problem, path_text
 UnknownFields = Literal["Error", "Warn"]
 # KubeVirt's pod has volumes `<name>-udata` and `<name>-ndata`, names of at most 63 characters.
 _LONGEST_VOLUME = 57
-_JUDGED = Additions(join_secret=JOIN_DISK, network=True)
+_JUDGED = Additions(Names(network="network"), join_secret=JOIN_DISK)
 
 
 def prototype_problems(prototype: Prototype, unknown_fields: UnknownFields) -> Iterator[Problem]:

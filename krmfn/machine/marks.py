@@ -6,6 +6,7 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 OURS = "krmfn.dev/"
 OWNER = OURS + "owner"
 SECRET_SUFFIX = "-cloud-init"
+NETWORK_SUFFIX = "-network"
 CLOUD_INIT = "cloudinit"
 # The name of the disk that brings a token, and the label by which the guest finds it.
 JOIN_DISK = "krmfn-join"

@@ -14,6 +14,7 @@ from krmfn.kubevirt.vm_paths import (
     DATA_VOLUMES,
     DISKS,
     DOMAIN,
+    INSTANCE,
     RESOURCES,
     VOLUMES,
     Map,
@@ -116,6 +117,10 @@ def shape_problems(vm: Map, find: Find) -> Iterator[Problem]:
     `find` finds the place of a field in the layer that set it.
     """
     yield from _mapping_problems(vm, find)
+    hostname = (*INSTANCE, "hostname")
+    if get(vm, hostname) is not None:
+        message = "can't be set: the host is named after its claim, and guests of the RHEL family"
+        yield find(hostname).error(f"{message} would take this name instead")
     for path in (VOLUMES, DISKS):
         # KubeVirt makes a disk for a volume that has none, and a disk's name is a DNS label.
         values = get(vm, path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from krmfn.guest.secrets import Lookup
 from krmfn.machine.compiler import Compiler
+from krmfn.machine.marks import SECRET_SUFFIX
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
@@ -29,6 +30,7 @@ from krmfn.nodes.render import (
     Rendered,
     compile_machine,
     render,
+    render_shared_secret,
 )
 from krmfn.nodes.request import Request
 from krmfn.nodes.resolve import Resolver
@@ -114,8 +116,11 @@ def build(
     if not problems.has_errors:
         annotations = config.spec.annotations
         where = at.field("annotations")
-        output = Output(owner, config.spec.secret_encoding, annotations, where, layout)
-        objects = _Rendering(output).run(claims, problems)
+        encoding, shares = config.spec.secret_encoding, config.spec.cloud_init_secrets
+        output = Output(owner, encoding, annotations, where, layout, shares == "PerPool")
+        rendering = _Rendering(output)
+        objects = rendering.run(claims, problems)
+        problems += map(inputs.clusters.problem, rendering.token_problems(claims))
     accepted = frozenset(config.spec.accept_warnings)
     is_idle = any(tenant.spec.allow_no_nodes for tenant in inputs.clusters.tenants)
     return Build(
@@ -265,30 +270,50 @@ class _Rendering:
         objects.sort(key=_rank)
         return objects
 
+    def token_problems(self, claims: Iterable[Claim]) -> Iterator[Problem]:
+        """Yield Secrets of tokens that the output would overwrite: they are somebody else's."""
+        tokens = {
+            (claim.tenant, claim.namespace, claim.tenant.join.disk): None
+            for claim in claims
+            if claim.tenant.join and claim.tenant.join.disk
+        }
+        for tenant, namespace, name in tokens:
+            if maker := self._makers.get(("Secret", namespace, name)):
+                message = f"is {name}, a Secret in {namespace} that krmfn makes for {maker.request}"
+                at = tenant.at.field("joinToken", "secretKeyRef", "name")
+                yield at.error(f"{message}; give the token's another name")
+
     def _render(self, claim: Claim, problems: Collector) -> list[Rendered]:
         """Render one claim, and check the names of its objects."""
         group, node = claim.group, claim.group.node
         if node is None:
             return []
         if group.machine is None:
-            group.machine = self._compiled(_machine_set(claim, node), node)
-        pair = render(claim, node, group.machine, self._output, problems)
-        for key in self._keys(pair, claim, group.machine):
+            group.machine = self._compiled(self._machine_set(claim, node), node)
+        machine = group.machine
+        objects = render(claim, node, machine, self._output, problems)
+        if claim.request is group.leader:
+            shared = render_shared_secret(claim, node, machine, self._output, problems)
+            objects = [*shared, *objects]
+        for key in self._keys(objects, claim, machine):
             first = self._makers.setdefault(key, claim)
             kind, namespace, name = key
             problems += object_problems(kind, namespace, name, claim, first)
-        return pair
+        return objects
 
-    def _keys(self, pair: list[Rendered], claim: Claim, machine: CompiledMachine) -> Iterator[_Key]:
+    def _keys(
+        self, objects: list[Rendered], claim: Claim, machine: CompiledMachine
+    ) -> Iterator[_Key]:
         """Yield all that a claim makes in a cluster and in the output's folder."""
-        if not pair:
+        if not objects:
             return
-        for rendered in pair:
+        for rendered in objects:
             yield rendered.kind, rendered.namespace, rendered.name
         for name in machine.data_volumes:
             yield "DataVolume", claim.namespace, f"{claim.name}-{name}"
         if self._output.layout.folder is not None:
-            yield "file", claim.cluster, f"{claim.name}.yaml"
+            for file in {rendered.file for rendered in objects}:
+                yield "file", claim.cluster, f"{file}.yaml"
 
     def _compiled(self, machines: MachineSet, node: Node) -> CompiledMachine:
         """Return the compiled machine of a set, compiled once."""
@@ -297,18 +322,22 @@ class _Rendering:
             self._machines[key] = compile_machine(node.prototype, machines, self._output)
         return self._machines[key]
 
-
-def _machine_set(claim: Claim, node: Node) -> MachineSet:
-    """Return what the machines of a group share."""
-    join = claim.tenant.join
-    return MachineSet(
-        provider=claim.offer.provider.metadata.name,
-        node_type=claim.offer.name,
-        cluster=claim.cluster,
-        namespace=claim.namespace,
-        virtual_cluster=claim.tenant.spec.name,
-        pool=claim.pool,
-        off=claim.request.asked.off is not None,
-        join_secret=join.disk if join else "",
-        network=node.guest.networked,
-    )
+    def _machine_set(self, claim: Claim, node: Node) -> MachineSet:
+        """Return what the machines of a group share."""
+        join, guest, shared_secret = claim.tenant.join, node.guest, None
+        # What a template makes of a claim is that claim's own.
+        if claim.pool and self._output.shares_secrets and guest.user_template is None:
+            shared_secret = f"{claim.tenant.spec.name}-{claim.pool}{SECRET_SUFFIX}"
+        return MachineSet(
+            provider=claim.offer.provider.metadata.name,
+            node_type=claim.offer.name,
+            cluster=claim.cluster,
+            namespace=claim.namespace,
+            virtual_cluster=claim.tenant.spec.name,
+            pool=claim.pool,
+            shared_secret=shared_secret,
+            has_network=guest.networked,
+            has_own_network=bool(shared_secret and guest.has_own_network),
+            join_secret=join.disk if join else "",
+            off=claim.request.asked.off is not None,
+        )

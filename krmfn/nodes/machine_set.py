@@ -12,7 +12,8 @@ from krmfn.manifests.yamlio import Template
 class MachineSet:
     """What machines share that are rendered alike; it names everything but the claim.
 
-    `network`: their Secrets have network data. `off`: they are switched off.
+    `shared_secret` is the name of the cloud-init Secret that the nodes of a pool share, None if
+    each has its own. `has_network`: there is network data. `off`: they are switched off.
     """
 
     provider: str
@@ -21,17 +22,23 @@ class MachineSet:
     namespace: str
     virtual_cluster: str
     pool: str | None
-    off: bool = False
+    shared_secret: str | None = None
+    has_network: bool = False
+    has_own_network: bool = False
     join_secret: str = ""
-    network: bool = False
+    off: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledMachine:
-    """A compiled prototype: its objects as text with holes, and who set the machine's fields."""
+    """A compiled prototype: its objects as text with holes, and who set the machine's fields.
+
+    `secret` is the Secret of one node: its cloud-init Secret or, beside one that is shared, the
+    one with its own network data. It is None if the node needs no Secret of its own.
+    """
 
     machines: MachineSet
     vm: Template
-    secret: Template
+    secret: Template | None
     data_volumes: tuple[str, ...]
     provenance: Provenance

@@ -41,12 +41,11 @@ def conflicts(items: Iterable[Item], built: Build) -> Iterator[Problem]:
 
     A provider's namespace can't change while machines exist: they would be replaced.
     """
-    wanted = set()
-    rendered = set()
-    for new in built.objects:
-        machines = new.machines
-        wanted.add((new.kind, new.namespace, new.name))
-        rendered.add((new.kind, new.claim, machines.virtual_cluster, machines.provider))
+    wanted = {(one.kind, one.namespace, one.name) for one in built.objects}
+    rendered = {
+        (one.kind, one.claim or "", one.machines.virtual_cluster, one.machines.provider)
+        for one in built.objects
+    }
     namespaces = _fixed_namespaces(built)
     for item in items:
         if not is_earlier(item, built.owner):

@@ -5,16 +5,15 @@ Claims that differ in name alone are compiled once, to text with holes, and then
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from krmfn.guest import user_data
-from krmfn.guest.user_data import Payload
+from krmfn.guest.user_data import LARGEST, NodeSettings, user_data
 from krmfn.kubernetes import names
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Map, get
 from krmfn.machine.additions import Additions, Names, complete
-from krmfn.machine.marks import MANAGED_BY, OURS, OWNER, SECRET_SUFFIX
+from krmfn.machine.marks import MANAGED_BY, NETWORK_SUFFIX, OURS, OWNER, SECRET_SUFFIX
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.item import INDEX, PATH
 from krmfn.manifests.yamlio import Hole, Template
@@ -40,7 +39,8 @@ class Layout:
 class Output:
     """How objects are written: their owner, their annotations, and where they go.
 
-    `config` is the place of the config's `annotations`.
+    `config` is the place of the config's `annotations`. `shares_secrets`: the nodes of a pool
+    share a cloud-init Secret.
     """
 
     owner: str
@@ -48,20 +48,23 @@ class Output:
     annotations: OutputAnnotations = field(default_factory=OutputAnnotations)
     config: Place = field(default_factory=Place)
     layout: Layout = field(default_factory=Layout)
+    shares_secrets: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """One object that comes out, as block YAML.
 
-    It is a document or an element of a list, as the output's layout says.
+    It is a document or an element of a list, as the output's layout says. `claim` is None for a
+    Secret that the nodes of a pool share; `file` is the name of its file without an ending.
     """
 
     kind: str
     api_version: str
     namespace: str
     name: str
-    claim: str
+    claim: str | None
+    file: str
     machines: MachineSet
     text: str
 
@@ -76,49 +79,92 @@ class _Holes(Names):
 
 def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) -> CompiledMachine:
     """Write everything that the claims of a set have in common, as text with holes."""
-    labels, annotations = _marks(machines)
-    owner = {OWNER: output.owner}
+    labels, annotations = _marks(machines, Hole(Hole.NAME))
     additions = Additions(
-        names=_Holes(secret=Hole(Hole.NAME + SECRET_SUFFIX)),
+        names=_names(machines),
         namespace=machines.namespace,
         labels=labels,
         annotations=annotations,
-        owner=owner,
+        owner={OWNER: output.owner},
         machine_annotations=output.annotations.virtual_machine,
         config=output.config.field("virtualMachine"),
         join_secret=machines.join_secret,
-        network=machines.network,
         off=machines.off,
     )
     completed, provenance = complete(prototype, additions)
+    secret = _node_secret(machines, output)
+    place = _Place(Hole(Hole.NAME), Hole.NAME, 0 if secret is None else 1)
     vm = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachine",
-        "metadata": _identity("", machines, completed["metadata"], output, 1),
+        "metadata": place.metadata(completed["metadata"], machines, output),
         "spec": completed["spec"],
-    }
-    secret_metadata: Map = {
-        "labels": labels,
-        "annotations": {**annotations, **owner, **output.annotations.secret},
-    }
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": _identity(SECRET_SUFFIX, machines, secret_metadata, output, 0),
-        "type": "Opaque",
     }
     templates = get(prototype.vm, DATA_VOLUMES) or ()
     data_volumes = tuple(template["metadata"]["name"] for template in templates)
-    column = output.layout.column
-    return CompiledMachine(
-        machines, Template(vm, column), Template(secret, column), data_volumes, provenance
-    )
+    template = Template(vm, output.layout.column)
+    return CompiledMachine(machines, template, secret, data_volumes, provenance)
 
 
-def _marks(machines: MachineSet) -> tuple[dict[str, str], dict[str, str]]:
+def _names(machines: MachineSet) -> Names:
+    """Return the names of a machine's Secrets, with holes for the claim."""
+    secret = machines.shared_secret or Hole(Hole.NAME + SECRET_SUFFIX)
+    network = secret if machines.has_network else None
+    if machines.has_own_network:
+        network = Hole(Hole.NAME + NETWORK_SUFFIX)
+    return _Holes(secret, network)
+
+
+def _node_secret(machines: MachineSet, output: Output) -> Template | None:
+    """Return the Secret of one node, without its data, None if all that it needs is shared."""
+    if machines.shared_secret and not machines.has_own_network:
+        return None
+    suffix = NETWORK_SUFFIX if machines.shared_secret else SECRET_SUFFIX
+    place = _Place(Hole(Hole.NAME + suffix), Hole.NAME, 0)
+    marks = _marks(machines, Hole(Hole.NAME))
+    return Template(_secret(place, marks, machines, output), output.layout.column)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The name of an object, and its place in a package: the file's name and the index there."""
+
+    name: str
+    file: str
+    index: int
+
+    def metadata(self, metadata: Map, machines: MachineSet, output: Output) -> Map:
+        """Return metadata with name and namespace, and with the file in a package."""
+        folder = output.layout.folder
+        if folder is not None:
+            path = Hole(f"{folder}{machines.cluster}/{self.file}.yaml")
+            marks = {INDEX: str(self.index), PATH: path}
+            metadata = {**metadata, "annotations": {**metadata["annotations"], **marks}}
+        return {"name": self.name, "namespace": machines.namespace, **metadata}
+
+
+def _secret(
+    place: _Place,
+    marks: tuple[dict[str, str], dict[str, str]],
+    machines: MachineSet,
+    output: Output,
+) -> Map:
+    """Return a Secret without its data."""
+    labels, annotations = marks
+    annotations = {**annotations, OWNER: output.owner, **output.annotations.secret}
+    metadata = {"labels": labels, "annotations": annotations}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": place.metadata(metadata, machines, output),
+        "type": "Opaque",
+    }
+
+
+def _marks(machines: MachineSet, claim: str | None) -> tuple[dict[str, str], dict[str, str]]:
     """Return the labels that tell what an object is of, and those that fit annotations only."""
     marks = {
-        "node-claim": Hole(Hole.NAME),
+        "node-claim": claim,
         "node-provider": machines.provider,
         "node-type": machines.node_type,
         "virtual-cluster": machines.virtual_cluster,
@@ -133,58 +179,89 @@ def _marks(machines: MachineSet) -> tuple[dict[str, str], dict[str, str]]:
     return labels, annotations
 
 
-def _identity(
-    suffix: str, machines: MachineSet, metadata: Map, output: Output, index: int
-) -> dict[str, Any]:
-    """Return metadata with name and namespace, and with the file that a package keeps it in."""
-    folder = output.layout.folder
-    if folder is not None:
-        path = Hole(f"{folder}{machines.cluster}/{Hole.NAME}.yaml")
-        marks = {INDEX: str(index), PATH: path}
-        annotations = {**metadata["annotations"], **marks}
-        metadata = {**metadata, "annotations": annotations}
-    name = Hole(Hole.NAME + suffix)
-    return {"name": name, "namespace": machines.namespace, **metadata}
+def render_shared_secret(
+    claim: Claim, node: Node, machine: CompiledMachine, output: Output, problems: Collector
+) -> list[Rendered]:
+    """Return the Secret that the nodes of a pool share, of which `claim` is one.
+
+    There is none if each has its own, or if it would be too large.
+    """
+    machines, join = machine.machines, claim.tenant.join
+    name = machines.shared_secret
+    if join is None or name is None:
+        return []
+    data = {"userdata": user_data(_settings(None, node), join, node.guest.config)}
+    if machines.has_network and not machines.has_own_network:
+        data["networkdata"] = node.guest.network
+    if not _fits(data, claim, problems):
+        return []
+    secret = _secret(_Place(name, name, 0), _marks(machines, None), machines, output)
+    head = Template(secret, output.layout.column).fill("")
+    text = "".join((head, *_data(data, output)))
+    return [Rendered("Secret", "v1", machines.namespace, name, None, name, machines, text)]
 
 
 def render(
     claim: Claim, node: Node, machine: CompiledMachine, output: Output, problems: Collector
 ) -> list[Rendered]:
-    """Return the Secret and the VirtualMachine of one claim, nothing if they don't fit."""
-    if claim.tenant.join is None:
+    """Return the objects of one claim alone: its machine, and its Secret if it has one.
+
+    There are none if the user data is too large.
+    """
+    join, machines, name = claim.tenant.join, machine.machines, claim.name
+    if join is None:
         return []
-    name = claim.name
-    guest_data = node.guest.data_for(claim.request.guest, node.addresses, problems)
-    payload = user_data.payload(name, claim.tenant.join, node.kubelet_arguments, guest_data.config)
-    data = {"userdata": payload}
-    if guest_data.network:
-        data["networkdata"] = Payload(guest_data.network)
-    size = sum(part.size for part in data.values())
-    if size > user_data.LARGEST:
-        message = f"has user data of {size} bytes; a Secret holds at most {user_data.LARGEST}"
-        problems.append(claim.request.at.error(message))
-        return []
-    machines = machine.machines
     namespace = machines.namespace
-    secret_name = name + SECRET_SUFFIX
-    secret = "".join((machine.secret.fill(name), *_data(data, output)))
-    vm = machine.vm.fill(name)
-    return [
-        Rendered("Secret", "v1", namespace, secret_name, name, machines, secret),
-        Rendered("VirtualMachine", "kubevirt.io/v1", namespace, name, name, machines, vm),
-    ]
+    own = node.guest.data_for(claim.request.guest, node.addresses, problems)
+    objects = []
+    if machine.secret is not None:
+        suffix, data = NETWORK_SUFFIX, {}
+        if machines.shared_secret is None:
+            suffix = SECRET_SUFFIX
+            data["userdata"] = user_data(_settings(name, node), join, own.config)
+        if own.network:
+            data["networkdata"] = own.network
+        if not _fits(data, claim, problems):
+            return []
+        text = "".join((machine.secret.fill(name), *_data(data, output)))
+        secret = Rendered("Secret", "v1", namespace, name + suffix, name, name, machines, text)
+        objects.append(secret)
+    text = machine.vm.fill(name)
+    vm = Rendered("VirtualMachine", "kubevirt.io/v1", namespace, name, name, name, machines, text)
+    return [*objects, vm]
 
 
-def _data(data: dict[str, Payload], output: Output) -> Iterator[str]:
+def _fits(data: dict[str, str], claim: Claim, problems: Collector) -> bool:
+    """Tell whether a Secret can hold the data, and report if it can't."""
+    size = sum(len(text.encode()) for text in data.values())
+    if size > LARGEST:
+        message = f"has user data of {size} bytes; a Secret holds at most {LARGEST}"
+        problems.append(claim.request.at.error(message))
+    return size <= LARGEST
+
+
+def _settings(name: str | None, node: Node) -> NodeSettings:
+    """Return what the guest of one node, or of all that share their user data, is told."""
+    arguments = node.kubelet_arguments
+    guest, addresses, interface = node.guest, node.addresses, ""
+    # Where a user's network data has the address, its interface is not known.
+    has_own_data = guest.network or guest.network_template
+    is_told = any(argument.startswith("--node-ip=") for argument in arguments)
+    if addresses and not has_own_data and not is_told:
+        interface = addresses.interface
+    return NodeSettings(name, tuple(arguments), interface)
+
+
+def _data(data: dict[str, str], output: Output) -> Iterator[str]:
     """Yield the lines of a Secret's data."""
     column = output.layout.column
     pad = "" if column is None else " " * (column + 2)
     yield f"{pad}{output.encoding}:\n"
-    for key, payload in data.items():
+    for key, text in data.items():
         if output.encoding == "data":
-            yield from (f"{pad}  {key}: ", *payload.base64, "\n")
+            yield f"{pad}  {key}: {base64.b64encode(text.encode()).decode()}\n"
         else:
-            yield f"{pad}  {key}: |\n{_block(payload.text, pad)}"
+            yield f"{pad}  {key}: |\n{_block(text, pad)}"
 
 
 def _block(text: str, pad: str) -> str:

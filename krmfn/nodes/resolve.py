@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from krmfn.guest.guest import Guest, GuestTemplate, Sources, compile_guest
 from krmfn.guest.kubelet import Kubelet, label_problem
 from krmfn.guest.secrets import Lookup
-from krmfn.guest.static_address import Range, read_range
+from krmfn.guest.static_address import Range, interface_warnings, read_range
 from krmfn.machine.compiler import Compiler, with_properties
 from krmfn.machine.instancetypes import node_type_size
 from krmfn.machine.layers import Layer, LayerName, type_layers
@@ -28,8 +28,10 @@ from krmfn.platform.model import embedded
 from krmfn.platform.named_objects import NamedObjects
 from krmfn.platform.properties import (
     ATTACHMENTS,
+    CIDR,
     IMAGES,
     MERGE_TEMPLATE,
+    NETWORK_DATA,
     NETWORK_DATA_TEMPLATE,
     PREFIXES,
     SSH_KEYS,
@@ -141,11 +143,12 @@ class Resolver:
         addresses = read_range(properties, problems)
         if prototype is None:
             return None
+        if addresses and NETWORK_DATA not in properties:
+            _, cidr = properties[CIDR]
+            problems += interface_warnings(prototype.vm, addresses, cidr)
         has_address = addresses is not None
         guest = self._guest(properties, prototype, namespace, has_address, problems)
-        if guest is None:
-            return None
-        return _Shape(properties, prototype, guest, addresses)
+        return _Shape(properties, prototype, guest, addresses) if guest else None
 
     def _prototype(
         self, offer: Offer, at: Place, properties: Given, namespace: str, problems: Collector

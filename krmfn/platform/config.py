@@ -71,6 +71,7 @@ class VirtualCluster(Model):
     join_token: JoinToken
     certificate_authority: CertificateAuthority | None = None
     values: Raw | None = None
+    join_arguments: list[Filled] = Field(default_factory=list)
     vm_namespace: DnsLabel | None = None
     allow_no_nodes: bool = False
 
@@ -88,6 +89,7 @@ class KubeVirtNodesSpec(Model):
     cluster: Filled | None = None
     virtual_clusters: Annotated[list[VirtualCluster], Field(min_length=1)]
     secret_encoding: Encoding = "data"
+    cloud_init_secrets: Literal["PerPool", "PerNode"] = "PerPool"
     on_ambiguous_node_type: Literal["Cheapest", "Fail"] = "Cheapest"
     allow_claim_templates: bool = False
     unknown_fields: Literal["Error", "Warn"] = "Error"

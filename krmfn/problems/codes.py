@@ -47,6 +47,7 @@ class Code(StrEnum):
     NOTHING_EARLIER = "nothing-earlier"
     OTHER_OWNER = "other-owner"
     PLAINTEXT_TOKEN = "plaintext-token"
+    POD_NETWORK_ADDRESS = "pod-network-address"
     QUOTA = "quota"
     SHARED_VOLUME = "shared-volume"
     UNFIT_NODE_TYPE = "unfit-node-type"
@@ -145,6 +146,11 @@ WARNINGS: dict[Code, str] = {
     Code.PLAINTEXT_TOKEN: (
         "The output holds the join token in clear, in every cloud-init Secret: don't commit "
         "it. `joinToken.delivery: Disk` keeps it out."
+    ),
+    Code.POD_NETWORK_ADDRESS: (
+        "A static address goes to the interface of the pod network, where KubeVirt's DHCP gives "
+        "each machine its address: other addresses do not work there. Attach a network of its "
+        "own, and name its interface in `network-interface`."
     ),
     Code.QUOTA: (
         "`krmfn plan`: machines ask for more than a ResourceQuota among the items allows, or, "

@@ -137,3 +137,10 @@ def test_what_is_not_there(arguments: list[str], said: str) -> None:
     done = explained(*arguments, case="minimal")
     assert (done.returncode, done.stdout) == (1, "")
     assert said in done.stderr
+
+
+def test_a_node_of_a_pool_shows_both_its_secrets_and_how_to_join_anew() -> None:
+    shown = explained("tenant-1-workers-0", case="addresses").stdout
+    assert "tenant-1-workers-cloud-init" in shown
+    assert "tenant-1-workers-0-network" in shown
+    assert "root@vm/tenant-1-workers-0 --command 'rm -f /var/lib/krmfn/joined && sync'" in shown

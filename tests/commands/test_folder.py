@@ -39,19 +39,19 @@ def pool(package: Path, quantity: int) -> None:
 
 def test_a_file_a_claim_by_cluster(package: Path) -> None:
     done = run(package)
-    assert (done.returncode, done.stdout) == (0, "out: 4 written, 0 removed, 0 unchanged\n")
+    assert (done.returncode, done.stdout) == (0, "out: 5 written, 0 removed, 0 unchanged\n")
     files = content(package)
     assert sorted(files) == [
         "kubevirt-1/kustomization.yaml",
         "kubevirt-1/tenant-1-workers-0.yaml",
         "kubevirt-1/tenant-1-workers-1.yaml",
+        "kubevirt-1/tenant-1-workers-cloud-init.yaml",
         "kustomization.yaml",
     ]
     assert all(text.startswith(HEAD.format(file=name)) for name, text in files.items())
-    assert [value["kind"] for value in objects(files["kubevirt-1/tenant-1-workers-0.yaml"])] == [
-        "Secret",
-        "VirtualMachine",
-    ]
+    [shared] = objects(files["kubevirt-1/tenant-1-workers-cloud-init.yaml"])
+    [node] = objects(files["kubevirt-1/tenant-1-workers-0.yaml"])
+    assert (shared["kind"], node["kind"]) == ("Secret", "VirtualMachine")
     printed = objects(krmfn("render", "in", cwd=package).stdout)
     assert sorted(map(str, printed)) == sorted(
         str(v) for name, text in files.items() if "workers" in name for v in objects(text)
@@ -61,12 +61,12 @@ def test_a_file_a_claim_by_cluster(package: Path) -> None:
 def test_a_second_run_writes_nothing(package: Path) -> None:
     run(package)
     before = {file: file.stat().st_mtime_ns for file in (package / "out").rglob("*")}
-    assert run(package).stdout == "out: 0 written, 0 removed, 4 unchanged\n"
+    assert run(package).stdout == "out: 0 written, 0 removed, 5 unchanged\n"
     assert {file: file.stat().st_mtime_ns for file in (package / "out").rglob("*")} == before
     # The folder may be among what is read.
     assert (
         krmfn("render", "-o", "out", ".", cwd=package).stdout
-        == "out: 0 written, 0 removed, 4 unchanged\n"
+        == "out: 0 written, 0 removed, 5 unchanged\n"
     )
 
 
@@ -74,7 +74,7 @@ def test_growing_and_shrinking(package: Path) -> None:
     run(package)
     first = content(package)
     pool(package, 3)
-    assert run(package).stdout == "out: 2 written, 0 removed, 3 unchanged\n"
+    assert run(package).stdout == "out: 2 written, 0 removed, 4 unchanged\n"
     grown = content(package)
     assert {name for name in grown if grown[name] != first.get(name)} == {
         "kubevirt-1/kustomization.yaml",
@@ -83,7 +83,7 @@ def test_growing_and_shrinking(package: Path) -> None:
     pool(package, 2)
     assert (
         run(package).stdout
-        == "removed out/kubevirt-1/tenant-1-workers-2.yaml\nout: 1 written, 1 removed, 3 unchanged\n"
+        == "removed out/kubevirt-1/tenant-1-workers-2.yaml\nout: 1 written, 1 removed, 4 unchanged\n"
     )
     assert content(package) == first
 
@@ -142,7 +142,7 @@ def test_another_output_folder_is_left_alone(package: Path) -> None:
     run(package)
     before = content(package)
     done = krmfn("render", "-o", ".", "in", cwd=package)
-    assert done.stdout == ".: 4 written, 0 removed, 0 unchanged\n"
+    assert done.stdout == ".: 5 written, 0 removed, 0 unchanged\n"
     assert content(package) == before
 
 

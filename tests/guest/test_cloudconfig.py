@@ -50,13 +50,18 @@ def with_volume(
 def merged(done: Any) -> dict[str, Any]:
     """The user data as cloud-init reads it; its first bootcmd is always the join."""
     text = by_name(done)["Secret", "node-1-cloud-init"]["stringData"]["userdata"]
-    assert text.startswith("#cloud-config\nhostname: node-1\nbootcmd:\n- |\n  # krmfn: join")
+    assert text.startswith("#cloud-config\nhostname: node-1\nupdates:\n")
+    assert "\nbootcmd:\n- |\n  # krmfn: join" in text
     document = yaml.safe_load(text)
     assert document.pop("hostname") == "node-1"
+    if document["updates"] == AT_EVERY_BOOT:
+        del document["updates"]
     ours, *theirs = document["bootcmd"]
     assert "start --no-block krmfn-join.service\nsync\n)" in ours
     return {**document, "bootcmd": theirs}
 
+
+AT_EVERY_BOOT = {"network": {"when": ["boot-new-instance", "boot"]}}
 
 # What makes a join disappear, in forms that put it elsewhere: here it joins, or it is refused.
 JOINS = [
@@ -71,6 +76,16 @@ JOINS = [
     ("runcmd: []\nwrite_files: []\nbootcmd: []", {}),
     ("", {}),
     ("#cloud-config\n", {}),
+    ("updates: {network: {when: [boot]}}", {}),
+    (
+        "updates: {network: {when: [hotplug, boot]}, storage: {when: [boot]}}",
+        {
+            "updates": {
+                "network": {"when": ["boot-new-instance", "boot", "hotplug"]},
+                "storage": {"when": ["boot"]},
+            }
+        },
+    ),
     ("hostname: node-1\nfqdn: node-1.example.com", {"fqdn": "node-1.example.com"}),
     (
         "cloud_init_modules: [bootcmd, set_hostname, update-hostname]",
@@ -117,6 +132,9 @@ REFUSED = [
     ),
     ("write_files: [{path: /var/lib/krmfn/joined}]", "which the join writes"),
     ("ssh_authorized_keys: x", "ssh_authorized_keys: is"),
+    ("updates: boot", "updates: is text; must be a mapping"),
+    ("updates: {network: [boot]}", "updates.network: is a list; must be a mapping"),
+    ("updates: {network: {when: boot}}", "updates.network.when: is text; must be a list"),
     ("hostname: other", 'sets hostname to "other"; the host is named after its claim, node-1'),
     ("fqdn: other.example.com", 'sets fqdn to "other.example.com"'),
     ("hostname: 12", "hostname: is a number; must be text"),

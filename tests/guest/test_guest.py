@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from krmfn.guest.cloud_config import CloudConfig
 from krmfn.guest.endpoint import endpoint_url
 from krmfn.guest.join import Join
-from krmfn.guest.user_data import guest_file, payload
+from krmfn.guest.user_data import NodeSettings, guest_file, join_script, user_data
 from krmfn.problems import Collector, Place
 from tests.support import (
     CERTIFICATE,
@@ -37,11 +38,14 @@ JOIN = Join("https://tenant-1.example.com", TOKEN, "file", CERTIFICATE)
     ("endpoint", "url"),
     [
         ("a.example.com", "https://a.example.com"),
-        ("a.example.com:443", "https://a.example.com:443"),
+        ("a.example.com:443", "https://a.example.com"),
+        ("https://A.Example.com:0443/", "https://a.example.com"),
+        ("a.example.com:443/A", "https://a.example.com/A"),
         ("https://a.example.com/", "https://a.example.com"),
         ("https://a/b/c.d", "https://a/b/c.d"),
         ("192.0.2.1:8443", "https://192.0.2.1:8443"),
-        ("[2001:db8::1]:443", "https://[2001:db8::1]:443"),
+        ("[2001:db8::1]:443", "https://[2001:db8::1]"),
+        ("[2001:DB8:0::1]:8443", "https://[2001:db8::1]:8443"),
     ],
 )
 def test_endpoints(endpoint: str, url: str) -> None:
@@ -253,15 +257,17 @@ def test_two_secrets_of_one_name_need_a_namespace() -> None:
 
 
 def test_user_data_is_one_cloud_config_with_one_bootcmd() -> None:
-    arguments = ["--max-pods=50", "--register-with-taints=a=b:NoSchedule"]
-    text = payload("node-1", JOIN, arguments).text
+    arguments = ("--max-pods=50", "--register-with-taints=a=b:NoSchedule")
+    text = user_data(NodeSettings("node-1", arguments), JOIN, CloudConfig())
     assert text.startswith("#cloud-config\n")
     document = yaml.safe_load(text)
-    assert set(document) == {"hostname", "bootcmd"}
     assert document["hostname"] == "node-1"
+    # A start brings a new MAC, and cloud-init would keep the first boot's network file.
+    assert document["updates"] == {"network": {"when": ["boot-new-instance", "boot"]}}
+    assert set(document) == {"hostname", "updates", "bootcmd"}
     [entry] = document["bootcmd"]
     assert "kubelet_arguments='--max-pods=50 --register-with-taints=a=b:NoSchedule'\n" in entry
-    assert guest_file("join.sh") in entry
+    assert join_script() in entry
     assert guest_file("krmfn-join.service") in entry
     # Flux would substitute it where the Secret is written as stringData.
     assert "${" not in text
@@ -273,7 +279,9 @@ def test_bootcmd_writes_its_files_for_root_alone(tmp_path: Path, shell: str) -> 
     """The entry, run in a folder that stands for /run, with a systemctl that only notes its calls."""
     if shutil.which(shell) is None:
         shell = "sh"
-    [entry] = yaml.safe_load(payload("1e3", JOIN, ["--x=%s"]).text)["bootcmd"]
+    [entry] = yaml.safe_load(user_data(NodeSettings("1e3", ("--x=%s",)), JOIN, CloudConfig()))[
+        "bootcmd"
+    ]
     (tmp_path / "bin").mkdir()
     for name in ("systemctl", "sync"):
         tool = tmp_path / "bin" / name
@@ -295,8 +303,10 @@ def test_bootcmd_writes_its_files_for_root_alone(tmp_path: Path, shell: str) -> 
     )
     assert (folder / "token").read_text() == f"{TOKEN}\n"
     assert (folder / "ca.crt").read_text() == CERTIFICATE
-    assert (folder / "join.sh").read_text().replace(f"{tmp_path}", "") == guest_file("join.sh")
+    assert (folder / "join.sh").read_text().replace(f"{tmp_path}", "") == join_script()
     assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
+    unit = tmp_path / "run" / "systemd" / "system" / "krmfn-join.service"
+    assert unit.stat().st_mode & 0o777 == 0o644
     assert (
         (tmp_path / "calls").read_text()
         == "systemctl daemon-reload\nsystemctl start --no-block krmfn-join.service\nsync \n"
@@ -367,3 +377,54 @@ def test_a_disks_secret_in_another_namespace_is_reported_once() -> None:
         )
     )
     assert said.count("is vcluster-platform, but the machines are in machines") == 1
+
+
+def joined_with(*arguments: str) -> Any:
+    config = changed(CONFIG, "spec.virtualClusters.0.joinArguments", list(arguments))
+    return function(resource_list(PROVIDER, A_CLAIM, SECRET, config=config))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--bundle-path=/opt/bundle.tar.gz"], "--bundle-path /opt/bundle.tar.gz"),
+        (["--bundle-path", "/opt/bundle.tar.gz", "--skip-reset"], "--bundle-path /opt/bundle.tar.gz --skip-reset"),
+        (["--repository-url=https://mirror.example.com/k8s"], "--repository-url https://mirror.example.com/k8s"),
+        (["--kubernetes-version", "v1.33.4"], "--kubernetes-version v1.33.4"),
+        (["--skip-reset"], "--skip-reset"),
+    ],
+)  # fmt: skip
+def test_arguments_of_the_join_script(arguments: list[str], words: str) -> None:
+    done = joined_with(*arguments)
+    assert done.code == 0, done.stderr
+    [text] = user_data_of(done)
+    quoted = words if words == "--skip-reset" else f"'{words}'"
+    assert f"\n  join_arguments={quoted}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--force-join"], "joinArguments: has --force-join: krmfn always passes it"),
+        (["--node-name=x"], "joinArguments: has --node-name: krmfn names the node after its claim"),
+        (["--skip-join"], "joinArguments: has --skip-join: the node would never join"),
+        (["--bundle-paht=/x"], '(did you mean "--bundle-path"?)'),
+        (["/opt/x"], 'has "/opt/x", no flag of the join script'),
+        (["--bundle-path"], "has --bundle-path without its value"),
+        (["--bundle-path", "--skip-reset"], "has --bundle-path without its value"),
+        (["--skip-reset=false"], "has --skip-reset with a value"),
+        (["--skip-reset", "--skip-reset"], "has --skip-reset twice"),
+        (["--repository-url=http://x"], "has a --repository-url that is not an https URL"),
+        (["--repository-url=https://u:p@x"], "has a --repository-url with a user name"),
+        (["--bundle-path=$(id)"], "joinArguments[0]: "),
+        (["--bundle-path=a b"], "joinArguments[0]: "),
+        (["--bundle-path='a'"], "joinArguments[0]: "),
+        (["--bundle-path=${A}"], "joinArguments[0]: "),
+    ],
+)
+def test_arguments_that_the_join_script_can_not_have(arguments: list[str], said: str) -> None:
+    assert said in refusal(joined_with(*arguments))
+
+
+def test_a_refused_flag_is_told_once() -> None:
+    assert refusal(joined_with("--node-name", "x")).count("error: ") == 1

@@ -231,4 +231,4 @@ def test_an_interrupted_run_leaves_a_folder_that_kustomize_builds(
 
 def test_kustomize_builds_the_example_that_init_writes(tmp_path: Path) -> None:
     assert krmfn("init", "a/b", cwd=tmp_path).returncode == 0
-    assert len(objects(kustomize(tmp_path / "a" / "b").stdout)) == 4
+    assert len(objects(kustomize(tmp_path / "a" / "b").stdout)) == 3

@@ -30,6 +30,8 @@ STRICTER = (
     r"is longer than 57 characters",
     r"resources\.memory: is required",
     r"emptyDisk\.capacity: is \S+; must be above 0",
+    # With the rollout strategy LiveUpdate, its default, KubeVirt does not look; the pod would be killed.
+    r"memory\.guest: is \S+, above the memory limit of ",
 )
 
 

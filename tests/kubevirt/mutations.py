@@ -22,7 +22,6 @@ GOOD: list[dict[str, Any]] = [
         "template": {
             "metadata": {"labels": {"a": "b"}},
             "spec": {
-                "hostname": "host",
                 "evictionStrategy": "LiveMigrate",
                 "dnsPolicy": "None",
                 "dnsConfig": {

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from krmfn.commands.reply import Reply
 from krmfn.nodes.pools import pool_requests
 from krmfn.problems import Collector, Place
 from tests.support import (
@@ -16,6 +17,7 @@ from tests.support import (
     PROVIDER,
     REMOVED,
     SECRET,
+    by_name,
     changed,
     function,
     made,
@@ -99,10 +101,10 @@ def test_labels_and_taints_of_a_pool() -> None:
         "taints": [{"key": "a", "effect": "NoSchedule"}],
         "terminationGracePeriod": "30s",
     }
-    [first, _] = user_data(run(list_form({**pool, "properties": {"tier": "tin", "rack": "r1"}})))
+    [shared] = user_data(run(list_form({**pool, "properties": {"tier": "tin", "rack": "r1"}})))
     assert (
         "kubelet_arguments='--node-labels=generation=5,rack=r1,tier=gold --register-with-taints=a=:NoSchedule'"
-        in first
+        in shared
     )
 
 
@@ -250,7 +252,11 @@ def test_what_is_wrong_with_values(values: Any, message: str) -> None:
         ),
         (
             [config_map(list_form()), changed(CLAIM, "metadata.name", "tenant-1-workers-0")],
-            "makes Secret machines/tenant-1-workers-0-cloud-init, as",
+            "makes VirtualMachine machines/tenant-1-workers-0, as",
+        ),
+        (
+            [config_map(list_form()), changed(CLAIM, "metadata.name", "tenant-1-workers")],
+            "makes Secret machines/tenant-1-workers-cloud-init, as",
         ),
         (
             [config_map(list_form({"name": "a", "quantity": 12}, {"name": "a-1", "quantity": 2}))],
@@ -330,7 +336,8 @@ def test_growing_a_pool_changes_no_other_object(
     before, after = texts(pools), texts({**pools, grown: pools.get(grown, 0) + by})
     generated = {text for text in before if "krmfn.dev/owner" in text}
     assert {text.rstrip() for text in generated} <= {text.rstrip() for text in after}
-    assert len(after) == len(before) + 2 * by
+    # The first node of a pool brings the Secret that all of them share.
+    assert len(after) == len(before) + by + (not pools.get(grown))
 
 
 def test_a_run_has_so_many_nodes_at_most() -> None:
@@ -347,3 +354,122 @@ def test_the_last_node_that_a_run_has_room_for_is_rendered(room: int, count: int
     requests = pool_requests(values, "tenant-1", None, Place(), room, problems)
     assert len(requests) == count
     assert problems.has_errors == (count == 0)
+
+
+READABLE = changed(CONFIG, "spec.secretEncoding", "stringData")
+ADDRESSES = {
+    "kubevirt.vcluster.com/network-cidr": "10.0.0.0/24",
+    "kubevirt.vcluster.com/network-nameservers": "192.0.2.53",
+    "kubevirt.vcluster.com/network-attachment-definition": "lab",
+}
+
+
+def cloud_inits(done: Reply) -> dict[str, dict[str, str]]:
+    """What each machine's cloud-init volume names."""
+    return {
+        machine["metadata"]["name"]: {
+            key: value["name"]
+            for volume in machine["spec"]["template"]["spec"]["volumes"]
+            for key, value in volume.get("cloudInitNoCloud", {}).items()
+        }
+        for machine in made(done)
+    }
+
+
+def secrets(done: Reply) -> dict[str, dict[str, str]]:
+    """The Secrets that came out, with what they hold."""
+    return {
+        name: item["stringData"]
+        for (kind, name), item in by_name(done).items()
+        if kind == "Secret" and "krmfn.dev/owner" in item["metadata"].get("annotations", {})
+    }
+
+
+def test_the_nodes_of_a_pool_share_their_secret() -> None:
+    done = run(list_form(), CLAIM, config=READABLE)
+    shared = {"secretRef": "tenant-1-workers-cloud-init"}
+    assert cloud_inits(done) == {
+        "node-1": {"secretRef": "node-1-cloud-init"},
+        "tenant-1-workers-0": shared,
+        "tenant-1-workers-1": shared,
+    }
+    found = secrets(done)
+    assert sorted(found) == ["node-1-cloud-init", "tenant-1-workers-cloud-init"]
+    # Only a claim written by hand has its name in its user data.
+    assert "hostname: node-1\n" in found["node-1-cloud-init"]["userdata"]
+    text = found["tenant-1-workers-cloud-init"]["userdata"]
+    assert "\nhostname:" not in text
+    assert "\n  node=" not in text
+    assert "workers" not in text
+    secret = by_name(done)["Secret", "tenant-1-workers-cloud-init"]
+    assert secret["metadata"]["labels"] == {
+        "app.kubernetes.io/managed-by": "krmfn",
+        "krmfn.dev/node-provider": "edge",
+        "krmfn.dev/node-type": "small",
+        "krmfn.dev/virtual-cluster": "tenant-1",
+        "krmfn.dev/pool": "workers",
+    }
+
+
+def test_each_node_has_a_secret_where_the_config_asks_for_it() -> None:
+    done = run(list_form(), config=changed(READABLE, "spec.cloudInitSecrets", "PerNode"))
+    names = ["tenant-1-workers-0", "tenant-1-workers-1"]
+    assert cloud_inits(done) == {name: {"secretRef": f"{name}-cloud-init"} for name in names}
+    assert [f"hostname: {name}\n" in secrets(done)[f"{name}-cloud-init"]["userdata"] for name in names] == [True, True]  # fmt: skip
+    refused = run(list_form(), config=changed(READABLE, "spec.cloudInitSecrets", "perNode"))
+    assert "cloudInitSecrets: " in refusal(refused)
+
+
+@pytest.mark.parametrize("quantity", [1, 2])
+def test_a_node_with_an_address_has_a_secret_for_its_network_alone(quantity: int) -> None:
+    pool = {"name": "workers", "quantity": quantity, "properties": ADDRESSES}
+    done = run(list_form(pool), config=READABLE)
+    nodes = [f"tenant-1-workers-{number}" for number in range(quantity)]
+    assert cloud_inits(done) == {
+        node: {
+            "secretRef": "tenant-1-workers-cloud-init",
+            "networkDataSecretRef": f"{node}-network",
+        }
+        for node in nodes
+    }
+    found = secrets(done)
+    assert sorted(found) == sorted(
+        ["tenant-1-workers-cloud-init", *(f"{node}-network" for node in nodes)]
+    )
+    assert set(found["tenant-1-workers-cloud-init"]) == {"userdata"}
+    for number, node in enumerate(nodes):
+        assert set(found[f"{node}-network"]) == {"networkdata"}
+        assert f"10.0.0.{number + 2}/24" in found[f"{node}-network"]["networkdata"]
+
+
+def test_kubelet_announces_the_interface_of_the_address() -> None:
+    pool = {"name": "workers", "quantity": 1, "properties": ADDRESSES}
+    [with_address] = user_data(run(list_form(pool)))
+    assert "\n  node_ip_interface=enp1s0\n" in with_address
+    [without] = user_data(run(list_form()))
+    assert "\n  node_ip_interface=enp1s0\n" not in without
+
+
+def test_a_template_that_may_name_its_node_keeps_a_secret_for_each() -> None:
+    template = {
+        "apiVersion": "management.loft.sh/v1",
+        "kind": "MachineConfigTemplate",
+        "metadata": {"name": "t"},
+        "spec": {"cloudInitTemplate": "runcmd: ['echo {{ .Values.NodeClaim.Name }}']"},
+    }
+    properties = {"vcluster.com/user-data-template-config": "t"}
+    pool = {"name": "workers", "quantity": 2, "properties": properties}
+    done = run(list_form(pool), template, config=READABLE)
+    assert sorted(secrets(done)) == [
+        "tenant-1-workers-0-cloud-init",
+        "tenant-1-workers-1-cloud-init",
+    ]
+
+
+@pytest.mark.parametrize("name", ["tenant-1-workers-cloud-init", "tenant-1-workers-1-network"])
+def test_the_secret_of_a_token_on_a_disk_is_not_overwritten(name: str) -> None:
+    token = {"delivery": "Disk", "secretKeyRef": {"name": name}}
+    config = changed(changed(CONFIG, f"{TENANT}.joinToken", token), f"{TENANT}.certificateAuthority", {"system": True})  # fmt: skip
+    pool = {"name": "workers", "quantity": 2, "properties": ADDRESSES}
+    said = refusal(run(list_form(pool), config=config))
+    assert f"joinToken.secretKeyRef.name: is {name}, a Secret in machines that krmfn makes" in said

@@ -25,7 +25,7 @@ IMAGE = {
     KV + "image-url": "docker://quay.io/containerdisks/ubuntu:24.04",
     KV + "root-disk-size": "20Gi",
 }
-STATIC = {KV + "network-cidr": "10.0.0.0/24", KV + "network-nameservers": "10.0.0.2"}
+STATIC = {KV + "network-cidr": "10.0.0.0/24", KV + "network-nameservers": "192.0.2.53"}
 SPEC = "spec.kubeVirt.virtualMachineTemplate.spec.template.spec"
 PUBLIC = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
 
@@ -226,7 +226,7 @@ def test_a_static_address() -> None:
             "enp1s0": {
                 "addresses": ["10.0.0.2/24"],
                 "routes": [{"to": "0.0.0.0/0", "via": "10.0.0.1"}],
-                "nameservers": {"addresses": ["10.0.0.2"]},
+                "nameservers": {"addresses": ["192.0.2.53"]},
             }
         },
     }
@@ -263,13 +263,13 @@ def test_ordinal_n_gets_address_n() -> None:
     found = {
         name: yaml.safe_load(value["stringData"]["networkdata"])["ethernets"]["enp1s0"]["addresses"]
         for (kind, name), value in objects.items()
-        if kind == "Secret" and name.endswith("-cloud-init")
+        if kind == "Secret" and name.endswith("-network")
     }
     assert found == {
-        "tenant-1-pool-0-0-cloud-init": ["10.0.0.10/24"],
-        "tenant-1-pool-0-1-cloud-init": ["10.0.0.11/24"],
-        "tenant-1-pool-0-2-cloud-init": ["10.0.0.40/24"],
-        "tenant-1-pool-1-0-cloud-init": ["10.0.0.12/24"],
+        "tenant-1-pool-0-0-network": ["10.0.0.10/24"],
+        "tenant-1-pool-0-1-network": ["10.0.0.11/24"],
+        "tenant-1-pool-0-2-network": ["10.0.0.40/24"],
+        "tenant-1-pool-1-0-network": ["10.0.0.12/24"],
     }
 
 
@@ -307,7 +307,7 @@ def test_the_last_address_is_given_out_and_none_beyond_it(
     cidr: str, last: str, ranged: bool
 ) -> None:
     """IPv4 keeps its last address for broadcasts; IPv6 has none."""
-    static = {KV + "network-cidr": cidr, KV + "network-nameservers": "10.0.0.2"}
+    static = {KV + "network-cidr": cidr, KV + "network-nameservers": "192.0.2.53"}
     if ranged:
         static[KV + "network-ip-range"] = last
     fitting = 1 if ranged else int(last[-1]) - 1
@@ -319,7 +319,7 @@ def test_the_last_address_is_given_out_and_none_beyond_it(
         config = changed(config, "spec.secretEncoding", "stringData")
         done = function(resource_list(PROVIDER, SECRET, config=config))
         if quantity == fitting:
-            secret = by_name(done)["Secret", f"tenant-1-pool-{quantity - 1}-cloud-init"]
+            secret = by_name(done)["Secret", f"tenant-1-pool-{quantity - 1}-network"]
             assert f"- {last}/" in secret["stringData"]["networkdata"].replace('"', "")
         else:
             message = f"needs an address for its node {fitting}, and its range has {fitting}"
@@ -335,6 +335,60 @@ def test_two_claims_can_not_have_one_address() -> None:
         "NodeClaim p-default/node-2: spec: gets addresses that NodeClaim p-default/node-1 also gets"
         in refusal(done)
     )
+
+
+@pytest.mark.parametrize("ranged", [None, "10.0.0.2-10.0.0.9,10.0.0.99", "10.0.0.53"])
+def test_no_node_gets_the_address_of_a_nameserver(ranged: str | None) -> None:
+    properties = {**IMAGE, **STATIC, KV + "network-nameservers": "192.0.2.53, 10.0.0.53"}
+    if ranged:
+        properties[KV + "network-ip-range"] = ranged
+    done = run(properties)
+    if ranged == "10.0.0.2-10.0.0.9,10.0.0.99":
+        assert done.code == 0, done.stderr
+    else:
+        said = refusal(done)
+        assert "network-nameservers]: has 10.0.0.53, an address that a node would get" in said
+
+
+POD = {"name": "default", "pod": {}}
+LAB = {"name": "lab", "multus": {"networkName": "lab"}}
+
+
+@pytest.mark.parametrize(
+    ("networks", "interface", "said"),
+    [
+        ([], "", "gives addresses to machines that have the pod network alone"),
+        ([POD], "", "gives addresses to machines that have the pod network alone"),
+        ([POD, LAB], "", "gives addresses to enp1s0, which is default, the pod network"),
+        ([POD, LAB], "enp2s0", ""),
+        ([LAB, POD], "", ""),
+        ([LAB], "", ""),
+        # What no rule names, such as a device's own name, is left to the user.
+        ([POD, LAB], "eth0", ""),
+    ],
+)
+def test_addresses_on_the_pod_network_are_told(
+    networks: list[Any], interface: str, said: str
+) -> None:
+    properties = {**IMAGE, **STATIC, **({KV + "network-interface": interface} if interface else {})}
+    interfaces = [{"name": one["name"], "bridge": {}} for one in networks]
+    domain = {
+        "resources": {"requests": {"cpu": "2", "memory": "4Gi"}},
+        "devices": {"interfaces": interfaces},
+    }
+    done = run(properties, networks=networks, domain=domain)
+    assert done.code == 0, done.stderr
+    assert ("(pod-network-address)" in done.stderr) == bool(said)
+    assert said in done.stderr
+    if "enp1s0" in said:
+        assert "network-interface, such as to enp2s0" in done.stderr
+
+
+def test_a_users_own_network_data_is_not_warned_about() -> None:
+    given = base64.b64encode(b"version: 2\nethernets: {}\n").decode()
+    done = run({**IMAGE, **STATIC, KV + "network-data": given})
+    assert done.code == 0, done.stderr
+    assert "pod-network-address" not in done.stderr
 
 
 PATCH = "metadata: {labels: {a: b}}"
@@ -591,7 +645,7 @@ def test_profiles_of_pools(level: str) -> None:
     )
     assert (
         "vcluster.com/node-profile=hard"
-        in by_name(done)["Secret", "tenant-1-a-0-cloud-init"]["stringData"]["userdata"]
+        in by_name(done)["Secret", "tenant-1-a-cloud-init"]["stringData"]["userdata"]
     )
 
 

@@ -278,8 +278,10 @@ def test_a_pool_grows_and_shrinks_at_its_end(package: Path, quantities: tuple[in
     pool(last)
     after = snapshot(package)
     names = [f"rendered/kubevirt-1/tenant-1-web-{ordinal}.yaml" for ordinal in range(4)]
-    assert [name for name in before if "rendered" in name] == names[:first]
-    assert [name for name in after if "rendered" in name] == names[:last]
+    shared = "rendered/kubevirt-1/tenant-1-web-cloud-init.yaml"
+    for files, quantity in ((before, first), (after, last)):
+        expected = [*names[:quantity], *([shared] if quantity else [])]
+        assert [name for name in files if "rendered" in name] == expected
     assert {name: after[name] for name in after if name in before and name != "vcluster.yaml"} == {
         name: before[name] for name in before if name in after and name != "vcluster.yaml"
     }

@@ -7,12 +7,15 @@ the capabilities that change it dropped: boot known user data only.
 
 import fcntl
 import hashlib
+import json
 import os
 import platform
+import re
 import shutil
 import ssl
 import subprocess
 import tempfile
+import textwrap
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,16 +25,20 @@ from pathlib import Path
 from socket import socket
 from typing import Any
 
-from krmfn.guest.cloud_config import CloudConfig
+from krmfn.guest.cloud_config import CloudConfig, read, written
 from krmfn.guest.join import Join
-from krmfn.guest.user_data import payload
+from krmfn.guest.user_data import NodeSettings
+from krmfn.guest.user_data import user_data as user_data_of
+from krmfn.problems import Collector, Place
 from tests.support import ROOT
 
 TOKEN = "guest0.0123456789abcdef"
 KUBELET_FILES = ("etc/vcluster/vcluster-flags.env", "etc/default/kubelet", "etc/sysconfig/kubelet")
 _PACKAGES = "ca-certificates,cloud-init,curl,dash,systemd"
 _STAND_INS = {
-    "systemctl": 'echo "$*" >>/run/stand-ins/systemctl',
+    # As systemd does, it knows of a unit, and of its drop-ins, what stood there when it was last told to read them.
+    "systemctl": """echo "$*" >>/run/stand-ins/systemctl
+[ "$1" != daemon-reload ] || cat /run/systemd/system/krmfn-join.service /run/systemd/system/krmfn-join.service.d/*.conf >/run/stand-ins/unit 2>/dev/null || :""",
     # The script tries for ever: after as many pauses as a test waits for, the power goes.
     "sleep": """[ "${PAUSES:-}" ] || exec /bin/sleep "$@"
 echo "$*" >>/run/stand-ins/sleep
@@ -54,6 +61,11 @@ for node in null zero full random urandom; do
     touch "merged/dev/$node"
     mount --bind "/dev/$node" "merged/dev/$node"
 done
+if [ "$MAC" ]; then
+    ip link add veth0 type veth peer name enp1s0 address "$MAC"
+    ip link set veth0 up
+    ip link set enp1s0 up
+fi
 exec setpriv --bounding-set -sys_module,-sys_boot,-sys_rawio,-sys_time,-net_admin chroot merged /bin/sh -c "$1"
 """
 # As systemd does: the host name of the disk first, the unit after cloud-final.service, with the environment and the command that it names.
@@ -64,18 +76,25 @@ for stage in 'init --local' init 'modules --mode=config' 'modules --mode=final';
     cloud-init $stage >/dev/null 2>&1
     echo $? >>/run/stand-ins/stages
 done
-unit=/run/systemd/system/krmfn-join.service
+unit=/run/stand-ins/unit
 if grep -qxs 'start --no-block krmfn-join.service' /run/stand-ins/systemctl; then
     timeout 60 env -i PATH="$PATH" PAUSES="$PAUSES" $(sed -n 's/^Environment=//p' $unit) $(sed -n 's/^ExecStart=//p' $unit) 2>&1
 fi
 """
-# What the endpoint serves: it notes down, from inside, what a join script finds.
-SCRIPT = f"""mkdir -p /var/log/joined
+# What the endpoint serves: it notes down, from inside, what a join script finds, and leaves what kubeadm leaves.
+SCRIPT = f"""#!/bin/sh
+mkdir -p /var/log/joined /etc/kubernetes
+touch /etc/kubernetes/kubelet.conf
 echo "$*" >>/var/log/joined/arguments
 echo "$(hostname) $HOME" >>/var/log/joined/facts
 cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' >/var/log/joined/processes
 cd / && cp --parents {" ".join(KUBELET_FILES)} /var/log/joined 2>/dev/null || :
 """
+
+
+def metadata(name: str, instance: str) -> str:
+    """NoCloud metadata as KubeVirt writes it."""
+    return json.dumps({"instance-id": instance, "local-hostname": name}, separators=(",", ":"))
 
 
 @contextmanager
@@ -162,15 +181,29 @@ class Guest:
     def lines(self, path: str) -> list[str]:
         return self.path(path).read_text().splitlines() if self.path(path).exists() else []
 
-    def boot(self, text: str, pauses: int = 9, instance: str = "first") -> Boot:
-        """Boot with this user data; a unit that does not end by itself is ended at its last pause."""
+    def boot(
+        self,
+        text: str,
+        pauses: int = 9,
+        instance: str = "first",
+        name: str = "from-metadata",
+        mac: str = "",
+    ) -> Boot:
+        """Boot with this user data; a unit that does not end by itself is ended at its last pause.
+
+        `name` is the machine's in KubeVirt's metadata. With `mac`, the guest has a network of its own, without an endpoint, of one interface.
+        """
         shutil.rmtree(self.path("run"), ignore_errors=True)
-        seed = "var/lib/cloud/seed/nocloud"
-        self.write(f"{seed}/meta-data", f"instance-id: {instance}\nlocal-hostname: from-metadata\n")
-        self.write(f"{seed}/user-data", text)
-        self.path(f"{seed}/user-data").chmod(0o600)
+        # As it does with a disk, and not with a folder, cloud-init reads it anew at each boot.
+        seed = {"meta-data": json.loads(metadata(name, instance)), "user-data": text}
+        file = "etc/cloud/cloud.cfg.d/98-seed.cfg"
+        self.write(file, json.dumps({"datasource": {"NoCloud": seed}}))
+        self.path(file).chmod(0o600)
         namespaces = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
+        if mac:
+            namespaces.append("--net")
         environment = {
+            "MAC": mac,
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "PAUSES": str(pauses),
         }
@@ -306,6 +339,9 @@ def serving(endpoint: Endpoint, tls: ssl.SSLContext | None) -> Iterator[None]:
             self.end_headers()
             self.wfile.write(body)
 
+        # A plain one can be taken for a proxy.
+        do_CONNECT = do_GET  # noqa: N815
+
         def log_message(self, *_: object) -> None:
             pass
 
@@ -320,10 +356,28 @@ def serving(endpoint: Endpoint, tls: ssl.SSLContext | None) -> Iterator[None]:
             thread.join()
 
 
+NO_CONFIG = written({}, [])
+
+
 def user_data(
-    node: str,
+    node: str | None,
     join: Join,
     kubelet_arguments: Iterable[str] = (),
-    config: CloudConfig = CloudConfig(),  # noqa: B008
+    config: CloudConfig = NO_CONFIG,
+    interface: str = "",
 ) -> str:
-    return payload(node, join, kubelet_arguments, config).text
+    """The user data of a node, or, without a name, of all nodes of a pool."""
+    return user_data_of(NodeSettings(node, tuple(kubelet_arguments), interface), join, config)
+
+
+def proxy_recipe(proxy: str = "") -> CloudConfig:
+    """The drop-in for a proxy that docs/not-joined.md gives, with another proxy."""
+    page = (ROOT / "docs/not-joined.md").read_text()
+    [recipe] = re.findall(r"(?s)```yaml\n( *#cloud-config\n.*?)```", page)
+    text = textwrap.dedent(recipe)
+    if proxy:
+        text = text.replace("http://proxy.example.com:3128", proxy)
+    problems = Collector()
+    data = read(text, Place(), problems, header=True)
+    assert not problems
+    return written(data, [])

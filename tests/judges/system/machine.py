@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.judges.system.guest_root import alone
+from tests.judges.system.guest_root import alone, metadata
 from tests.support import ROOT
 
 # Where a guest of QEMU's user network finds this machine's loopback.
@@ -127,10 +127,16 @@ class Machine:
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         return image
 
-    def start(self, user_data: str, token: str = "", instance: str = "first") -> None:
+    def start(
+        self,
+        user_data: str,
+        token: str = "",
+        instance: str = "first",
+        name: str = "from-metadata",
+    ) -> None:
         """Power on, with this user data, and with a disk that holds the token if there is one."""
-        meta = f"instance-id: {instance}\nlocal-hostname: from-metadata\n"
-        images = [self._image("cidata", {"user-data": user_data, "meta-data": meta})]
+        files = {"user-data": user_data, "meta-data": metadata(name, instance)}
+        images = [self._image("cidata", files)]
         if token:
             images.append(self._image("krmfn-join", {"token": token}))
         drives = [f"file={self._folder / 'disk'},if=virtio,format=raw"]
@@ -160,7 +166,7 @@ class Machine:
         ]
         command += [
             "-append",
-            "root=/dev/vda rw console=ttyS0 systemd.journald.forward_to_console=1 quiet loglevel=1 systemd.show_status=false systemd.mask=apt-daily.timer",
+            "root=/dev/vda rw console=ttyS0 quiet loglevel=1 systemd.show_status=false systemd.mask=apt-daily.timer",
         ]
         command += [argument for drive in drives for argument in ("-drive", drive)]
         command += ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"]

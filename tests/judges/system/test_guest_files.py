@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.fixtures import cases
+from tests.guest import test_join
 from tests.support import FIXTURES, ROOT, objects
 
 pytestmark = pytest.mark.system
@@ -30,7 +31,9 @@ def user_data(key: str = "userdata") -> dict[str, str]:
         for secret in (
             documents[0]["items"] if documents[0]["kind"] == "ResourceList" else documents
         ):
-            if secret["kind"] == "Secret" and secret["metadata"]["name"].endswith("-cloud-init"):
+            if secret["kind"] == "Secret" and secret["metadata"]["name"].endswith(
+                ("-cloud-init", "-network")
+            ):
                 encoded = secret.get("data", {}).get(key, "")
                 if (
                     value := secret.get("stringData", {}).get(key)
@@ -109,7 +112,31 @@ def test_shells_can_read_the_script(shell: str) -> None:
     judged(shell, "-n", GUEST / "join.sh")
 
 
+@pytest.mark.parametrize(
+    ("addresses", "first"),
+    [
+        (["192.0.2.7/24", "192.0.2.8/24"], "192.0.2.7"),
+        (["2001:db8::7/64"], "2001:db8::7"),
+        (["2001:db8::7/64", "192.0.2.7/24"], "192.0.2.7"),
+    ],
+)
+def test_the_script_reads_what_ip_prints(tmp_path: Path, addresses: list[str], first: str) -> None:
+    guest = test_join.Guest(tmp_path, "dash")
+    ip = shutil.which("ip")
+    made = "".join(f"{ip} addr add {address} dev enp2s0\n" for address in addresses)
+    (tmp_path / "interface").write_text(
+        f'{ip} link add enp2s0 type veth peer name veth0\n{made}exec {ip} "$@"\n'
+    )
+    guest.tool("ip", 'exec unshare --net sh -e ROOT/interface "$@"')
+    guest.settings(node_ip_interface="enp2s0")
+    guest.join()
+    assert guest.read("etc/default/kubelet") == f'KUBELET_EXTRA_ARGS="--node-ip={first}"\n'
+
+
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / "krmfn-join.service"
     shutil.copy(GUEST / "krmfn-join.service", unit)
     assert judged("systemd-analyze", "verify", unit) == ""
+    lines = unit.read_text().splitlines()
+    # What the join script leaves running lives on, and its output can be read without a network.
+    assert {"KillMode=process", "StandardOutput=journal+console"} <= set(lines)
