@@ -72,8 +72,11 @@ def _data(secret: Map, key: str) -> str:
 
 
 def _change(path: Path) -> Change:
-    """Describe the change of a part of the data: only `bootcmd` runs at every boot."""
-    if path[-1] == "bootcmd":
+    """Describe the change of a part of the data.
+
+    Only `bootcmd` runs, and only the network is set up, at every boot (`updates` in the user data).
+    """
+    if path[-1] in ("bootcmd", _NETWORK):
         return Change(path, None, None, "next-start", "")
     why = "cloud-init does not do it again on a disk that has booted"
     return Change(path, None, None, "no-effect", why)

@@ -145,6 +145,23 @@ def test_fields_have_causes(package: Path) -> None:
     ]
 
 
+def test_the_network_is_set_up_anew_at_the_next_start(package: Path) -> None:
+    def address(cidr: str) -> str:
+        given = {"network-cidr": cidr, "network-nameservers": "192.0.2.53"}
+        properties = {f"kubevirt.vcluster.com/{key}": value for key, value in given.items()}
+        return f"quantity: 2\n          properties: {json.dumps(properties)}"
+
+    edit(package, "tenant-1.yaml", "quantity: 2", address("10.0.0.0/24"))
+    assert krmfn("render", "-o", "out", "in", cwd=package).returncode == 0
+    edit(package, "tenant-1.yaml", "10.0.0.0/24", "10.1.0.0/24")
+    found = as_json(package)
+    assert found["summary"] == {"next-start": 2, "unchanged": 3}
+    assert {change["name"] for change in found["changes"]} == {
+        "tenant-1-workers-0-network",
+        "tenant-1-workers-1-network",
+    }
+
+
 def test_the_cause_is_the_layer_that_wrote_it(package: Path) -> None:
     edit(
         package,

@@ -188,14 +188,17 @@ class Guest:
         instance: str = "first",
         name: str = "from-metadata",
         mac: str = "",
+        network: str = "",
     ) -> Boot:
         """Boot with this user data; a unit that does not end by itself is ended at its last pause.
 
-        `name` is the machine's in KubeVirt's metadata. With `mac`, the guest has a network of its own, without an endpoint, of one interface.
+        `name` is the machine's in KubeVirt's metadata. With `mac`, the guest has a network of its own, without an endpoint, of one interface. `network` is network data.
         """
         shutil.rmtree(self.path("run"), ignore_errors=True)
         # As it does with a disk, and not with a folder, cloud-init reads it anew at each boot.
         seed = {"meta-data": json.loads(metadata(name, instance)), "user-data": text}
+        if network:
+            seed["network-config"] = network
         file = "etc/cloud/cloud.cfg.d/98-seed.cfg"
         self.write(file, json.dumps({"datasource": {"NoCloud": seed}}))
         self.path(file).chmod(0o600)

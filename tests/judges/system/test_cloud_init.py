@@ -407,11 +407,11 @@ RENDERERS = {
 MACS = ("02:00:00:aa:00:01", "02:00:00:bb:00:02")
 
 
-@pytest.mark.parametrize("updates", [NO_CONFIG.updates, ""], ids=["updates", "none"])
-@pytest.mark.parametrize("kind", RENDERERS)
-def test_a_second_start_with_another_mac_keeps_its_network(
-    guest: Guest, join: Join, kind: str, updates: str
-) -> None:
+UPDATES = pytest.mark.parametrize("updates", [NO_CONFIG.updates, ""], ids=["updates", "none"])
+
+
+def renders_network(guest: Guest, kind: str) -> Path:
+    """Make a guest one whose cloud-init writes its network with a renderer, and return the file."""
     system, renderer, files, file = RENDERERS[kind]
     for path, content in files.items():
         guest.write(path, content)
@@ -419,13 +419,37 @@ def test_a_second_start_with_another_mac_keeps_its_network(
     info = f"{{distro: {system}, network: {{renderers: [{renderer}]}}}}"
     image = f"datasource_list: [NoCloud]\nlocale: C.UTF-8\nsystem_info: {info}\n"
     guest.write("etc/cloud/cloud.cfg.d/99-image.cfg", image)
+    return guest.path(file)
+
+
+@UPDATES
+@pytest.mark.parametrize("kind", RENDERERS)
+def test_a_second_start_with_another_mac_keeps_its_network(
+    guest: Guest, join: Join, kind: str, updates: str
+) -> None:
+    file = renders_network(guest, kind)
     text = user_data(None, join).replace(NO_CONFIG.updates, updates)
     for mac in MACS:
         guest.boot(text, pauses=1, name="pool-0", mac=mac)
-        found = guest.path(file).read_text().lower()
+        found = file.read_text().lower()
         # Without `updates` the file is that of the first start.
         expected = mac if updates else MACS[0]
         assert [mac for mac in MACS if mac in found] == [expected]
+
+
+@UPDATES
+@pytest.mark.parametrize("kind", RENDERERS)
+def test_other_network_data_counts_at_the_next_start(
+    guest: Guest, join: Join, kind: str, updates: str
+) -> None:
+    file = renders_network(guest, kind)
+    text = user_data(None, join).replace(NO_CONFIG.updates, updates)
+    addresses = ("192.0.2.10", "192.0.2.11")
+    for address in addresses:
+        network = f"version: 2\nethernets: {{enp1s0: {{addresses: [{address}/24]}}}}\n"
+        guest.boot(text, pauses=1, name="pool-0", mac=MACS[0], network=network)
+        expected = address if updates else addresses[0]
+        assert [one for one in addresses if one in file.read_text()] == [expected]
 
 
 # Of several lines the first counts: no other reaches curl's configuration.
