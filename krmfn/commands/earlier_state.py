@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from krmfn.commands.object_key import Key, key_of, rendered_objects
 from krmfn.commands.secret_users import Users, earlier_users, rendered_users
-from krmfn.machine.marks import MANAGED_BY, NETWORK_SUFFIX, OURS, OWNER, SECRET_SUFFIX
+from krmfn.machine.marks import MANAGED_BY, OURS, OWNER
 from krmfn.manifests.files import STDIN, KnownDocuments, read_paths
 from krmfn.manifests.item import Item
+from krmfn.manifests.secret_names import owner_of_secret
 from krmfn.nodes import ownership
 from krmfn.nodes.build import Build
 from krmfn.problems import Code, Collector, Origin, Place, Problem, listed, redacted
@@ -170,7 +171,7 @@ def _missing_halves(keys: Iterable[Key], users: Users, at: Place) -> Iterator[Pr
     # A Secret of machines that name another one by now is only left over.
     named = {(key.namespace, name) for key in machines for name in (key.name, _pool(key.name))}
     for secret in secrets - users.keys():
-        name = secret.name.removesuffix(SECRET_SUFFIX).removesuffix(NETWORK_SUFFIX)
+        name = owner_of_secret(secret.name)
         if (secret.namespace, name) not in named:
             half.add(Key(secret.kind, secret.namespace, name))
     if half:

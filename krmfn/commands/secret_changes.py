@@ -8,8 +8,8 @@ from krmfn.guest import cloud_config
 from krmfn.guest.secrets import secret_value
 from krmfn.kubevirt.differences import Change
 from krmfn.kubevirt.vm_paths import Map, get
-from krmfn.machine.marks import SECRET_SUFFIX
 from krmfn.manifests.item import Item
+from krmfn.manifests.secret_names import owner_of_secret
 from krmfn.manifests.shapes import shape_of
 from krmfn.problems import Collector, Origin, Path, Place
 
@@ -31,7 +31,7 @@ class SecretChanges:
 
         What is declared as `stringData` is `data` in a live Secret: both count alike.
         """
-        machine = str(get(new, ("metadata", "name"))).removesuffix(SECRET_SUFFIX)
+        machine = owner_of_secret(str(get(new, ("metadata", "name"))))
         before, after = _data(old, _USER), _data(new, _USER)
         if before != after:
             yield from self._user_data(shape_of(before, machine), shape_of(after, machine))

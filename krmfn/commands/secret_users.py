@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 
 from krmfn.commands.object_key import Key
 from krmfn.kubevirt.vm_paths import VOLUMES, Map, cloud_init_kind, get, mappings
-from krmfn.machine.marks import NETWORK_SUFFIX, SECRET_SUFFIX
 from krmfn.manifests.item import Item
+from krmfn.manifests.secret_names import NETWORK_SUFFIX, SECRET_SUFFIX
 from krmfn.nodes.build import Build
 from krmfn.nodes.claim import Claim
 

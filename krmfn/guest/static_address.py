@@ -134,7 +134,7 @@ def _nameserver_problems(nameservers: list[str], parts: list[Part], at: Place) -
         address = int(ipaddress.ip_address(nameserver))
         if any(first <= address <= last for first, last in parts):
             message = f"has {nameserver}, an address that a node would get; "
-            yield at.error(message + f"give an {IP_RANGE} without it")
+            yield at.error(message + f"set {IP_RANGE} so that it has no such address")
 
 
 def _last(network: Network) -> int:

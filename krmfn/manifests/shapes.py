@@ -10,12 +10,12 @@ import re
 from typing import Any
 
 from krmfn.manifests import yamlio
+from krmfn.manifests.secret_names import owner_of_secret
 
 # Such a name is text wherever it stands alone, and no part of a number.
 _PLAIN_NAME = re.compile(r"(?=.*-)(?=.*[a-df-z])[a-z][-.a-z0-9]*")
 _METADATA_NAME = re.compile(r"^metadata:\n(?:  .*\n)*?  name: (\S+)\n", re.MULTILINE)
 _HOLE = "\0"
-_SECRET_SUFFIX = "-cloud-init"
 # What a Secret holds in base64 has the name in it too, out of sight.
 _SECRET, _DATA = "apiVersion: v1\nkind: Secret\n", "\ndata:\n"
 _SHORTEST_PAYLOAD = 8
@@ -93,7 +93,7 @@ def _claim_name(text: str) -> str:
     match = _METADATA_NAME.search(text)
     if match is None or _HOLE in text:
         return ""
-    name = match[1].removesuffix(_SECRET_SUFFIX)
+    name = owner_of_secret(match[1])
     return name if replaceable(name) else ""
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from krmfn.guest.secrets import Lookup
 from krmfn.machine.compiler import Compiler
-from krmfn.machine.marks import SECRET_SUFFIX
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
+from krmfn.manifests.secret_names import SECRET_SUFFIX
 from krmfn.manifests.yamlio import LARGEST_INPUT
 from krmfn.nodes.addresses import address_problems
 from krmfn.nodes.claim import Claim, Group, Node
@@ -259,9 +259,9 @@ class _Rendering:
         """Return the objects of all claims, Secrets before machines."""
         objects: list[Rendered] = []
         for claim in claims:
-            pair = self._render(claim, problems)
-            objects += pair
-            self._size += sum(len(rendered.text) for rendered in pair)
+            own = self._render(claim, problems)
+            objects += own
+            self._size += sum(len(rendered.text) for rendered in own)
             if self._size > LARGEST_INPUT:
                 message = f"brings the output to over {LARGEST_INPUT // 2**20} MiB, more than "
                 message += "krmfn reads again; render fewer virtual clusters at a time"

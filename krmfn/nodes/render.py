@@ -13,9 +13,10 @@ from krmfn.guest.user_data import LARGEST, NodeSettings, user_data
 from krmfn.kubernetes import names
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Map, get
 from krmfn.machine.additions import Additions, Names, complete
-from krmfn.machine.marks import MANAGED_BY, NETWORK_SUFFIX, OURS, OWNER, SECRET_SUFFIX
+from krmfn.machine.marks import MANAGED_BY, OURS, OWNER
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.item import INDEX, PATH
+from krmfn.manifests.secret_names import NETWORK_SUFFIX, SECRET_SUFFIX
 from krmfn.manifests.yamlio import Hole, Template
 from krmfn.nodes.claim import Claim, Node
 from krmfn.nodes.machine_set import CompiledMachine, MachineSet
