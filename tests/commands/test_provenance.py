@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support import ROOT, krmfn
+from tests.support import CLAIM as A_CLAIM
+from tests.support import ROOT, changed, krmfn
 
 STARTER = ROOT / "krmfn" / "commands" / "starter"
 CLAIM = "tenant-1-workers-0"
@@ -35,6 +36,15 @@ def edit(folder: Path, file: str, path: str, value: Any) -> None:
     else:
         parent[last] = value
     target.write_text(yaml.safe_dump(document))
+
+
+def add_claim(folder: Path, name: str, **spec: Any) -> None:
+    """Add a claim for a small node, with more in its spec."""
+    file = folder / "in" / f"{name}.yaml"
+    references = {"providerRef": "kubevirt", "typeRef": "small", "vClusterRef": "tenant-1"}
+    file.write_text(
+        yaml.safe_dump({**changed(A_CLAIM, "metadata.name", name), "spec": references | spec})
+    )
 
 
 def explained(folder: Path, field: str) -> tuple[str, str]:
@@ -194,18 +204,7 @@ def test_what_a_merge_adds_is_not_among_what_it_replaced(folder: Path) -> None:
 def test_a_claim_that_is_switched_off_says_so_itself(folder: Path) -> None:
     """Two claims that ask for the same share a machine, and each has a place of its own."""
     for name in ("a", "b"):
-        claim = {
-            "apiVersion": "management.loft.sh/v1",
-            "kind": "NodeClaim",
-            "metadata": {"name": name, "namespace": "p-default"},
-            "spec": {
-                "providerRef": "kubevirt",
-                "typeRef": "small",
-                "vClusterRef": "tenant-1",
-                "power": {"state": "Off"},
-            },
-        }
-        (folder / "in" / f"{name}.yaml").write_text(yaml.safe_dump(claim))
+        add_claim(folder, name, power={"state": "Off"})
     for name in ("a", "b"):
         done = krmfn("explain", name, "spec.runStrategy", "-f", "in", cwd=folder)
         assert done.stdout.splitlines()[1:] == [
@@ -216,19 +215,8 @@ def test_a_claim_that_is_switched_off_says_so_itself(folder: Path) -> None:
 
 def test_the_place_of_a_property_is_the_claims_own(folder: Path) -> None:
     for name in ("a", "b"):
-        claim = {
-            "apiVersion": "management.loft.sh/v1",
-            "kind": "NodeClaim",
-            "metadata": {"name": name, "namespace": "p-default"},
-            "spec": {
-                "providerRef": "kubevirt",
-                "typeRef": "small",
-                "vClusterRef": "tenant-1",
-                "properties": IMAGE,
-                "taints": [{"key": name, "effect": "NoSchedule"}],
-            },
-        }
-        (folder / "in" / f"{name}.yaml").write_text(yaml.safe_dump(claim))
+        taint = {"key": name, "effect": "NoSchedule"}
+        add_claim(folder, name, properties=IMAGE, taints=[taint])
     field = f"{INSTANCE}.volumes[rootdisk].dataVolume.name"
     for name in ("a", "b"):
         done = krmfn("explain", name, field, "-f", "in", cwd=folder)
