@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from krmfn.kubernetes.quantity import Quantity
-from krmfn.kubevirt.admission import RULES
+from krmfn.kubevirt.admission import RULES, Rule
 from krmfn.platform.config import ConfigMapForm, KubeVirtNodes
 from krmfn.platform.machine_config_template import MachineConfigTemplate
 from krmfn.platform.model import Model
@@ -22,6 +22,7 @@ from krmfn.platform.properties import TABLE
 from krmfn.platform.ssh_key import SSHKey
 from krmfn.platform.vcluster_yaml import ListForm, ObjectForm
 from krmfn.problems.codes import ERRORS, WARNINGS
+from tests.kubevirt.functions import ELSEWHERE
 from tests.support import ROOT
 
 DOCS = ROOT / "docs"
@@ -55,10 +56,20 @@ def warnings(page: str) -> str:
 
 def rules(page: str) -> str:
     """The admission rules by code."""
-    rows = [
-        f"| `{rule.code}` | {rule.text}{' A warning.' if rule.gated else ''} |\n" for rule in RULES
-    ]
-    return _with_table(page, "| code | rule |\n|---|---|\n", rows)
+    rows = [f"| `{rule.code}` | {rule.text} | {_versions(rule)} |\n" for rule in RULES]
+    page = _with_table(page, "| code | rule | since |\n|---|---|---|\n", rows)
+    functions: dict[str, str] = dict(ELSEWHERE)
+    for rule in RULES:
+        for name in rule.covers:
+            functions[name] = ", ".join(filter(None, (functions.get(name), f"`{rule.code}`")))
+    names = sorted(functions, key=str.lower)
+    rows = [f"| `{name}` | {functions[name]} |\n" for name in names]
+    return _with_table(page, "| function | rule |\n|---|---|\n", rows)
+
+
+def _versions(rule: Rule) -> str:
+    """The versions for which a rule holds, "" for all."""
+    return f"before {rule.before}" if rule.before else rule.since or ""
 
 
 def properties(page: str) -> str:

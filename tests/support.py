@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,11 +62,11 @@ def counted(call: Callable[[], T]) -> tuple[T, int]:
         sys.setprofile(None)
 
 
-def oracle(command: str, values: list[Any]) -> list[Any]:
+def oracle(command: str, values: list[Any], program: str = "") -> list[Any]:
     """Ask the Go judge (KubeVirt's and apimachinery's own code), one answer a value."""
     lines = "".join(json.dumps(value) + "\n" for value in values)
     # KubeVirt's admission code takes seconds to start: a second binary does without it.
-    program = {"vm": "oracle", "change": "oracle", "vcluster": "oracle-vcluster"}.get(
+    program = program or {"vm": "oracle", "change": "oracle", "vcluster": "oracle-vcluster"}.get(
         command, "oracle-light"
     )
     done = subprocess.run(
@@ -80,6 +80,20 @@ def oracle(command: str, values: list[Any]) -> list[Any]:
     answers = [json.loads(line) for line in done.stdout.split("\n") if line]
     assert len(answers) == len(values), done.stderr
     return answers
+
+
+def judged(
+    machines: list[Any], version: str = "1.9", gates: Iterable[str] = (), strategy: str = ""
+) -> list[Any]:
+    """Ask a version of KubeVirt about machines, in a cluster with these feature gates on."""
+    settings = {"featureGates": list(gates), "rolloutStrategy": strategy}
+    program = "oracle" if version == "1.9" else f"oracle-kubevirt-{version}"
+    return oracle("vm", [{"vm": machine, **settings} for machine in machines], program)
+
+
+def is_taken(answer: dict[str, list[str]]) -> bool:
+    """Whether KubeVirt takes a machine with all its fields, and the instance that it makes of it."""
+    return not any(answer[part] for part in ("pruned", "schema", "admission", "instance"))
 
 
 def pauses(node: str, tries: int) -> list[str]:

@@ -110,7 +110,7 @@ def render(
 @click.option(
     "--rollout-strategy",
     type=click.Choice(["LiveUpdate", "Stage"]),
-    help="With --against: KubeVirt's (LiveUpdate).",
+    help="With --against: KubeVirt's (the config's, else LiveUpdate).",
 )
 @click.option(
     "--max-deletions",
@@ -140,7 +140,7 @@ def plan(
         from krmfn.commands import compare
 
         options = compare.Options(
-            strategy=rollout_strategy or "LiveUpdate",
+            strategy=rollout_strategy,
             form=output,
             max_deletions=max_deletions,
             fail_on=_verdicts(fail_on or ""),

@@ -30,9 +30,12 @@ _FORMS = {"text": as_text, "json": as_json, "markdown": as_markdown}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the change is judged and shown, and what makes the command fail."""
+    """How the change is judged and shown, and what makes the command fail.
 
-    strategy: Strategy = "LiveUpdate"
+    Without a `strategy`, it is that of the cluster, as far as it is known, and else LiveUpdate.
+    """
+
+    strategy: Strategy | None = None
     form: str = "text"
     max_deletions: int | None = None
     fail_on: frozenset[str] = frozenset()
@@ -50,7 +53,8 @@ def plan(paths: list[str], config: str | None, earlier: str, options: Options) -
     state = read_earlier_state(earlier, built, problems)
     if problems.has_errors:
         return refused(problems)
-    changes = list(Comparison(built, options.strategy).changes(state))
+    strategy = options.strategy or built.cluster.rollout_strategy or "LiveUpdate"
+    changes = list(Comparison(built, strategy).changes(state))
     former = list(_former(changes, state, built))
     over = Collector()
     rows = budgets(built, outcome.others, former, over)

@@ -1,9 +1,9 @@
 """What the schema of KubeVirt's VirtualMachine CRD forbids.
 
 An API server with strict field validation, or KubeVirt's decoder, would not take it. `make
-kubevirt-schema` makes `schema.json` from KubeVirt's own Go code; its `version` says which. Each
-distinct part of the schema stands there once, as a node; nodes refer to each other by number. It
-is read when the first template is checked.
+kubevirt-data` makes `schema.json` from KubeVirt's own Go code, of all versions that krmfn knows;
+its `version` is the newest. Each distinct part of the schema stands there once, as a node; nodes
+refer to each other by number. It is read when the first template is checked.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any
 
 from krmfn.kubevirt import types
+from krmfn.kubevirt.cluster import Cluster, known_versions
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INSTANCE_METADATA, Map, get
 from krmfn.problems import Path, listed, nearest, show
 
@@ -37,6 +38,7 @@ _NAMES = {
     "object": "a mapping",
     "array": "a list",
 }
+_TEXTS = ("labels", "annotations")
 _INT32 = (-(2**31), 2**31 - 1)
 _INT64 = (-(2**63), 2**63 - 1)
 _GO_INTEGER = re.compile(r"(u?)int(\d*)")
@@ -63,19 +65,31 @@ def _document() -> dict[str, Any]:
 
 
 def version() -> str:
-    """Return the version of KubeVirt that the schema is of."""
+    """Return the newest version of KubeVirt that the schema is of."""
     return str(_document()["version"])
 
 
-def violations(vm: Map) -> Iterator[Violation]:
-    """Yield what the schema forbids in the `spec` of a VirtualMachine."""
-    yield from _check(vm["spec"], _document()["root"], ("spec",))
+def violations(vm: Map, cluster: Cluster) -> Iterator[Violation]:
+    """Yield what the cluster's schema forbids in the `spec` of a VirtualMachine."""
+    yield from _check(vm["spec"], _document()["root"], ("spec",), cluster)
     known = types.names("ObjectMeta")
     for path, metadata in _open_metadata(vm):
-        for key in metadata if isinstance(metadata, dict) else ():
+        for key, value in (metadata if isinstance(metadata, dict) else {}).items():
             if key not in known:
                 message = "is no field of an object's metadata"
                 yield Violation((*path, key), message, unknown=True)
+            elif key in _TEXTS:
+                yield from _text_violations(value, (*path, key))
+
+
+def _text_violations(texts: Any, path: Path) -> Iterator[Violation]:
+    """Yield labels or annotations that are no mapping of texts."""
+    if not isinstance(texts, dict):
+        yield Violation(path, f"is {show(texts)}; must be a mapping")
+        return
+    for key, text in texts.items():
+        if not isinstance(text, str):
+            yield Violation((*path, key), f"is {show(text)}; must be text in quotes")
 
 
 def _open_metadata(vm: Map) -> Iterator[tuple[Path, Any]]:
@@ -86,7 +100,7 @@ def _open_metadata(vm: Map) -> Iterator[tuple[Path, Any]]:
         yield (*DATA_VOLUMES, index, "metadata"), get(template, ("metadata",))
 
 
-def _check(value: Any, number: int, path: Path) -> Iterator[Violation]:
+def _check(value: Any, number: int, path: Path, cluster: Cluster) -> Iterator[Violation]:
     """Yield what a node of the schema forbids in a value."""
     node = _node(number)
     if value is None and node.get("nullable"):
@@ -95,9 +109,9 @@ def _check(value: Any, number: int, path: Path) -> Iterator[Violation]:
     if message:
         yield Violation(path, message)
     elif isinstance(value, dict):
-        yield from _check_mapping(value, node, path)
+        yield from _check_mapping(value, node, path, cluster)
     elif isinstance(value, list):
-        yield from _check_list(value, node, path)
+        yield from _check_list(value, node, path, cluster)
     elif "enum" in node and value not in node["enum"]:
         allowed = ", ".join(map(str, node["enum"]))
         yield Violation(path, f"is {show(value)}; must be one of {allowed}")
@@ -182,33 +196,43 @@ def _rule_problem(value: Any, node: Node) -> str:
     return ""
 
 
-def _check_mapping(value: Map, node: Node, path: Path) -> Iterator[Violation]:
+def _check_mapping(value: Map, node: Node, path: Path, cluster: Cluster) -> Iterator[Violation]:
     """Yield fields that are missing, unknown, or wrong themselves."""
     fields = node.get("fields", {})
-    missing = [key for key in node.get("required", ()) if key not in value]
-    for key in missing:
-        field = _node(fields[key])
-        if "default" not in field:
+    for key in _required(node, cluster):
+        if key not in value and "default" not in _node(fields[key]):
             yield Violation((*path, key), "is required")
     for key, child in value.items():
         at = (*path, key)
         number = fields.get(key, node.get("values"))
-        if number is not None:
-            yield from _check(child, number, at)
+        since = node.get("since", {}).get(key)
+        if since and not cluster.is_within(since, None):
+            message = f"is no field of KubeVirt {cluster.judged_version}'s VirtualMachine"
+            yield Violation(at, f"{message}: it exists since {since}", unknown=True)
+        elif number is not None:
+            yield from _check(child, number, at, cluster)
         elif not node.get("open"):
             message = _unknown_field(key, fields)
             yield Violation(at, message, unknown=True)
 
 
+def _required(node: Node, cluster: Cluster) -> list[str]:
+    """Return the fields that a mapping must have on the cluster."""
+    once = node.get("requiredBefore", {})
+    still = [key for key, before in once.items() if cluster.is_within(None, before)]
+    return [*node.get("required", ()), *still]
+
+
 def _unknown_field(key: str, fields: Map) -> str:
-    """Return the message for a field that the schema does not know."""
-    message = f"is no field of KubeVirt {version()}'s VirtualMachine{nearest(key, fields)}"
+    """Return the message for a field that no version knows."""
+    newest = known_versions()[-1]
+    message = f"is no field of KubeVirt {newest}'s VirtualMachine{nearest(key, fields)}"
     if 0 < len(fields) <= _MOST_LISTED:
         message += f"; known are {listed(sorted(fields))}"
     return message
 
 
-def _check_list(values: list[Any], node: Node, path: Path) -> Iterator[Violation]:
+def _check_list(values: list[Any], node: Node, path: Path, cluster: Cluster) -> Iterator[Violation]:
     """Yield a list that is too long, and elements that are wrong."""
     most = node.get("maxItems", len(values))
     if len(values) > most:
@@ -218,7 +242,7 @@ def _check_list(values: list[Any], node: Node, path: Path) -> Iterator[Violation
         yield from _check_unique(values, node.get("keys"), path)
     if "items" in node:
         for index, element in enumerate(values):
-            yield from _check(element, node["items"], (*path, index))
+            yield from _check(element, node["items"], (*path, index), cluster)
 
 
 def _check_unique(values: list[Any], keys: list[str] | None, path: Path) -> Iterator[Violation]:

@@ -1,6 +1,6 @@
 """What a change of its declaration does to a machine that runs: a verdict for each field.
 
-The rules are those of KubeVirt v1.8.2's webhooks and its VirtualMachine controller
+The rules are those of KubeVirt v1.9.0's webhooks and its VirtualMachine controller
 (`pkg/virt-controller/watch/vm/vm.go`, `pkg/network/vmliveupdate`), for its two roll-out
 strategies. What manifests don't show (feature gates, workloadUpdateMethods, whether a disk can
 migrate) has its default here.

@@ -11,6 +11,7 @@ from typing import Literal
 
 from krmfn.kubevirt import schema
 from krmfn.kubevirt.admission import RULES
+from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.vm_paths import DISKS, VOLUMES, Map, cloud_init_kind, get
 from krmfn.machine.additions import Additions, Names, complete
 from krmfn.machine.marks import CLOUD_INIT, JOIN_DISK
@@ -24,17 +25,19 @@ _LONGEST_VOLUME = 57
 _JUDGED = Additions(Names(network="network"), join_secret=JOIN_DISK)
 
 
-def prototype_problems(prototype: Prototype, unknown_fields: UnknownFields) -> Iterator[Problem]:
+def prototype_problems(
+    prototype: Prototype, unknown_fields: UnknownFields, cluster: Cluster
+) -> Iterator[Problem]:
     """Yield what an API server with KubeVirt would refuse in a prototype's machines.
 
-    What depends on the cluster's configuration is a warning.
+    What depends on something of the cluster that is not known is a warning.
     """
     if conflicts := list(_conflicts(prototype)):
         # The rules would find what krmfn adds a second time.
         yield from conflicts
         return
     completed = _Completed(prototype, *complete(prototype, _JUDGED))
-    violations = list(schema.violations(completed.vm))
+    violations = list(schema.violations(completed.vm, cluster))
     for violation in violations:
         problem = completed.problem(violation.path, violation.message)
         if violation.unknown and unknown_fields == "Warn":
@@ -43,12 +46,12 @@ def prototype_problems(prototype: Prototype, unknown_fields: UnknownFields) -> I
     if any(not violation.unknown for violation in violations):
         return
     for rule in RULES:
-        for path, message in rule.check(completed.vm):
-            problem = completed.problem(path, message)
-            if rule.gated:
-                yield replace(problem, severity="warning", code=Code.FEATURE_GATE)
-            else:
+        for found in rule.judge(completed.vm, cluster):
+            problem = completed.problem(found.path, found.message)
+            if found.certain:
                 yield replace(problem, code=rule.code)
+            else:
+                yield replace(problem, severity="warning", code=Code.FEATURE_GATE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from krmfn.kubevirt.cluster import Cluster
 from krmfn.machine.checks import UnknownFields, prototype_problems
 from krmfn.machine.layers import Layer
 from krmfn.machine.prototype import Prototype, compile_layers
@@ -20,8 +21,9 @@ _LEAST = 50
 class Compiler:
     """Compiles layers to prototypes, and checks each prototype once."""
 
-    def __init__(self, unknown_fields: UnknownFields) -> None:
+    def __init__(self, unknown_fields: UnknownFields, cluster: Cluster) -> None:
         self._unknown_fields = unknown_fields
+        self._cluster = cluster
         self._values = 0
         self._checked: dict[Prototype, bool] = {}
 
@@ -40,7 +42,7 @@ class Compiler:
         if prototype not in self._checked:
             collected = Collector()
             if self._spend(_count(prototype.vm), prototype.layers[0].at, collected):
-                collected += prototype_problems(prototype, self._unknown_fields)
+                collected += prototype_problems(prototype, self._unknown_fields, self._cluster)
             self._checked[prototype] = not collected.has_errors
             problems += collected
         return self._checked[prototype]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from krmfn.guest.secrets import Lookup
+from krmfn.kubevirt.cluster import Cluster
 from krmfn.machine.compiler import Compiler
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.index import Index
@@ -19,6 +20,7 @@ from krmfn.manifests.yamlio import LARGEST_INPUT
 from krmfn.nodes.addresses import address_problems
 from krmfn.nodes.claim import Claim, Group, Node
 from krmfn.nodes.groups import Matching, decide, group_requests
+from krmfn.nodes.kubevirt_cluster import read_cluster
 from krmfn.nodes.machine_set import CompiledMachine, MachineSet
 from krmfn.nodes.node_claims import read_node_claims
 from krmfn.nodes.node_types import Offer
@@ -55,7 +57,8 @@ class Build:
     """What came of a run. With an error among the problems there are no objects.
 
     `consumed` are the items that were read. `nothing`: there was nothing to render.
-    `accepted` are the codes of warnings that are not printed.
+    `cluster` is what is known of the one that runs the machines. `accepted` are the codes of
+    warnings that are not printed.
     """
 
     objects: list[Rendered] = field(default_factory=list)
@@ -64,6 +67,7 @@ class Build:
     problems: list[Problem] = field(default_factory=list)
     consumed: list[Item] = field(default_factory=list)
     owner: str = ""
+    cluster: Cluster = field(default_factory=Cluster)
     nothing: bool = False
     accepted: frozenset[str] = frozenset()
 
@@ -73,6 +77,7 @@ class _Inputs:
     """What users wrote, read. `is_complete`: without an error."""
 
     index: Index
+    cluster: Cluster
     compiler: Compiler
     lookup: Lookup
     providers: Providers
@@ -130,6 +135,7 @@ def build(
         problems=_unaccepted(problems, accepted),
         consumed=_consumed(inputs, config),
         owner=owner,
+        cluster=inputs.cluster,
         nothing=not claims and not is_idle,
         accepted=accepted,
     )
@@ -148,7 +154,8 @@ def _unaccepted(problems: Iterable[Problem], accepted: frozenset[str]) -> list[P
 def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inputs:
     """Read providers, claims, virtual clusters and their pools."""
     spec = config.spec
-    compiler = Compiler(spec.unknown_fields)
+    cluster, told = read_cluster(index, spec.kubevirt, problems)
+    compiler = Compiler(spec.unknown_fields, cluster)
     provider_items = platform_items(index, "NodeProvider", problems)
     providers = read_providers(provider_items, spec.cluster, compiler, index, problems)
     claim_items = platform_items(index, "NodeClaim", problems)
@@ -160,7 +167,7 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
     config_maps = labelled(index)
     named = _named_clusters(requests, providers, config_maps)
     clusters = read_virtual_clusters(config, at, lookup, named, problems)
-    consumed = [*provider_items, *claim_items, *shared, *clusters.consumed]
+    consumed = [*told, *provider_items, *claim_items, *shared, *clusters.consumed]
     if config_maps or clusters.has_values:
         # Imported by need: many runs have no pools, and the start is what most users wait for.
         from krmfn.nodes.pool_reader import PoolReader
@@ -171,6 +178,7 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
     requests.sort(key=lambda request: request.order)
     return _Inputs(
         index,
+        cluster,
         compiler,
         lookup,
         providers,

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from krmfn.kubevirt.cluster import known_gates, known_versions, version_problem
 from krmfn.manifests.item import ORCHESTRATORS, Item
 from krmfn.platform.model import (
     Annotations,
@@ -22,6 +23,7 @@ from krmfn.platform.model import (
     Raw,
     Subdomain,
     Text,
+    grammar,
     validate,
 )
 from krmfn.problems import Collector, Place, Problem, nearest, show
@@ -35,6 +37,17 @@ _RESERVED = ("krmfn.dev/", *ORCHESTRATORS)
 
 Encoding = Literal["data", "stringData"]
 Delivery = Literal["UserData", "Disk"]
+
+
+def _gate_problem(name: str) -> str:
+    """Describe why a text is no feature gate, "" if it is one."""
+    gates = known_gates()
+    if name in gates:
+        return ""
+    oldest, *_, newest = known_versions()
+    return (
+        f"is {show(name)}, no feature gate of KubeVirt {oldest} to {newest}{nearest(name, gates)}"
+    )
 
 
 class KeyRef(Model):
@@ -83,6 +96,14 @@ class OutputAnnotations(Model):
     secret: Annotations = Field(default_factory=dict)
 
 
+class KubeVirtCluster(Model):
+    """What the cluster of the machines runs. Unset parts come from a KubeVirt object, if any."""
+
+    version: Annotated[Text, grammar(version_problem)] | None = None
+    feature_gates: list[Annotated[Text, grammar(_gate_problem)]] | None = None
+    rollout_strategy: Literal["LiveUpdate", "Stage"] | None = None
+
+
 class KubeVirtNodesSpec(Model):
     """What to render, and for whom."""
 
@@ -90,6 +111,7 @@ class KubeVirtNodesSpec(Model):
     virtual_clusters: Annotated[list[VirtualCluster], Field(min_length=1)]
     secret_encoding: Encoding = "data"
     cloud_init_secrets: Literal["PerPool", "PerNode"] = "PerPool"
+    kubevirt: KubeVirtCluster | None = None
     on_ambiguous_node_type: Literal["Cheapest", "Fail"] = "Cheapest"
     allow_claim_templates: bool = False
     unknown_fields: Literal["Error", "Warn"] = "Error"

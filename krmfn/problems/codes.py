@@ -52,6 +52,7 @@ class Code(StrEnum):
     SHARED_VOLUME = "shared-volume"
     UNFIT_NODE_TYPE = "unfit-node-type"
     UNKNOWN_FIELD = "unknown-field"
+    UNKNOWN_VERSION = "unknown-version"
     UNUSED_PROPERTY = "unused-property"
 
 
@@ -171,6 +172,10 @@ WARNINGS: dict[Code, str] = {
         "The template has a field that the KubeVirt version whose schema krmfn carries does "
         "not know. With `unknownFields: Warn` it is rendered: an older KubeVirt drops it, or "
         "refuses the machine."
+    ),
+    Code.UNKNOWN_VERSION: (
+        "The cluster runs a version of KubeVirt that krmfn does not know. Its machines are judged "
+        "as for the nearest known one, which may take more or less."
     ),
     Code.UNUSED_PROPERTY: (
         "A property has no effect, because another that it belongs to is missing, or wins over it."

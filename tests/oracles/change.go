@@ -1,4 +1,4 @@
-//go:build !light
+//go:build !light && !old
 
 package main
 
@@ -12,44 +12,24 @@ import (
 	"time"
 
 	jsonpatch "github.com/evanphx/json-patch"
-	admissionv1 "k8s.io/api/admission/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/jsonmergepatch"
-	k8sfake "k8s.io/client-go/kubernetes/fake"
-	typedapps "k8s.io/client-go/kubernetes/typed/apps/v1"
-	typedcore "k8s.io/client-go/kubernetes/typed/core/v1"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/tools/record"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	instancetypev1beta1 "kubevirt.io/api/instancetype/v1beta1"
-	cdi "kubevirt.io/client-go/containerizeddataimporter"
-	cdifake "kubevirt.io/client-go/containerizeddataimporter/fake"
-	"kubevirt.io/client-go/kubecli"
-	generated "kubevirt.io/client-go/kubevirt"
-	"kubevirt.io/client-go/kubevirt/fake"
-	typedinstancetype "kubevirt.io/client-go/kubevirt/typed/instancetype/v1beta1"
 	cdiv1 "kubevirt.io/containerized-data-importer-api/pkg/apis/core/v1beta1"
 	virtcontroller "kubevirt.io/kubevirt/pkg/controller"
 	instancetypecontroller "kubevirt.io/kubevirt/pkg/instancetype/controller/vm"
 	netcontrollers "kubevirt.io/kubevirt/pkg/network/controllers"
 	"kubevirt.io/kubevirt/pkg/network/namescheme"
-	"kubevirt.io/kubevirt/pkg/testutils"
-	"kubevirt.io/kubevirt/pkg/virt-api/webhooks"
 	"kubevirt.io/kubevirt/pkg/virt-api/webhooks/mutating-webhook/mutators"
-	"kubevirt.io/kubevirt/pkg/virt-api/webhooks/validating-webhook/admitters"
-	virtconfig "kubevirt.io/kubevirt/pkg/virt-config"
 	watchvm "kubevirt.io/kubevirt/pkg/virt-controller/watch/vm"
 )
-
-// changeNamespace is where all VirtualMachines of this subcommand live.
-const changeNamespace = "machines"
 
 // maxRounds bounds how often the controller may run until it rests.
 const maxRounds = 12
@@ -94,7 +74,7 @@ func answerChange(line []byte) (result any) {
 }
 
 func judgeChange(question changeQuestion, answer *changeAnswer) error {
-	world := newWorld(question.Strategy)
+	world := newWorld(clusterSettings{Strategy: question.Strategy})
 	vm, rejected, err := world.admit(nil, question.Old)
 	if err != nil || len(rejected) > 0 {
 		return fmt.Errorf("the old VirtualMachine is rejected: %v %v", rejected, err)
@@ -163,136 +143,12 @@ func sameSpec(a, b *kubevirtv1.VirtualMachine) bool {
 	return string(left) == string(right)
 }
 
-// world is a cluster of fakes: what an API server would hold.
-type world struct {
-	virt     *fake.Clientset
-	cdi      *cdifake.Clientset
-	kube     *k8sfake.Clientset
-	cluster  *virtconfig.ClusterConfig
-	recorder *record.FakeRecorder
-}
-
-func newWorld(strategy kubevirtv1.VMRolloutStrategy) *world {
-	kubevirt := &kubevirtv1.KubeVirt{
-		ObjectMeta: metav1.ObjectMeta{Name: "kubevirt", Namespace: "kubevirt"},
-		Spec: kubevirtv1.KubeVirtSpec{
-			Configuration: kubevirtv1.KubeVirtConfiguration{VMRolloutStrategy: &strategy},
-		},
-		Status: kubevirtv1.KubeVirtStatus{DefaultArchitecture: clusterArchitecture},
-	}
-	cluster, _, _ := testutils.NewFakeClusterConfigUsingKVWithCPUArch(kubevirt, clusterArchitecture)
-	return &world{
-		virt:     fake.NewSimpleClientset(instancetypes()...),
-		cdi:      cdifake.NewSimpleClientset(),
-		kube:     k8sfake.NewSimpleClientset(),
-		cluster:  cluster,
-		recorder: record.NewFakeRecorder(1000),
-	}
-}
-
-// client is what KubeVirt's code gets for the API. What it must not need here
-// is nil.
-type client struct {
-	kubecli.KubevirtClient
-	*world
-}
-
-func (c client) GeneratedKubeVirtClient() generated.Interface { return c.virt }
-func (c client) CdiClient() cdi.Interface                     { return c.world.cdi }
-func (c client) AppsV1() typedapps.AppsV1Interface            { return c.kube.AppsV1() }
-func (c client) CoreV1() typedcore.CoreV1Interface            { return c.kube.CoreV1() }
-func (c client) VirtualMachine(namespace string) kubecli.VirtualMachineInterface {
-	return c.virt.KubevirtV1().VirtualMachines(namespace)
-}
-func (c client) VirtualMachineInstance(namespace string) kubecli.VirtualMachineInstanceInterface {
-	return c.virt.KubevirtV1().VirtualMachineInstances(namespace)
-}
-func (c client) VirtualMachineClusterInstancetype() typedinstancetype.VirtualMachineClusterInstancetypeInterface {
-	return c.virt.InstancetypeV1beta1().VirtualMachineClusterInstancetypes()
-}
-
-// instancetypes are the cluster's own: small, and large with twice of all.
-func instancetypes() []runtime.Object {
-	var found []runtime.Object
-	for name, size := range map[string]uint32{"small": 2, "large": 4} {
-		memory := resource.MustParse(fmt.Sprintf("%dGi", 2*size))
-		found = append(found, &instancetypev1beta1.VirtualMachineClusterInstancetype{
-			ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), Generation: 1},
-			Spec: instancetypev1beta1.VirtualMachineInstancetypeSpec{
-				CPU:    instancetypev1beta1.CPUInstancetype{Guest: size},
-				Memory: instancetypev1beta1.MemoryInstancetype{Guest: memory},
-			},
-		})
-	}
-	return found
-}
-
 func (w *world) vm() (*kubevirtv1.VirtualMachine, error) {
 	list, err := w.virt.KubevirtV1().VirtualMachines(changeNamespace).List(context.Background(), metav1.ListOptions{})
 	if err != nil || len(list.Items) != 1 {
 		return nil, fmt.Errorf("there are %d VirtualMachines: %v", len(list.Items), err)
 	}
 	return &list.Items[0], nil
-}
-
-// admit takes a VirtualMachine through the mutating and the validating
-// webhook: a new one where there is no old.
-func (w *world) admit(old *kubevirtv1.VirtualMachine, raw []byte) (*kubevirtv1.VirtualMachine, []string, error) {
-	named := kubevirtv1.VirtualMachine{}
-	if err := json.Unmarshal(raw, &named); err != nil {
-		return nil, nil, err
-	}
-	named.Namespace = changeNamespace
-	raw, err := json.Marshal(named)
-	if err != nil {
-		return nil, nil, err
-	}
-	review := &admissionv1.AdmissionReview{Request: &admissionv1.AdmissionRequest{
-		Operation: admissionv1.Create,
-		Namespace: changeNamespace,
-		Resource:  metav1.GroupVersionResource(webhooks.VirtualMachineGroupVersionResource),
-		Object:    runtime.RawExtension{Raw: raw},
-	}}
-	if old != nil {
-		before, err := json.Marshal(old)
-		if err != nil {
-			return nil, nil, err
-		}
-		review.Request.Operation, review.Request.OldObject.Raw = admissionv1.Update, before
-	}
-	response := mutators.NewVMsMutator(w.cluster, client{world: w}).Mutate(review)
-	if !response.Allowed {
-		return nil, refusals(response), nil
-	}
-	if len(response.Patch) > 0 {
-		patch, err := jsonpatch.DecodePatch(response.Patch)
-		if err != nil {
-			return nil, nil, err
-		}
-		if review.Request.Object.Raw, err = patch.Apply(raw); err != nil {
-			return nil, nil, err
-		}
-	}
-	informers := &webhooks.Informers{
-		DataSourceInformer: informer(&cdiv1.DataSource{}),
-		NamespaceInformer:  informer(&corev1.Namespace{}),
-	}
-	response = admitters.NewVMsAdmitter(w.cluster, client{world: w}, informers, nil).Admit(context.Background(), review)
-	if !response.Allowed {
-		return nil, refusals(response), nil
-	}
-	vm := &kubevirtv1.VirtualMachine{}
-	return vm, nil, json.Unmarshal(review.Request.Object.Raw, vm)
-}
-
-func refusals(response *admissionv1.AdmissionResponse) []string {
-	texts := []string{response.Result.Message}
-	if response.Result.Details != nil {
-		for _, c := range response.Result.Details.Causes {
-			texts = append(texts, c.Field+": "+c.Message)
-		}
-	}
-	return texts
 }
 
 // settle runs the controller until it writes nothing more, and plays the parts
@@ -406,7 +262,7 @@ func (w *world) round() error {
 	clients := client{world: w}
 	controller, err := watchvm.NewController(vmis, vms, volumes, informer(&cdiv1.DataSource{}), informer(&kubevirtv1.KubeVirt{}), namespaces,
 		informer(&corev1.PersistentVolumeClaim{}), revisions, w.recorder, clients, w.cluster,
-		netcontrollers.NewVMController(w.virt, w.cluster), watchvm.NewFirmwareController(w.virt),
+		netcontrollers.NewVMController(w.virt), watchvm.NewFirmwareController(w.virt),
 		instancetypecontroller.New(empty, types.GetStore(), empty, empty, revisions.GetStore(), clients, w.cluster, w.recorder), nil, nil)
 	if err != nil {
 		return err
@@ -485,16 +341,6 @@ func fill(into cache.SharedIndexInformer) func(runtime.Object, error) error {
 		}
 		return meta.EachListItem(list, func(object runtime.Object) error { return into.GetStore().Add(object) })
 	}
-}
-
-func informer(of runtime.Object) cache.SharedIndexInformer {
-	found, _ := testutils.NewFakeInformerFor(of)
-	return found
-}
-
-func indexed(of runtime.Object, by cache.Indexers) cache.SharedIndexInformer {
-	found, _ := testutils.NewFakeInformerWithIndexersFor(of, by)
-	return found
 }
 
 func ownerUID(object any) ([]string, error) {

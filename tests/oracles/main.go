@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"sort"
 	"strings"
 )
@@ -23,20 +24,14 @@ type failure struct {
 }
 
 // lineCommands are the subcommands that answer one line per input line. Each
-// is made on demand, as some take a while to set up. The file vm.go adds its
-// own, unless it is left out by the build tag "light".
-var lineCommands = map[string]func() (answerer, error){
-	"merge":      func() (answerer, error) { return answerMerge, nil },
-	"objectmeta": func() (answerer, error) { return answerObjectMeta, nil },
-	"quantity":   func() (answerer, error) { return answerQuantity, nil },
-	"yaml":       func() (answerer, error) { return answerYAML, nil },
-}
+// is made on demand, as some take a while to set up. Each file adds its own;
+// build tags leave files out: "light" what needs KubeVirt's admission code,
+// "old" what one version of KubeVirt is enough for.
+var lineCommands = map[string]func() (answerer, error){}
 
 // documentCommands are the subcommands that read nothing and write one
 // document.
-var documentCommands = map[string]func() (any, error){
-	"types": func() (any, error) { return describeTypes() },
-}
+var documentCommands = map[string]func() (any, error){}
 
 func main() {
 	if err := run(os.Args[1:], os.Stdin, os.Stdout); err != nil {
@@ -68,7 +63,10 @@ func run(args []string, in io.Reader, out io.Writer) error {
 }
 
 func usage() error {
-	names := []string{"types"}
+	names := []string{}
+	for name := range documentCommands {
+		names = append(names, name)
+	}
 	for name := range lineCommands {
 		names = append(names, name)
 	}
@@ -119,4 +117,19 @@ func encode(out io.Writer, value any) error {
 	}
 	_, err := out.Write(buffer.Bytes())
 	return err
+}
+
+// moduleVersion is the version of a module that this program was built with.
+func moduleVersion(module string) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dependency := range info.Deps {
+			if dependency.Path == module {
+				if dependency.Replace != nil {
+					return dependency.Replace.Version
+				}
+				return dependency.Version
+			}
+		}
+	}
+	return ""
 }

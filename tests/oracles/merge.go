@@ -1,3 +1,5 @@
+//go:build !old
+
 package main
 
 import (
@@ -9,6 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 )
+
+func init() {
+	lineCommands["merge"] = func() (answerer, error) { return answerMerge, nil }
+}
 
 // mergeAttempts is how often one merge is repeated to find out whether its
 // outcome depends on the order in which Go walks a map. Go starts the walk of a

@@ -9,6 +9,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
+func init() {
+	lineCommands["objectmeta"] = func() (answerer, error) { return answerObjectMeta, nil }
+}
+
 type objectMetaAnswer struct {
 	Errors []string `json:"errors"`
 }

@@ -1,3 +1,5 @@
+//go:build !old
+
 package main
 
 import (
@@ -6,6 +8,10 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 )
+
+func init() {
+	lineCommands["quantity"] = func() (answerer, error) { return answerQuantity, nil }
+}
 
 type quantityAnswer struct {
 	Canonical string `json:"canonical"`

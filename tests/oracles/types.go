@@ -1,16 +1,21 @@
+//go:build !old
+
 package main
 
 import (
 	"fmt"
 	"path"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 )
+
+func init() {
+	documentCommands["types"] = func() (any, error) { return describeTypes() }
+}
 
 const apiModule = "kubevirt.io/api"
 
@@ -292,19 +297,4 @@ func nameTypes(found map[reflect.Type]map[string]structField) map[reflect.Type]s
 			return names
 		}
 	}
-}
-
-// moduleVersion is the version of a module that this program was built with.
-func moduleVersion(module string) string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, dependency := range info.Deps {
-			if dependency.Path == module {
-				if dependency.Replace != nil {
-					return dependency.Replace.Version
-				}
-				return dependency.Version
-			}
-		}
-	}
-	return ""
 }

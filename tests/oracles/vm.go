@@ -24,27 +24,21 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	kubevirtv1 "kubevirt.io/api/core/v1"
-	"kubevirt.io/kubevirt/pkg/defaults"
-	"kubevirt.io/kubevirt/pkg/testutils"
 	webhookutils "kubevirt.io/kubevirt/pkg/util/webhooks"
-	"kubevirt.io/kubevirt/pkg/virt-api/webhooks/validating-webhook/admitters"
-	virtconfig "kubevirt.io/kubevirt/pkg/virt-config"
 	"kubevirt.io/kubevirt/pkg/virt-operator/resource/generate/components"
 )
 
-// clusterArchitecture is the cluster's, whatever the oracle itself runs on.
-const clusterArchitecture = "amd64"
-
-type cause struct {
-	Field   string `json:"field"`
-	Type    string `json:"type"`
-	Message string `json:"message"`
+type vmQuestion struct {
+	clusterSettings
+	VM json.RawMessage `json:"vm"`
 }
 
 type vmAnswer struct {
 	Pruned    []string `json:"pruned"`
 	Schema    []string `json:"schema"`
-	Admission []cause  `json:"admission"`
+	Admission []string `json:"admission"` // what the webhooks for machines say
+	Instance  []string `json:"instance"`  // what the webhooks say of the instance that is made of it
+	Disks     []string `json:"disks"`     // the instance's disks, in their order
 }
 
 // vmJudge does to a VirtualMachine what an API server with KubeVirt does to
@@ -53,7 +47,7 @@ type vmJudge struct {
 	structural *structuralschema.Structural
 	validator  validation.SchemaValidator
 	rules      *cel.Validator
-	cluster    *virtconfig.ClusterConfig
+	worlds     map[string]*world
 }
 
 func init() {
@@ -78,16 +72,11 @@ func newVMAnswerer() (answerer, error) {
 	if err != nil {
 		return nil, err
 	}
-	kubevirt := &kubevirtv1.KubeVirt{
-		ObjectMeta: metav1.ObjectMeta{Name: "kubevirt", Namespace: "kubevirt"},
-		Status:     kubevirtv1.KubeVirtStatus{DefaultArchitecture: clusterArchitecture},
-	}
-	cluster, _, _ := testutils.NewFakeClusterConfigUsingKVWithCPUArch(kubevirt, clusterArchitecture)
 	judge := vmJudge{
 		structural: structural,
 		validator:  validator,
 		rules:      cel.NewValidator(structural, true, celconfig.PerCallLimit),
-		cluster:    cluster,
+		worlds:     map[string]*world{},
 	}
 	return judge.answer, nil
 }
@@ -106,14 +95,57 @@ func versionSchema(crd *apiextensionsv1.CustomResourceDefinition, name string) (
 }
 
 func (j vmJudge) answer(line []byte) any {
-	answer := vmAnswer{Pruned: []string{}, Schema: []string{}, Admission: []cause{}}
-	vm, err := j.serve(line, &answer)
+	answer := vmAnswer{Pruned: []string{}, Schema: []string{}, Admission: []string{}, Instance: []string{}, Disks: []string{}}
+	question := vmQuestion{}
+	if err := json.Unmarshal(line, &question); err != nil {
+		return failure{err.Error()}
+	}
+	vm, err := j.serve(question.VM, &answer)
 	if err != nil {
 		answer.Schema = append(answer.Schema, "decode: "+err.Error())
 		return answer
 	}
-	answer.Admission = append(answer.Admission, j.admit(vm)...)
+	if len(answer.Schema) > 0 {
+		return answer // the webhooks get no such object
+	}
+	j.admit(vm, question.clusterSettings, &answer)
 	return answer
+}
+
+// admit takes the machine, and then the instance that is made of it, through
+// KubeVirt's webhooks. Settings that come again keep their cluster.
+func (j vmJudge) admit(vm *kubevirtv1.VirtualMachine, settings clusterSettings, answer *vmAnswer) {
+	defer func() {
+		if r := recover(); r != nil {
+			answer.Admission = append(answer.Admission, fmt.Sprint("panic: ", r))
+		}
+	}()
+	key := fmt.Sprint(settings)
+	if j.worlds[key] == nil {
+		j.worlds[key] = newWorld(settings)
+	}
+	raw, err := json.Marshal(vm)
+	if err != nil {
+		answer.Admission = append(answer.Admission, err.Error())
+		return
+	}
+	admitted, refused, err := j.worlds[key].admit(nil, raw)
+	if err != nil {
+		refused = append(refused, err.Error())
+	}
+	if answer.Admission = append(answer.Admission, refused...); len(answer.Admission) > 0 {
+		return
+	}
+	instance, refused, err := j.worlds[key].start(admitted)
+	if err != nil {
+		refused = append(refused, err.Error())
+	}
+	if answer.Instance = append(answer.Instance, refused...); len(answer.Instance) > 0 {
+		return
+	}
+	for _, disk := range instance.Spec.Domain.Devices.Disks {
+		answer.Disks = append(answer.Disks, disk.Name)
+	}
 }
 
 // serve goes the API server's way: default, prune and validate by the CRD's
@@ -211,23 +243,4 @@ func webhookSchema(raw []byte) []string {
 	}
 	sort.Strings(texts)
 	return texts
-}
-
-// admit runs the rules of KubeVirt's validating webhook, after the defaults
-// that the webhook itself sets first.
-func (j vmJudge) admit(vm *kubevirtv1.VirtualMachine) (causes []cause) {
-	defer func() {
-		if r := recover(); r != nil {
-			causes = append(causes, cause{Type: "Panic", Message: fmt.Sprint(r)})
-		}
-	}()
-	if vm.Spec.Template != nil {
-		if err := defaults.SetDefaultVirtualMachineInstanceSpec(j.cluster, &vm.Spec.Template.Spec); err != nil {
-			causes = append(causes, cause{Type: "Default", Message: err.Error()})
-		}
-	}
-	for _, c := range admitters.ValidateVirtualMachineSpec(field.NewPath("spec"), &vm.Spec, j.cluster, false) {
-		causes = append(causes, cause{Field: c.Field, Type: string(c.Type), Message: c.Message})
-	}
-	return causes
 }

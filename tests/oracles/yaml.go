@@ -1,3 +1,5 @@
+//go:build !old
+
 package main
 
 import (
@@ -7,6 +9,10 @@ import (
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
 )
+
+func init() {
+	lineCommands["yaml"] = func() (answerer, error) { return answerYAML, nil }
+}
 
 // reading is what one parser makes of a YAML document.
 type reading struct {

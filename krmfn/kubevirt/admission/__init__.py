@@ -1,11 +1,15 @@
-"""KubeVirt's admission rules (v1.8.2, `ValidateVirtualMachineSpec` and what it calls).
+"""KubeVirt's admission rules: what its webhooks refuse of machines, and of their instances.
 
 Each module holds the rules of one topic, and each rule is one small function.
 """
 
 from krmfn.kubevirt.admission import (
+    affinity,
+    architecture,
     choices,
+    cloud_init,
     cpu,
+    credentials,
     data_volumes,
     devices,
     disks,
@@ -17,28 +21,36 @@ from krmfn.kubevirt.admission import (
     networks,
     pod,
     probes,
+    resource_claims,
     resources,
+    security,
     volumes,
 )
-from krmfn.kubevirt.admission.rule import Finding, Rule
+from krmfn.kubevirt.admission.rule import Judgement, Rule
 
-__all__ = ["RULES", "Finding", "Rule"]
+__all__ = ["RULES", "Judgement", "Rule"]
 
 # In the order of the machine's fields, which is the order in the documentation and in messages.
 RULES: tuple[Rule, ...] = (
     *machine.RULES,
+    *architecture.RULES,
     *resources.RULES,
     *memory.RULES,
     *cpu.RULES,
     *gates.RULES,
     *disks.RULES,
     *volumes.RULES,
+    *cloud_init.RULES,
     *firmware.RULES,
     *data_volumes.RULES,
     *devices.RULES,
+    *security.RULES,
+    *resource_claims.RULES,
     *networks.RULES,
     *interfaces.RULES,
     *probes.RULES,
     *choices.RULES,
+    *credentials.RULES,
     *pod.RULES,
+    *affinity.RULES,
 )

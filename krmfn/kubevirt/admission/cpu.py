@@ -37,7 +37,7 @@ _PASSTHROUGH = (*CPU, "numa", "guestMappingPassthrough")
 _HUGE_PAGES = (*MEMORY, "hugepages")
 
 
-@rule("machine-type", gated=True)
+@rule("machine-type", "validateEmulatedMachine", sure=False)
 def _machine_type(vm: Map) -> Findings:
     """The machine type is q35, pc-q35 or pc-q35-…, unless the cluster is configured otherwise."""
     machine = get(vm, _MACHINE_TYPE)
@@ -47,14 +47,14 @@ def _machine_type(vm: Map) -> Findings:
         yield _MACHINE_TYPE, f"is {show(machine)}, {reason}"
 
 
-@rule("cpu-features")
+@rule("cpu-features", "validateCPUFeaturePolicies")
 def _cpu_features(vm: Map) -> Findings:
     """The policy of a CPU feature is force, require, optional, disable or forbid."""
     for path, feature in elements(vm, (*CPU, "features")):
         yield from choice((*path, "policy"), feature.get("policy", ""), _FEATURE_POLICIES)
 
 
-@rule("cpu-hotplug")
+@rule("cpu-hotplug", "validateCPUHotplug", "validateLiveUpdateCPU")
 def _sockets(vm: Map) -> Findings:
     """`sockets` is at most `maxSockets`."""
     sockets = get(vm, SOCKETS) or 0
@@ -63,7 +63,21 @@ def _sockets(vm: Map) -> Findings:
         yield SOCKETS, f"is {sockets}, above maxSockets of {most}"
 
 
-@rule("dedicated-cpus")
+@rule(
+    "dedicated-cpus",
+    "validateCpuPinning",
+    "validateCPUIsolatorThread",
+    "validateMemoryIsProvided",
+    "validateMemoryLimitAndRequestProvided",
+    "validateCPURequestIsInteger",
+    "validateCPULimitIsInteger",
+    "validateMemoryRequestsAndLimits",
+    "validateRequestLimitOrCoresProvidedOnDedicatedCPUPlacement",
+    "validateRequestEqualsLimitOnDedicatedCPUPlacement",
+    "validateRequestOrLimitWithCoresProvidedOnDedicatedCPUPlacement",
+    "validateThreadCountOnArchitecture",
+    "validateThreadCountOnDedicatedCPUPlacement",
+)
 def _dedicated_cpus(vm: Map) -> Findings:
     """Dedicated CPUs: memory is given, CPU is whole, requests equal limits and the topology, at
     most two threads.
@@ -138,7 +152,7 @@ def _is_met(count: int, request: Quantity | None, limit: Quantity | None) -> boo
     return max(given) <= 0 or count in given
 
 
-@rule("numa")
+@rule("numa", "validateNUMA", "validateRealtime", "validateCPURealtime", "validateMemoryRealtime")
 def _numa(vm: Map) -> Findings:
     """NUMA passthrough needs dedicated CPUs and huge pages; realtime needs it and dedicated
     CPUs.

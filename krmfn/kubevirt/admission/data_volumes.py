@@ -6,18 +6,33 @@ from typing import Any
 
 from krmfn.kubevirt.admission.rule import Findings, elements, exactly_one, rule
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, VOLUMES, Map, get
-from krmfn.problems import Path
+from krmfn.problems import Path, show
 
 _NO_STORAGE = "neither storage nor pvc"
 
 
-@rule("data-volumes")
+@rule(
+    "data-volumes",
+    "ValidateDataVolumeTemplate",
+    "validateDataVolume",
+    "validateNumberOfSources",
+    "validateVirtualMachineDataVolumeTemplateNamespace",
+)
 def _data_volumes(vm: Map) -> Findings:
-    """A DataVolume template has storage or pvc, exactly one source, and a volume that uses it."""
+    """A DataVolume template has a name, storage or pvc, exactly one source, and a volume that uses
+    it.
+    """
     used = _used_names(vm)
     for path, template in elements(vm, DATA_VOLUMES):
         body = template.get("spec") or {}
         storages = [key for key in ("pvc", "storage") if key in body]
+        name = get(template, ("metadata", "name"))
+        if not name:
+            yield (*path, "metadata", "name"), "is required"
+        namespace = get(template, ("metadata", "namespace"))
+        if namespace and namespace != get(vm, ("metadata", "namespace")):
+            message = f"is {show(namespace)}; a disk is in the namespace of its machine"
+            yield (*path, "metadata", "namespace"), message
         yield from exactly_one((*path, "spec"), storages, _NO_STORAGE)
         if len(storages) != 1:
             continue
@@ -25,8 +40,7 @@ def _data_volumes(vm: Map) -> Findings:
         source_path = (*path, "spec", "source")
         findings = list(_source(body, storage, source_path))
         yield from findings
-        name = get(template, ("metadata", "name"))
-        if not findings and name not in used:
+        if name and not findings and name not in used:
             yield (*path, "metadata", "name"), "is used by no volume"
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from krmfn.kubernetes import names
 from krmfn.kubevirt.admission.rule import (
     Findings,
+    Need,
     by_name,
     choice,
+    cluster_rule,
     elements,
     finding,
+    gate_rule,
     names_in,
     pci_address,
     rule,
 )
-from krmfn.kubevirt.vm_paths import DISKS, INTERFACES, VOLUMES, Map, get
+from krmfn.kubevirt.cluster import Cluster
+from krmfn.kubevirt.vm_paths import ARCHITECTURE, DISKS, INTERFACES, VOLUMES, Map, get
 from krmfn.problems import Path, show
 
 _TARGETS = ("disk", "lun", "cdrom")
@@ -28,8 +33,10 @@ _CLAIMS = {"persistentVolumeClaim", "dataVolume"}
 _LEAST_BLOCK, _LARGEST_BLOCK = 512, 2**21
 
 
-@rule("disk-names")
-def _disk_names(vm: Map) -> Findings:
+@cluster_rule(
+    "disk-names", "validateDiskName", "validateDiskNameAsContainerName", "validateBootOrder"
+)
+def _disk_names(vm: Map, cluster: Cluster) -> Findings:
     """A disk's name is a DNS label of its own, and a volume has it (a CD-ROM may be empty)."""
     volumes = names_in(vm, VOLUMES)
     seen: set[str] = set()
@@ -39,21 +46,21 @@ def _disk_names(vm: Map) -> Findings:
             yield at, f"is {show(name)} a second time"
         seen.add(name)
         yield from finding(at, names.dns_label(name))
-        if name not in volumes and "cdrom" not in disk:
+        may_be_empty = "cdrom" in disk and cluster.is_within("1.6", None)
+        if name not in volumes and not may_be_empty:
             yield at, f"is {show(name)}, and no volume has that name"
 
 
-@rule("empty-cdrom", gated=True)
-def _empty_cdrom(vm: Map) -> Findings:
+@gate_rule("empty-cdrom", "validateBootOrder", since="1.6")
+def _empty_cdrom(vm: Map, _: Cluster) -> Iterator[Need]:
     """A CD-ROM without a volume needs the feature gate DeclarativeHotplugVolumes."""
     volumes = names_in(vm, VOLUMES)
     for path, disk in elements(vm, DISKS):
         if disk.get("name") not in volumes and "cdrom" in disk:
-            message = "is an empty CD-ROM, which needs the feature gate DeclarativeHotplugVolumes"
-            yield (*path, "name"), message
+            yield (*path, "name"), "DeclarativeHotplugVolumes", "is an empty CD-ROM"
 
 
-@rule("disk-target")
+@rule("disk-target", "validateDeviceTarget", "validateBusSupport", "validateBootOrder")
 def _disk_target(vm: Map) -> Findings:
     """A disk is one of disk, lun and cdrom; its bus is virtio, scsi, sata or usb, as its kind
     allows.
@@ -67,6 +74,17 @@ def _disk_target(vm: Map) -> Findings:
         volume = volumes.get(disk.get("name"))
         if "lun" in disk and volume and not _CLAIMS & volume.keys():
             yield (*path, "lun"), "needs a dataVolume or persistentVolumeClaim"
+        if volume and "downwardMetrics" in volume and not _may_be_metrics(vm, disk):
+            yield path, "is of downward metrics, and so must be a disk with the bus virtio"
+        if volume and "containerPath" in volume:
+            message = "is of a container path, which is for filesystems, not for disks"
+            yield path, f"{message}: the machine would never start"
+
+
+def _may_be_metrics(vm: Map, disk: Map) -> bool:
+    """Tell whether a disk can show downward metrics; on amd64, unset means another bus."""
+    default = "sata" if get(vm, ARCHITECTURE) in (None, "", "amd64") else "virtio"
+    return "disk" in disk and (_bus(disk) or default) == "virtio"
 
 
 def _disk_bus(disk: Map, path: Path) -> Findings:
@@ -95,7 +113,17 @@ def _bus(disk: Map) -> str:
     return get(disk, (_target(disk), "bus")) or ""
 
 
-@rule("disk-settings")
+@rule(
+    "disk-settings",
+    "validateSerialNumValue",
+    "validateSerialNumLength",
+    "validateCacheMode",
+    "validateIOMode",
+    "validateErrorPolicy",
+    "validatePciAddress",
+    "validateBlockSize",
+    "validateCustomBlockSize",
+)
 def _disk_settings(vm: Map) -> Findings:
     """Serial, cache, io, error policy, PCI address and block size of a disk are ones that KubeVirt
     knows.
@@ -153,7 +181,7 @@ def _power_of_two(path: Path, size: int) -> Findings:
         yield path, f"is {size}; must be a power of 2, 512 to {_LARGEST_BLOCK}"
 
 
-@rule("boot-order")
+@rule("boot-order", "validateBootOrder", "validateBootOrderValue", "validateInterfaceBootOrder")
 def _boot_order(vm: Map) -> Findings:
     """Boot orders are above 0, and no two of disks and interfaces are equal."""
     seen: set[int] = set()

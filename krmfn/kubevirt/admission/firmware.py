@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 
-from krmfn.kubevirt.admission.rule import Findings, elements, finding, rule
+from krmfn.kubevirt.admission.rule import Findings, cluster_rule, elements, finding, rule
+from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.vm_paths import DOMAIN, FIRMWARE, VOLUMES, Map, get
 from krmfn.problems import show
 
@@ -15,7 +16,14 @@ _EFI = (*_BOOTLOADER, "efi")
 _ACPI = (*FIRMWARE, "acpi")
 
 
-@rule("container-disk")
+@rule(
+    "container-disk",
+    "ValidateContainerDisks",
+    "ValidatePath",
+    "validateContainerDisks",
+    "validatePath",
+    "validateKernelBoot",
+)
 def _container_disk(vm: Map) -> Findings:
     """The path in a container disk, and of a kernel and initrd, is absolute."""
     for path, volume in elements(vm, VOLUMES):
@@ -50,13 +58,24 @@ def _path_problem(path: str) -> str:
     return f"is {show(path)}; must be an absolute path without . and .."
 
 
-@rule("firmware")
-def _firmware(vm: Map) -> Findings:
+@cluster_rule(
+    "firmware",
+    "validateDomainSpec",
+    "validateFirmware",
+    "validateBootloader",
+    "validateFirmwareACPI",
+    "validateACPIRef",
+    "secureBootEnabled",
+    "smmFeatureEnabled",
+)
+def _firmware(vm: Map, cluster: Cluster) -> Findings:
     """Not both EFI and BIOS; secure boot needs SMM; ACPI tables come from Secret volumes."""
     efi = get(vm, _EFI)
     if efi is not None and get(vm, (*_BOOTLOADER, "bios")) is not None:
         yield _BOOTLOADER, "has efi and bios; keep one"
-    if efi is not None and efi.get("secureBoot", True) and not _has_smm(vm):
+    is_encrypted = get(vm, (*DOMAIN, "launchSecurity", "tdx")) is not None
+    needs_smm = not (is_encrypted and cluster.is_within("1.9", None))
+    if efi is not None and efi.get("secureBoot", True) and needs_smm and not _has_smm(vm):
         boot = "has secure boot (its default), which needs features.smm"
         yield _EFI, f"{boot}; or set secureBoot: false"
     if get(vm, _ACPI) is not None:

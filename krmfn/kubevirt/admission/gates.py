@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from krmfn.kubevirt.admission.rule import Findings, choice, rule
-from krmfn.kubevirt.vm_paths import DEVICES, DOMAIN, INSTANCE, MEMORY, Map, get
+from collections.abc import Iterator
+
+from krmfn.kubevirt.admission.rule import Findings, Need, choice, gate_rule, rule
+from krmfn.kubevirt.cluster import Cluster
+from krmfn.kubevirt.vm_paths import DEVICES, DOMAIN, FIRMWARE, INSTANCE, MEMORY, Map, get
 from krmfn.problems import Path
 
 _START_STRATEGY = (*INSTANCE, "startStrategy")
@@ -19,10 +22,12 @@ _GATED: tuple[tuple[Path, str], ...] = (
 _GATED_IF_SET: tuple[tuple[Path, str], ...] = (
     ((*DEVICES, "panicDevices"), "PanicDevices"),
     ((*DEVICES, "autoattachVSOCK"), "VSOCK"),
+    ((*DEVICES, "tpm", "persistent"), "VMPersistentState"),
+    ((*FIRMWARE, "bootloader", "efi", "persistent"), "VMPersistentState"),
 )
 
 
-@rule("start-strategy")
+@rule("start-strategy", "validateStartStrategy")
 def _start_strategy(vm: Map) -> Findings:
     """`startStrategy` is Paused, and then there is no liveness probe."""
     strategy = get(vm, _START_STRATEGY)
@@ -32,15 +37,25 @@ def _start_strategy(vm: Map) -> Findings:
         yield _START_STRATEGY, "is Paused beside a livenessProbe"
 
 
-@rule("feature-gate", gated=True)
-def _feature_gates(vm: Map) -> Findings:
+@gate_rule(
+    "feature-gate",
+    "validateHostDevicesWithPassthroughEnabled",
+    "validateVideoConfig",
+    "validatePanicDevices",
+    "validateDownwardMetrics",
+    "validateRebootPolicy",
+    "validateReservedOverheadMemlock",
+    "validateVSOCK",
+    "validatePersistentState",
+)
+def _feature_gates(vm: Map, _: Cluster) -> Iterator[Need]:
     """Some fields need a feature gate of KubeVirt."""
     for path, gate in _GATED:
         if get(vm, path) is not None:
-            yield path, f"needs the feature gate {gate}"
+            yield path, gate, ""
     for path, gate in _GATED_IF_SET:
         if get(vm, path):
-            yield path, f"needs the feature gate {gate}"
+            yield path, gate, ""
 
 
 RULES = (_start_strategy, _feature_gates)

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from krmfn.kubevirt.admission.rule import Findings, by_name, choice, elements, pci_address, rule
+from krmfn.kubevirt.admission.rule import (
+    Findings,
+    Need,
+    by_name,
+    choice,
+    cluster_rule,
+    elements,
+    gate_rule,
+    pci_address,
+    rule,
+)
+from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.vm_paths import INTERFACES, NETWORKS, Map, get
 from krmfn.problems import Path, show
 
 _BINDINGS = ("bridge", "masquerade", "sriov", "slirp", "macvtap", "passt", "passtBinding")
+_STATES = ("up", "down", "absent")
 _REMOVED_BINDINGS = ("slirp", "macvtap", "passt")
 _MODELS = ("e1000", "e1000e", "igb", "ne2k_pci", "pcnet", "rtl8139", "virtio")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -21,28 +34,57 @@ _MAC_ADDRESS = re.compile(
 _IN_POD_BRIDGE = "02:00:00:00:00:00"
 # A port's name, as Kubernetes' IsValidPortName has it.
 _PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
-# Go's check lets 65536 pass.
-_LAST_PORT = 65536
+_LAST_PORT = 65535
 _PRIVATE_OPTIONS = range(224, 255)
+_MOST_RANGES = 10
 
 
-@rule("interfaces")
-def _interfaces(vm: Map) -> Findings:
+@cluster_rule(
+    "interfaces",
+    "validateInterfaceBinding",
+    "validateInterfaceBindingExists",
+    "hasInterfaceBindingMethod",
+    "countInterfaceBindings",
+    "validateMasqueradeBinding",
+    "validateDiscontinuedBindings",
+    "validateSlirpBinding",
+    "validateCreationSlirpBinding",
+    "validateMacvtapBinding",
+    "validatePasstBinding",
+    "validateInterfacesFields",
+    "validateInterfaceNameFormat",
+    "validateInterfaceModel",
+    "validateMacAddress",
+    "validatePciAddress",
+    "validatePortConfiguration",
+    "validateForwardPortName",
+    "validateForwardPortsName",
+    "validateForwardPortProtocol",
+    "validateForwardPortInRange",
+    "validateForwardPortNonZero",
+    "validateDHCPOptions",
+    "validateDHCPExtraOptions",
+    "validateDHCPNTPServersAreValidIPv4Addresses",
+    "validateDHCPPrivateOptionsWithinRange",
+    "countUniqueDHCPPrivateOptions",
+    "ValidateFeatureGates",
+)
+def _interfaces(vm: Map, cluster: Cluster) -> Findings:
     """An interface has one binding that fits its network, and name, model, addresses and ports that
     KubeVirt knows.
     """
     networks = by_name(vm, NETWORKS)
     for path, interface in elements(vm, INTERFACES):
         network = networks.get(interface.get("name"), {})
-        yield from _binding(interface, network, path)
+        yield from _binding(interface, network, path, cluster)
         yield from _identity(interface, path)
         if "pod" in network:
             yield from _ports(interface, path)
         yield from _dhcp(interface, path)
 
 
-def _binding(interface: Map, network: Map, path: Path) -> Findings:
-    """Yield a binding that is one too many, was removed, or does not fit the network."""
+def _binding(interface: Map, network: Map, path: Path, cluster: Cluster) -> Findings:
+    """Yield a binding that is missing, one too many, was removed, or does not fit the network."""
     bindings = [binding for binding in _BINDINGS if binding in interface]
     if "binding" in interface and bindings:
         yield (*path, "binding"), f"stands beside {bindings[0]}"
@@ -51,6 +93,11 @@ def _binding(interface: Map, network: Map, path: Path) -> Findings:
     for binding in _REMOVED_BINDINGS:
         if binding in interface:
             yield (*path, binding), "is no longer supported since KubeVirt 1.3"
+    has_none = not bindings and "binding" not in interface
+    if has_none and cluster.is_within("1.9", None):
+        yield path, "has no binding; must have one, as masquerade: {} or bridge: {}"
+    if "passtBinding" in interface and network and "pod" not in network:
+        yield (*path, "passtBinding"), "needs the pod network"
     if "masquerade" not in interface:
         return
     if network and "pod" not in network:
@@ -119,4 +166,80 @@ def _is_ipv4(text: Any) -> bool:
         return False
 
 
-RULES = (_interfaces,)
+@rule("interface-state", "validateInterfaceStateValue")
+def _states(vm: Map) -> Findings:
+    """The state of an interface is up, down or absent; absent is for bridges that are not the
+    default network, and SR-IOV knows neither up nor down.
+    """
+    networks = by_name(vm, NETWORKS)
+    for path, interface in elements(vm, INTERFACES):
+        state, at = interface.get("state"), (*path, "state")
+        if not state:
+            continue
+        yield from choice(at, state, _STATES)
+        network = networks.get(interface.get("name"), {})
+        is_default = "pod" in network or bool(get(network, ("multus", "default")))
+        if "sriov" in interface and state in ("up", "down"):
+            yield at, f"is {state}, which SR-IOV does not know"
+        if state == "absent" and "bridge" not in interface:
+            yield at, "is absent, which only a bridge can be"
+        elif state == "absent" and is_default:
+            yield at, "is absent, which the default network can't be"
+
+
+@gate_rule("interface-gate", "validatePasstBinding", "validatePortRangesConfiguration")
+def _gates(vm: Map, _: Cluster) -> Iterator[Need]:
+    """Passt and ranges of ports need feature gates."""
+    for path, interface in elements(vm, INTERFACES):
+        if "passtBinding" in interface:
+            yield (*path, "passtBinding"), "PasstBinding", ""
+        if interface.get("portRanges"):
+            yield (*path, "portRanges"), "PortRangesSpec", ""
+
+
+@rule(
+    "port-ranges",
+    "validatePortRangesConfiguration",
+    "validatePortRangeMutualExclusivity",
+    "validatePortRangeMasqueradeOnly",
+    "validateForwardPortRanges",
+    "validateForwardPortRangesOverlaps",
+)
+def _port_ranges(vm: Map) -> Findings:
+    """Ranges of ports are at most 10, for masquerade without `ports`, from 1 to 65535, and do not
+    overlap.
+    """
+    networks = by_name(vm, NETWORKS)
+    for path, interface in elements(vm, INTERFACES):
+        at = (*path, "portRanges")
+        if not interface.get("portRanges") or "pod" not in networks.get(interface.get("name"), {}):
+            continue
+        if "ports" in interface:
+            yield at, "stands beside ports; keep one of them"
+        if "masquerade" not in interface:
+            yield at, "needs masquerade"
+        ranges = elements(interface, ("portRanges",), path)
+        if len(ranges) > _MOST_RANGES:
+            yield at, f"has {len(ranges)} ranges; at most {_MOST_RANGES}"
+        else:
+            yield from _ranges(ranges)
+
+
+def _ranges(ranges: list[tuple[Path, Map]]) -> Findings:
+    """Yield ranges of ports that are none, or that overlap with another one."""
+    taken: dict[str, list[tuple[int, int]]] = {}
+    for path, ports in ranges:
+        protocol = ports.get("protocol") or ""
+        start, end = ports.get("start") or 0, ports.get("end") or 0
+        if protocol not in ("TCP", "UDP"):
+            yield from choice((*path, "protocol"), protocol, ("TCP", "UDP"))
+        elif not 0 < start <= end <= _LAST_PORT:
+            yield path, f"is {start} to {end}; must be 1 to {_LAST_PORT}, the lower one first"
+        else:
+            others = taken.setdefault(protocol, [])
+            if any(start <= last and first <= end for first, last in others):
+                yield path, f"is {start} to {end}, which overlaps with another range"
+            others.append((start, end))
+
+
+RULES = (_interfaces, _states, _gates, _port_ranges)

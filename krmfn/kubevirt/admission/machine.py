@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from krmfn.kubernetes import names
-from krmfn.kubevirt.admission.rule import Findings, choice, finding, rule
+from krmfn.kubevirt.admission.rule import (
+    Findings,
+    Need,
+    choice,
+    cluster_rule,
+    finding,
+    gate_rule,
+    rule,
+)
+from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.vm_paths import (
     CPU,
     CPU_LIMIT,
     CPU_REQUEST,
     GUEST_MEMORY,
     INSTANCE,
+    INSTANCE_METADATA,
     INSTANCETYPE,
     MEMORY_LIMIT,
     MEMORY_REQUEST,
@@ -21,7 +33,21 @@ from krmfn.kubevirt.vm_paths import (
 )
 from krmfn.problems import Path
 
-_STRATEGIES = ("Always", "Halted", "Manual", "RerunOnFailure", "Once", "WaitAsReceiver")
+_STRATEGIES = ("Always", "Halted", "Manual", "RerunOnFailure", "Once")
+_RECEIVER = "WaitAsReceiver"
+_RECEIVER_SINCE = "1.6"
+# What KubeVirt itself writes on the instances that it makes.
+_RESERVED_LABELS = (
+    "kubevirt.io/created-by",
+    "kubevirt.io/migrationJobUID",
+    "kubevirt.io/nodeName",
+    "kubevirt.io/migrationTargetNodeName",
+    "kubevirt.io/schedulable",
+    "kubevirt.io/install-strategy",
+)
+_ANNOTATIONS = (*INSTANCE_METADATA, "annotations")
+_IGNITION = (*_ANNOTATIONS, "kubevirt.io/ignitiondata")
+_SIDECARS = (*_ANNOTATIONS, "hooks.kubevirt.io/hookSidecars")
 # What an instancetype sets.
 _SIZES: tuple[Path, ...] = (
     SOCKETS,
@@ -35,8 +61,8 @@ _SIZES: tuple[Path, ...] = (
 )
 
 
-@rule("run-strategy")
-def _run_strategy(vm: Map) -> Findings:
+@cluster_rule("run-strategy", "validateRunStrategy")
+def _run_strategy(vm: Map, cluster: Cluster) -> Findings:
     """Exactly one of `runStrategy` and `running`; `runStrategy` is Always, Halted, Manual,
     RerunOnFailure or Once.
     """
@@ -45,18 +71,43 @@ def _run_strategy(vm: Map) -> Findings:
         yield RUNNING, "stands beside runStrategy; keep that one"
     strategy = spec.get("runStrategy")
     if strategy is not None:
-        yield from choice(RUN_STRATEGY, strategy, _STRATEGIES)
+        is_known = strategy == _RECEIVER and cluster.is_within(_RECEIVER_SINCE, None)
+        if not is_known:
+            yield from choice(RUN_STRATEGY, strategy, _STRATEGIES)
 
 
-@rule("run-strategy-gate", gated=True)
-def _wait_as_receiver(vm: Map) -> Findings:
+@gate_rule("run-strategy-gate", "validateRunStrategy", since=_RECEIVER_SINCE)
+def _wait_as_receiver(vm: Map, _: Cluster) -> Iterator[Need]:
     """`runStrategy: WaitAsReceiver` needs the feature gate DecentralizedLiveMigration."""
-    if get(vm, RUN_STRATEGY) == "WaitAsReceiver":
-        message = "is WaitAsReceiver, which needs the feature gate DecentralizedLiveMigration"
-        yield RUN_STRATEGY, message
+    if get(vm, RUN_STRATEGY) == _RECEIVER:
+        yield RUN_STRATEGY, "DecentralizedLiveMigration", f"is {_RECEIVER}"
 
 
-@rule("host-name")
+@rule("reserved-labels", "ValidateVirtualMachineInstanceMetadata", "filterKubevirtLabels")
+def _reserved_labels(vm: Map) -> Findings:
+    """The template has none of the labels that KubeVirt writes on instances itself."""
+    labels = get(vm, (*INSTANCE_METADATA, "labels")) or {}
+    for key in _RESERVED_LABELS:
+        if key in labels:
+            yield (*INSTANCE_METADATA, "labels", key), "is reserved: KubeVirt sets it itself"
+
+
+@gate_rule("annotation-gate", "ValidateVirtualMachineInstanceMetadata")
+def _annotation_gates(vm: Map, _: Cluster) -> Iterator[Need]:
+    """Annotations for hook sidecars and Ignition need feature gates."""
+    if get(vm, _SIDECARS):
+        yield _SIDECARS, "Sidecar", ""
+    if get(vm, _IGNITION):
+        what = "is for Ignition, and cloud-init, by which nodes join, does not read it"
+        yield _IGNITION, "ExperimentalIgnitionSupport", what
+
+
+@rule(
+    "host-name",
+    "validateHostNameNotConformingToDNSLabelRules",
+    "appendNewStatusCauseForHostNameNotConformingToDNSLabelRules",
+    "validateSubdomainDNSSubdomainRules",
+)
 def _host_name(vm: Map) -> Findings:
     """`hostname` is a DNS label, `subdomain` a DNS name."""
     for key, grammar in (("hostname", names.dns_label), ("subdomain", names.subdomain)):
@@ -77,4 +128,11 @@ def _instancetype_conflict(vm: Map) -> Findings:
             yield path, "stands beside spec.instancetype, which sets it; keep one of them"
 
 
-RULES = (_run_strategy, _wait_as_receiver, _host_name, _instancetype_conflict)
+RULES = (
+    _run_strategy,
+    _wait_as_receiver,
+    _reserved_labels,
+    _annotation_gates,
+    _host_name,
+    _instancetype_conflict,
+)

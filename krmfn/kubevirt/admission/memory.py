@@ -30,7 +30,7 @@ _FIXED: tuple[Path, ...] = (
 )
 
 
-@rule("hugepages")
+@rule("hugepages", "validateHugepagesMemoryRequests")
 def _hugepages(vm: Map) -> Findings:
     """The size of huge pages is a quantity, and the memory is a multiple of it."""
     if get(vm, (*MEMORY, "hugepages")) is None:
@@ -49,7 +49,7 @@ def _hugepages(vm: Map) -> Findings:
         yield HUGE_PAGE_SIZE, f"is {text}, of which the memory of {memory} is no multiple"
 
 
-@rule("guest-memory")
+@rule("guest-memory", "validateGuestMemoryLimit")
 def _guest_memory(vm: Map) -> Findings:
     """The guest's memory is at most the memory limit."""
     guest = amount(vm, GUEST_MEMORY)
@@ -58,15 +58,33 @@ def _guest_memory(vm: Map) -> Findings:
         yield GUEST_MEMORY, f"is {guest}, above the memory limit of {limit}"
 
 
+@rule("memory", "ValidateVirtualMachineInstanceMandatoryFields")
+def _memory(vm: Map) -> Findings:
+    """The machine has guest memory, a request or limit of memory, or huge pages. (KubeVirt takes
+    none, and the machine never starts.)
+    """
+    if get(vm, INSTANCETYPE) or get(vm, (*MEMORY, "hugepages")) is not None:
+        return
+    sizes = (amount(vm, path) for path in (MEMORY_REQUEST, MEMORY_LIMIT))
+    if get(vm, GUEST_MEMORY) is None and not any(map(whole, sizes)):
+        yield GUEST_MEMORY, "is required: nothing else tells the machine's memory"
+
+
 @rule("zero-memory")
-def _zero_memory(vm: Map) -> Findings:
-    """The guest's memory is above 0. (KubeVirt takes 0, and the machine fails to start.)"""
-    guest = amount(vm, GUEST_MEMORY)
-    if guest and guest.value <= 0:
-        yield GUEST_MEMORY, f"is {guest}; must be above 0"
+def _least_memory(vm: Map) -> Findings:
+    """The guest's memory, and a huge page, is at least 1Mi. (KubeVirt takes less, and the machine
+    fails to start.)
+    """
+    for path in (GUEST_MEMORY, HUGE_PAGE_SIZE):
+        try:
+            size = amount(vm, path)
+        except ValueError:
+            continue
+        if size and size.value < _MIB:
+            yield path, f"is {size}; must be 1Mi or more"
 
 
-@rule("memory-hotplug")
+@rule("memory-hotplug", "validateLiveUpdateFeatures", "ValidateLiveUpdateMemory")
 def _memory_hotplug(vm: Map) -> Findings:
     """With `maxGuest`: guest memory is set, at least 1Gi, at most maxGuest, both in steps of 2Mi;
     amd64 only.
@@ -102,4 +120,4 @@ def _growth(vm: Map, guest: Quantity, most: Quantity) -> Findings:
         yield MAX_GUEST_MEMORY, f"needs guest memory of 1Gi or more, not {guest}"
 
 
-RULES = (_hugepages, _guest_memory, _zero_memory, _memory_hotplug)
+RULES = (_memory, _hugepages, _guest_memory, _least_memory, _memory_hotplug)

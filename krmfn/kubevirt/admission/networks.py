@@ -6,10 +6,20 @@ from krmfn.kubevirt.admission.rule import Findings, elements, exactly_one, names
 from krmfn.kubevirt.vm_paths import INTERFACES, NETWORKS, Map, get
 from krmfn.problems import Path, show
 
+_KINDS = ("pod", "multus", "resourceClaim")
 _NO_KIND = "neither pod nor multus"
 
 
-@rule("networks")
+@rule(
+    "networks",
+    "validateSinglePodNetwork",
+    "validateSingleNetworkSource",
+    "validateMultusNetworkSource",
+    "validateNetworkNameUnique",
+    "validateNetworksAssignedToInterfaces",
+    "validateInterfaceNameUnique",
+    "validateInterfacesAssignedToNetworks",
+)
 def _networks(vm: Map) -> Findings:
     """Networks and interfaces match by name, one to one; a network is pod or multus, at most one of
     them the default.
@@ -18,7 +28,7 @@ def _networks(vm: Map) -> Findings:
     yield from _matches(vm, INTERFACES, NETWORKS, "network")
     networks = elements(vm, NETWORKS)
     for path, network in networks:
-        kinds = [kind for kind in ("pod", "multus") if kind in network]
+        kinds = [kind for kind in _KINDS if kind in network]
         yield from exactly_one(path, kinds, _NO_KIND)
         if "multus" in network and not get(network, ("multus", "networkName")):
             yield (*path, "multus", "networkName"), "is required"

@@ -1,4 +1,4 @@
-"""Admission rules about what goes to the machine's pod: spreading, eviction, DNS and affinity."""
+"""Admission rules about what goes to the machine's pod: spreading, eviction and DNS."""
 
 from __future__ import annotations
 
@@ -6,44 +6,42 @@ import ipaddress
 from typing import Any
 
 from krmfn.kubernetes import names
+from krmfn.kubevirt.admission.affinity import topology
 from krmfn.kubevirt.admission.rule import Findings, choice, elements, finding, rule
 from krmfn.kubevirt.vm_paths import INSTANCE, Map, get
-from krmfn.problems import Path, show
+from krmfn.problems import show
 
 _EVICTION_STRATEGY = (*INSTANCE, "evictionStrategy")
 _EVICTION_STRATEGIES = ("LiveMigrate", "LiveMigrateIfPossible", "None", "External")
 _DNS_POLICY = (*INSTANCE, "dnsPolicy")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _DNS = (*INSTANCE, "dnsConfig")
-_MOST_SERVERS, _MOST_SEARCHES, _MOST_SEARCH_CHARACTERS = 3, 32, 2048
-_AFFINITY = (*INSTANCE, "affinity")
-_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
-_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_MOST_SERVERS, _MOST_SEARCHES, _MOST_SEARCH_CHARACTERS = 3, 6, 256
 
 
-@rule("spread")
+@rule(
+    "spread",
+    "validateSpecTopologySpreadConstraints",
+    "validateTopologySpreadConstraints",
+    "ValidateMaxSkew",
+    "ValidateTopologyKey",
+    "ValidateWhenUnsatisfiable",
+    "ValidateSpreadConstraintNotRepeat",
+)
 def _spread(vm: Map) -> Findings:
     """Of topology spread constraints, `maxSkew` is 1 or more and `topologyKey` is there."""
+    seen: set[tuple[Any, Any]] = set()
     for path, constraint in elements(vm, (*INSTANCE, "topologySpreadConstraints")):
+        kind = (constraint.get("topologyKey"), constraint.get("whenUnsatisfiable"))
+        if kind in seen:
+            yield path, f"is a second constraint of {kind[0]} and {kind[1]}"
+        seen.add(kind)
         if (constraint.get("maxSkew") or 0) < 1:
             yield (*path, "maxSkew"), f"is {constraint.get('maxSkew')}; must be 1 or more"
-        yield from _topology(constraint, path)
+        yield from topology(constraint, path)
 
 
-def _topology(term: Map, path: Path) -> Findings:
-    """Yield what is wrong with the topology key and label selector of a term."""
-    topology = term.get("topologyKey") or ""
-    message = names.label_key(topology)
-    yield from finding((*path, "topologyKey"), message)
-    selector: Path = ("labelSelector", "matchLabels")
-    at = path + selector
-    labels = get(term, selector) or {}
-    for key, value in labels.items():
-        message = names.label_key(key) or names.label_value(value)
-        yield from finding((*at, key), message)
-
-
-@rule("eviction-strategy")
+@rule("eviction-strategy", "validateLiveMigration", "isValidEvictionStrategy")
 def _eviction(vm: Map) -> Findings:
     """`evictionStrategy` is LiveMigrate, LiveMigrateIfPossible, None or External."""
     strategy = get(vm, _EVICTION_STRATEGY)
@@ -51,10 +49,10 @@ def _eviction(vm: Map) -> Findings:
         yield from choice(_EVICTION_STRATEGY, strategy, _EVICTION_STRATEGIES)
 
 
-@rule("dns")
+@rule("dns", "validateDNSPolicy", "validatePodDNSConfig")
 def _dns(vm: Map) -> Findings:
-    """`dnsPolicy` is one that pods have; None needs name servers; at most three of these, 32
-    searches of 2048 characters.
+    """`dnsPolicy` is one that pods have; None needs name servers; at most three of these, 6
+    searches of 256 characters together.
     """
     policy, config = get(vm, _DNS_POLICY), get(vm, _DNS)
     if policy:
@@ -93,69 +91,10 @@ def _searches(searches: list[Any]) -> Findings:
     path = (*_DNS, "searches")
     characters = len(" ".join(searches))
     if len(searches) > _MOST_SEARCHES or characters > _MOST_SEARCH_CHARACTERS:
-        yield path, "has over 32 entries or 2048 characters"
+        message = f"has {len(searches)} entries of {characters} characters"
+        yield path, f"{message}; at most {_MOST_SEARCHES} of {_MOST_SEARCH_CHARACTERS}"
     for index, search in enumerate(searches):
         yield from finding((*path, index), names.subdomain(search))
 
 
-@rule("affinity")
-def _affinity(vm: Map) -> Findings:
-    """Affinity terms have legal keys, operators that fit their values, weights of 1 to 100 and a
-    topology key.
-    """
-    yield from _node_affinity(vm)
-    for kind in ("podAffinity", "podAntiAffinity"):
-        for path, term in elements(vm, (*_AFFINITY, kind, _REQUIRED)):
-            yield from _topology(term, path)
-        for path, term in elements(vm, (*_AFFINITY, kind, _PREFERRED)):
-            yield from _weight(term, path)
-            pod_term = term.get("podAffinityTerm") or {}
-            yield from _topology(pod_term, (*path, "podAffinityTerm"))
-
-
-def _node_affinity(vm: Map) -> Findings:
-    """Yield what is wrong with the terms about nodes."""
-    path = (*_AFFINITY, "nodeAffinity")
-    required = (*path, _REQUIRED)
-    terms = (*required, "nodeSelectorTerms")
-    is_present = get(vm, required) is not None
-    if is_present and not get(vm, terms):
-        yield terms, "is required"
-    for at, term in elements(vm, terms):
-        yield from _expressions(term, at)
-    for at, term in elements(vm, (*path, _PREFERRED)):
-        yield from _weight(term, at)
-        preference = term.get("preference") or {}
-        yield from _expressions(preference, (*at, "preference"))
-
-
-def _weight(term: Map, path: Path) -> Findings:
-    """Yield a weight that is out of range."""
-    weight = term.get("weight")
-    if not 1 <= (weight or 0) <= 100:
-        yield (*path, "weight"), f"is {show(weight)}; must be 1 to 100"
-
-
-def _expressions(term: Map, path: Path) -> Findings:
-    """Yield expressions with a wrong key, or values that do not fit their operator."""
-    for at, expression in elements(term, ("matchExpressions",), path):
-        key = expression.get("key") or ""
-        message = names.label_key(key)
-        yield from finding((*at, "key"), message)
-        yield from finding((*at, "values"), _operator_fault(expression))
-
-
-def _operator_fault(expression: Map) -> str:
-    """Describe why the values of an expression do not fit its operator, "" if they do."""
-    operator = expression.get("operator")
-    values = expression.get("values") or []
-    if operator in ("In", "NotIn") and not values:
-        return f"is required with {operator}"
-    if operator in ("Exists", "DoesNotExist") and values:
-        return f"can't stand beside {operator}"
-    if operator in ("Gt", "Lt") and len(values) != 1:
-        return f"must be one value with {operator}"
-    return ""
-
-
-RULES = (_spread, _eviction, _dns, _affinity)
+RULES = (_spread, _eviction, _dns)

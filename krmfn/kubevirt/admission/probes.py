@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from krmfn.kubevirt.admission.rule import Findings, elements, rule
-from krmfn.kubevirt.vm_paths import INSTANCE, NETWORKS, Map, get
+from krmfn.kubevirt.vm_paths import DEVICES, INSTANCE, INTERFACES, NETWORKS, Map, get
 
 _HANDLERS = ("httpGet", "tcpSocket", "exec", "guestAgentPing")
 
 
-@rule("probes")
+@rule(
+    "probes",
+    "validateProbe",
+    "appendStatusCauseForProbeNotAllowedWithNoPodNetworkPresent",
+    "podNetworkRequiredStatusCause",
+)
 def _probes(vm: Map) -> Findings:
     """A probe has exactly one handler, and http and tcp need the pod network."""
-    has_pod_network = any("pod" in network for _, network in elements(vm, NETWORKS))
+    has_pod_network = _has_pod_network(vm)
     for key in ("readinessProbe", "livenessProbe"):
         path = (*INSTANCE, key)
         probe = get(vm, path)
@@ -24,6 +29,17 @@ def _probes(vm: Map) -> Findings:
         for handler in ("httpGet", "tcpSocket"):
             if handler in probe and not has_pod_network:
                 yield (*path, handler), "needs the pod network among the networks"
+
+
+def _has_pod_network(vm: Map) -> bool:
+    """Tell whether the machine is on the pod network.
+
+    KubeVirt puts it there before it validates, unless it has networks or interfaces, or says no.
+    """
+    networks = elements(vm, NETWORKS)
+    if networks or elements(vm, INTERFACES):
+        return any("pod" in network for _, network in networks)
+    return get(vm, (*DEVICES, "autoattachPodInterface")) is not False
 
 
 RULES = (_probes,)

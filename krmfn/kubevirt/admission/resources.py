@@ -9,7 +9,9 @@ from krmfn.kubevirt.vm_paths import CPU_LIMIT, CPU_REQUEST, MEMORY_LIMIT, MEMORY
 _LEAST_MEMORY = Quantity.parse("1M")
 
 
-@rule("memory-request")
+@rule(
+    "memory-request", "validateMemoryRequestsNegativeOrNull", "validateMemoryLimitsNegativeOrNull"
+)
 def _memory_request(vm: Map) -> Findings:
     """A memory request is not negative, at least 1M, and at most its limit."""
     request = amount(vm, MEMORY_REQUEST)
@@ -24,7 +26,12 @@ def _memory_request(vm: Map) -> Findings:
         yield MEMORY_REQUEST, f"is {request}, above its limit of {limit}"
 
 
-@rule("cpu-request")
+@rule(
+    "cpu-request",
+    "validateCPURequestNotNegative",
+    "validateCPULimitNotNegative",
+    "validateCpuRequestDoesNotExceedLimit",
+)
 def _cpu_request(vm: Map) -> Findings:
     """A CPU request is not negative and at most its limit."""
     request = amount(vm, CPU_REQUEST)

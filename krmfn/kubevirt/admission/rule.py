@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity
+from krmfn.kubevirt.cluster import Cluster, known_versions, on_since
 from krmfn.kubevirt.vm_paths import Map, get
 from krmfn.problems import Path, RuleCode, show
 
@@ -20,32 +21,124 @@ from krmfn.problems import Path, RuleCode, show
 Finding = tuple[Path, str]
 Findings = Iterator[Finding]
 Check = Callable[[Map], Findings]
+ClusterCheck = Callable[[Map, Cluster], Findings]
+# A path, the feature gate that it needs, and what it is if that does not go without saying.
+Need = tuple[Path, str, str]
+GateCheck = Callable[[Map, Cluster], Iterator[Need]]
 
 _PCI_ADDRESS = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A finding of a rule.
+
+    It is not `certain` if it depends on something of the cluster that is not known.
+    """
+
+    path: Path
+    message: str
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A rule with its code, and with the text that the documentation shows.
 
-    Whether KubeVirt has a `gated` rule depends on the cluster's configuration, which krmfn can't
-    see: its findings are warnings.
+    `covers` names the functions of KubeVirt whose rule it is. It holds from the version `since` on,
+    and not from the version `before` on.
     """
 
     code: RuleCode
     text: str
-    check: Check
-    gated: bool = False
+    find: Callable[[Map, Cluster], Iterator[Judgement]]
+    covers: tuple[str, ...] = ()
+    since: str | None = None
+    before: str | None = None
+
+    def judge(self, vm: Map, cluster: Cluster) -> Iterator[Judgement]:
+        """Yield what KubeVirt would refuse in a machine on that cluster."""
+        if cluster.is_within(self.since, self.before):
+            yield from self.find(vm, cluster)
 
 
-def rule(code: str, gated: bool = False) -> Callable[[Check], Rule]:
-    """Turn a check into a rule. The check's docstring is the rule's text."""
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a decorator is told of a rule: its code, and the fields of `Rule` of these names."""
+
+    code: str
+    covers: tuple[str, ...]
+    since: str | None
+    before: str | None
+
+    def rule(self, text: str | None, find: Callable[[Map, Cluster], Iterator[Judgement]]) -> Rule:
+        """Make the rule. `text` is the check's docstring."""
+        words = " ".join((text or "").split())
+        return Rule(RuleCode(self.code), words, find, self.covers, self.since, self.before)
+
+
+def rule(
+    code: str, *covers: str, since: str | None = None, before: str | None = None, sure: bool = True
+) -> Callable[[Check], Rule]:
+    """Turn a check of a machine into a rule. The check's docstring is the rule's text.
+
+    A rule that is not `sure` depends on the cluster's configuration beside its feature gates.
+    """
+    facts = _Facts(code, covers, since, before)
 
     def as_rule(check: Check) -> Rule:
-        text = " ".join((check.__doc__ or "").split())
-        return Rule(RuleCode(code), text, check, gated)
+        def find(vm: Map, _: Cluster) -> Iterator[Judgement]:
+            return (Judgement(path, message, sure) for path, message in check(vm))
+
+        return facts.rule(check.__doc__, find)
 
     return as_rule
+
+
+def cluster_rule(
+    code: str, *covers: str, since: str | None = None, before: str | None = None
+) -> Callable[[ClusterCheck], Rule]:
+    """Turn a check that also looks at the cluster into a rule, as `rule` does."""
+    facts = _Facts(code, covers, since, before)
+
+    def as_rule(check: ClusterCheck) -> Rule:
+        def find(vm: Map, cluster: Cluster) -> Iterator[Judgement]:
+            return (Judgement(path, message) for path, message in check(vm, cluster))
+
+        return facts.rule(check.__doc__, find)
+
+    return as_rule
+
+
+def gate_rule(
+    code: str, *covers: str, since: str | None = None, before: str | None = None
+) -> Callable[[GateCheck], Rule]:
+    """Turn a check for fields that need feature gates into a rule, as `rule` does.
+
+    Where a gate is off it is an error, and where that can't be known a warning.
+    """
+    facts = _Facts(code, covers, since, before)
+
+    def as_rule(check: GateCheck) -> Rule:
+        def find(vm: Map, cluster: Cluster) -> Iterator[Judgement]:
+            for path, gate, what in check(vm, cluster):
+                is_on = cluster.gate(gate)
+                if not is_on:
+                    yield Judgement(path, _need(gate, what, is_on), certain=is_on is False)
+
+        return facts.rule(check.__doc__, find)
+
+    return as_rule
+
+
+def _need(gate: str, what: str, is_on: bool | None) -> str:
+    """Return the message for a field that needs a gate which is off, or may be."""
+    message = f"{what}, which needs" if what else "needs"
+    message += f" the feature gate {gate}"
+    since = on_since(gate)
+    if since and since != known_versions()[0]:
+        message += f" before KubeVirt {since}"
+    return f"{message}; the cluster has it off" if is_on is False else message
 
 
 def elements(value: Any, path: Path, base: Path = ()) -> list[tuple[Path, Map]]:
