@@ -155,6 +155,7 @@ def _renamed(change: Change, old: str, new: str) -> Change:
         path=renamed(change.path, old, new),
         old=renamed(change.old, old, new),
         new=renamed(change.new, old, new),
+        why=renamed(change.why, old, new),
     )
 
 

@@ -23,6 +23,7 @@ from krmfn.kubevirt.vm_paths import (
     RUN_STRATEGY,
     RUNNING,
     SOCKETS,
+    UPDATE_VOLUMES,
     VOLUMES,
     Map,
     get,
@@ -38,7 +39,6 @@ SCHEDULING: tuple[Path, ...] = (
     (*INSTANCE, "affinity"),
     (*INSTANCE, "tolerations"),
 )
-_UPDATE_VOLUMES: Path = ("spec", "updateVolumesStrategy")
 _REVISION = (*INSTANCETYPE, "revisionName")
 _DESCHEDULER = (
     "descheduler.alpha.kubernetes.io/evict",
@@ -106,6 +106,8 @@ def _data_volumes(change: Change, update: Update) -> Verdict:
         return Verdict("live", "the DataVolume is made at once")
     if is_whole and change.new is None:
         return Verdict("no-effect", "the DataVolume stays until the machine is deleted")
+    if change.path == DATA_VOLUMES:
+        return Verdict("no-effect", "their order does not matter")
     return Verdict("no-effect", "a DataVolume that exists stays as it is")
 
 
@@ -183,13 +185,38 @@ def _scheduling(change: Change, update: Update) -> Verdict:
 
 
 def _volumes(change: Change, update: Update) -> Verdict:
+    """Judge a volume, and name the machine's own disk that it leaves."""
+    verdict = _volume(change, update)
+    if verdict.name == "pending":
+        return verdict
+    reasons = [why for why in (verdict.why, _disk_left(change, update)) if why]
+    return verdict._replace(why="; ".join(reasons))
+
+
+def _disk_left(change: Change, update: Update) -> str:
+    """Say what becomes of a DataVolume of the machine that a change takes from a volume."""
+    inner = change.path[len(VOLUMES) :]
+    # The volume as a whole, its source, or the name in the source.
+    names_disk = len(inner) in (1, 2) or inner[-1:] in (("name",), ("claimName",))
+    if not names_disk or change.old is None:
+        return ""
+    before, after = (_claim_name(_named(vm, VOLUMES, inner[0])) for vm in (update.old, update.new))
+    templates = mappings(get(update.old, DATA_VOLUMES))
+    owned = [get(template, ("metadata", "name")) for template in templates]
+    if before is None or before == after or before not in owned:
+        return ""
+    another = "the next start is on another disk; " if after else ""
+    return f"{another}{before} stays until the machine is deleted, with all that was written to it"
+
+
+def _volume(change: Change, update: Update) -> Verdict:
     """Judge a volume, which may migrate or be hot-pluggable."""
     if len(change.path) == len(VOLUMES):
         return Verdict("next-start", "the guest's names of its disks may swap")
     name = change.path[len(VOLUMES)]
     volumes = [_named(vm, VOLUMES, name) for vm in (update.old, update.new)]
     before, after = map(_claim_name, volumes)
-    if before and after and get(update.new, _UPDATE_VOLUMES) == "Migration":
+    if before and after and get(update.new, UPDATE_VOLUMES) == "Migration":
         if before == after:
             return Verdict("next-start", "the disk is the same")
         if update.is_staged:
@@ -216,7 +243,7 @@ def _is_hotpluggable(volume: Map) -> bool:
 def _disks(change: Change, update: Update) -> Verdict:
     """Judge a disk as the volume that it is of."""
     path = (*VOLUMES, *change.path[len(DISKS) :])
-    return _volumes(replace(change, path=path), update)
+    return _volume(replace(change, path=path), update)
 
 
 def _interfaces(change: Change, update: Update) -> Verdict:
@@ -263,7 +290,7 @@ RULES: tuple[tuple[Path, Rule], ...] = (
     (("metadata",), _always("live", "the guest does not see it")),
     (RUN_STRATEGY, _run_strategy),
     (RUNNING, _run_strategy),
-    (_UPDATE_VOLUMES, _always("live")),
+    (UPDATE_VOLUMES, _always("live")),
     (DATA_VOLUMES, _data_volumes),
     (INSTANCETYPE, _instancetype),
     (INSTANCE_METADATA, _template_metadata),

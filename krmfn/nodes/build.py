@@ -109,15 +109,16 @@ def build(
     if len(clusters) > 1 and not several_clusters:
         message = f"is required: the claims go to {', '.join(clusters)}"
         problems.append(at.field("cluster").error(message))
-    problems += type_problems(claims, matching.claimed)
+    problems += type_problems(claims, matching.claimed, config.spec.image_updates)
     problems += address_problems(groups)
     owner = inputs.clusters.owner
     objects: list[Rendered] = []
     if not problems.has_errors:
         annotations = config.spec.annotations
         where = at.field("annotations")
-        encoding, shares = config.spec.secret_encoding, config.spec.cloud_init_secrets
-        output = Output(owner, encoding, annotations, where, layout, shares == "PerPool")
+        encoding, shares = config.spec.secret_encoding, config.spec.cloud_init_secrets == "PerPool"
+        new_disks = config.spec.image_updates == "OnRestart"
+        output = Output(owner, encoding, annotations, where, layout, shares, new_disks)
         rendering = _Rendering(output)
         objects = rendering.run(claims, problems)
         problems += map(inputs.clusters.problem, rendering.token_problems(claims))
