@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from krmfn.kubevirt.vm_paths import Map, get
+from krmfn.kubernetes.quantity import Quantity
+from krmfn.kubevirt.vm_paths import Map, get, put
 from krmfn.problems import Path
 
 # The fields by which a volume names a DataVolume or its claim.
@@ -32,6 +33,9 @@ _CLONED: tuple[Path, ...] = (
     ("spec", "pvc", "dataSourceRef"),
 )
 _CLAIM_KINDS = (None, "PersistentVolumeClaim")
+_AMOUNTS: tuple[Path, ...] = tuple(
+    (claim, "resources", kind) for claim in ("pvc", "storage") for kind in ("requests", "limits")
+)
 _WITHOUT_IMAGE = ("blank", "upload")
 # Of a hash, in hexadecimal: two images of one disk have the same once in 10^12.
 _DIGITS = 10
@@ -125,7 +129,7 @@ class DataVolumes:
         template = self._templates[name]
         if not has_image(template):
             return name
-        spec = self._with_siblings(template, str)["spec"]
+        spec = _with_plain_amounts(self._with_siblings(template, str)["spec"])
         text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(text.encode()).hexdigest()
         return f"{name}-{digest[:_DIGITS]}"
@@ -141,6 +145,15 @@ def without_hash(name: str) -> str:
     """Return the name of a DataVolume without the hash that it may end in."""
     length = _DIGITS + 1
     return name[:-length] if _HASH.fullmatch(name[-length:]) else name
+
+
+def _with_plain_amounts(spec: Map) -> Map:
+    """Return a DataVolume's spec with its amounts in one form: `5Gi` is `5368709120` too."""
+    for path in _AMOUNTS:
+        if amounts := get(spec, path):
+            plain = {name: str(Quantity.parse(text).value) for name, text in amounts.items()}
+            spec = put(spec, path, plain)
+    return spec
 
 
 def _renamed(value: Map, path: Path, rename: Rename) -> Map:
