@@ -184,3 +184,14 @@ def test_explain_finds_the_template_of_a_disk(folder: Path) -> None:
 
 def without_disk(plan: Any) -> Any:
     return plan
+
+
+def test_a_name_that_looks_hashed_is_still_that_of_its_template(folder: Path) -> None:
+    name = "data-0123456789"
+    add_data_disk(folder)
+    edit(folder, "provider.yaml", "http: {url: https://example.com/data}", "blank: {}")
+    for old in ("metadata: {name: data}", "dataVolume: {name: data}"):
+        edit(folder, "provider.yaml", old, old.replace("data}", f"{name}}}"))
+    field = f"{TEMPLATES}[tenant-1-workers-0-{name}].spec.storage"
+    done = krmfn("explain", "tenant-1-workers-0", field, "-f", "in", cwd=folder)
+    assert f"virtualMachineTemplate.{TEMPLATES}[0].spec.storage." in done.stdout
