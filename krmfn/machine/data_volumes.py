@@ -54,7 +54,10 @@ class DataVolumes:
     def __init__(self, templates: list[Map], namespace: str, new_disks: bool = False) -> None:
         self._templates = {template["metadata"]["name"]: template for template in templates}
         self._namespace = namespace
-        self._names = self._hashed_names() if new_disks else {}
+        # By the name of a template: the same with a hash.
+        self._names: dict[str, str] = {}
+        if new_disks:
+            self._hash_names()
 
     def copies(self, rename: Rename) -> list[Map]:
         """Return the templates of the machine's own DataVolumes.
@@ -103,14 +106,13 @@ class DataVolumes:
             if is_near and is_claim and is_other:
                 yield (*path, "name")
 
-    def _hashed_names(self) -> dict[str, str]:
-        """Return the names of the templates by those without hashes.
+    def _hash_names(self) -> None:
+        """Give the templates names with hashes.
 
         The hash is of the spec as it is rendered, but for the claim's name: machines of one
         template have the same. It covers the names of siblings, so that a clone of a new disk is a
         new disk too.
         """
-        self._names = {}
         for first in self._templates:
             # A chain of clones, without recursion: its length is the user's.
             chain: dict[str, None] = {}
@@ -122,7 +124,6 @@ class DataVolumes:
                 name = get(template, cloned) if cloned else None
             for link in reversed(chain):
                 self._names[link] = self._hashed_name(link)
-        return self._names
 
     def _hashed_name(self, name: str) -> str:
         """Return the name of a template with the hash of its spec, if it has an image."""
