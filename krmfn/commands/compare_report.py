@@ -20,6 +20,7 @@ from krmfn.commands.object_key import Key
 from krmfn.commands.tables import WIDTH, budgets_table, sums_table
 from krmfn.kubevirt.differences import Change
 from krmfn.kubevirt.verdicts import VERDICTS
+from krmfn.kubevirt.vm_paths import VOLUMES
 from krmfn.manifests.shapes import replaceable
 from krmfn.nodes.budgets import Budget
 from krmfn.nodes.totals import Total
@@ -28,6 +29,7 @@ from krmfn.problems import listed, redacted, show
 _NAMES_SHOWN = 3
 _INDENT = 12
 _PLACEHOLDER = "<claim>"
+_CLAIM_NAME = ("persistentVolumeClaim", "claimName")
 # What objects of one group have in common: verdict, kind, and the lines that describe them.
 _Alike = tuple[str, str, tuple[str, ...]]
 
@@ -248,11 +250,22 @@ def _machine_verdicts(changes: list[Changed]) -> list[str]:
     return [change.verdict for change in changes if change.is_machine]
 
 
-def _advice(changes: list[Changed]) -> str:
-    """Return advice that fits the changes, or ""."""
+def _advice(changes: list[Changed]) -> Iterator[str]:
+    """Yield advice that fits the changes."""
     if {"create", "delete"} <= set(_machine_verdicts(changes)):
-        return "A machine that is renamed, or moves, is deleted with its disks and made anew."
-    return ""
+        yield "A machine that is renamed, or moves, is deleted with its disks and made anew."
+    if any(_is_other_disk(field) for change in changes for field in change.fields):
+        yield (
+            "A node on another root disk joins again. What was written to the old one, such as "
+            "kubelet's state, images and local data, is not on the new one."
+        )
+
+
+def _is_other_disk(change: Change) -> bool:
+    """Tell whether a volume is on another disk from the next start on."""
+    names_disk = change.path[-2:] in (("dataVolume", "name"), _CLAIM_NAME)
+    is_volume = change.path[: len(VOLUMES)] == VOLUMES
+    return is_volume and names_disk and change.verdict in ("restart", "next-start")
 
 
 def as_text(compared: Compared) -> str:
@@ -266,8 +279,8 @@ def as_text(compared: Compared) -> str:
     if lines:
         lines.append("")
     lines.append(_summary(changes))
-    if advice := _advice(changes):
-        lines.append(advice)
+    for advice in _advice(changes):
+        lines += _wrapped(advice, 0, 0)
     lines += _needs(compared)
     return "\n".join(lines) + "\n"
 
@@ -307,7 +320,7 @@ def as_markdown(compared: Compared) -> str:
     for group in groups:
         details = "<br>".join(_cell(line) for line in group.lines)
         lines.append(f"| {group.verdict} | {_cell(group.head)} | {details} |")
-    if advice := _advice(changes):
+    for advice in _advice(changes):
         lines += ["", advice]
     if needs := list(_needs(compared)):
         lines += ["", "```", *needs[1:], "```"]

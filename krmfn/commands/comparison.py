@@ -35,6 +35,7 @@ class Comparison:
         self._users = rendered_users(built)
         self._claims = {(claim.namespace, claim.name): claim for claim in built.claims}
         self._strategy = strategy
+        self._cluster = built.cluster
         # The rest remembers what was read and compared already.
         self._alike = ShapeReader()
         self._secrets = SecretChanges()
@@ -135,7 +136,7 @@ class Comparison:
         """
         declared, is_live = declaration(before, new)
         old = canonical(declared, types.ROOT, lambda path: Place(), [])
-        changes = judged(old, new, self._strategy, is_live)
+        changes = judged(old, new, self._strategy, is_live, self._cluster)
         return [_without_user_data(change) for change in changes]
 
     def _secret_metadata(self, old: Map, new: Map, is_live: bool) -> Iterator[Change]:
@@ -155,6 +156,7 @@ def _renamed(change: Change, old: str, new: str) -> Change:
         path=renamed(change.path, old, new),
         old=renamed(change.old, old, new),
         new=renamed(change.new, old, new),
+        why=renamed(change.why, old, new),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt import hotplug
+from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.differences import Change
 from krmfn.kubevirt.vm_paths import (
     CPU,
@@ -23,6 +24,7 @@ from krmfn.kubevirt.vm_paths import (
     RUN_STRATEGY,
     RUNNING,
     SOCKETS,
+    UPDATE_VOLUMES,
     VOLUMES,
     Map,
     get,
@@ -38,7 +40,6 @@ SCHEDULING: tuple[Path, ...] = (
     (*INSTANCE, "affinity"),
     (*INSTANCE, "tolerations"),
 )
-_UPDATE_VOLUMES: Path = ("spec", "updateVolumesStrategy")
 _REVISION = (*INSTANCETYPE, "revisionName")
 _DESCHEDULER = (
     "descheduler.alpha.kubernetes.io/evict",
@@ -55,11 +56,12 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """The declarations of a machine before and after, and the cluster's roll-out strategy."""
+    """The declarations of a machine before and after, and the cluster and its roll-out strategy."""
 
     old: Map
     new: Map
     strategy: Strategy
+    cluster: Cluster
 
     @property
     def is_staged(self) -> bool:
@@ -67,6 +69,7 @@ class Update:
         return self.strategy == "Stage"
 
 
+_CLAIMS = ("dataVolume", "persistentVolumeClaim")
 _RESTART = Verdict("restart")
 _NEXT_START = Verdict("next-start")
 Rule = Callable[[Change, Update], Verdict]
@@ -106,6 +109,8 @@ def _data_volumes(change: Change, update: Update) -> Verdict:
         return Verdict("live", "the DataVolume is made at once")
     if is_whole and change.new is None:
         return Verdict("no-effect", "the DataVolume stays until the machine is deleted")
+    if change.path == DATA_VOLUMES:
+        return Verdict("no-effect", "their order does not matter")
     return Verdict("no-effect", "a DataVolume that exists stays as it is")
 
 
@@ -183,22 +188,63 @@ def _scheduling(change: Change, update: Update) -> Verdict:
 
 
 def _volumes(change: Change, update: Update) -> Verdict:
+    """Judge a volume, and name the machine's own disk that it leaves."""
+    verdict = _volume(change, update)
+    if verdict.name == "pending":
+        return verdict
+    reasons = [why for why in (verdict.why, _disk_left(change, update)) if why]
+    return verdict._replace(why="; ".join(reasons))
+
+
+def _disk_left(change: Change, update: Update) -> str:
+    """Say what becomes of a DataVolume of the machine that a change takes from a volume."""
+    inner = change.path[len(VOLUMES) :]
+    # The volume as a whole, its source, or the name in the source.
+    names_disk = len(inner) in (1, 2) or inner[-1:] in (("name",), ("claimName",))
+    if not names_disk or change.old is None:
+        return ""
+    before, after = (_claim_name(_named(vm, VOLUMES, inner[0])) for vm in (update.old, update.new))
+    templates = mappings(get(update.old, DATA_VOLUMES))
+    owned = [get(template, ("metadata", "name")) for template in templates]
+    if before is None or before == after or before not in owned:
+        return ""
+    another = "the next start is on another disk; " if after else ""
+    return f"{another}{before} stays until the machine is deleted, with all that was written to it"
+
+
+def _volume(change: Change, update: Update) -> Verdict:
     """Judge a volume, which may migrate or be hot-pluggable."""
     if len(change.path) == len(VOLUMES):
         return Verdict("next-start", "the guest's names of its disks may swap")
     name = change.path[len(VOLUMES)]
     volumes = [_named(vm, VOLUMES, name) for vm in (update.old, update.new)]
     before, after = map(_claim_name, volumes)
-    if before and after and get(update.new, _UPDATE_VOLUMES) == "Migration":
+    if before and after and get(update.new, UPDATE_VOLUMES) == "Migration":
         if before == after:
             return Verdict("next-start", "the disk is the same")
         if update.is_staged:
             return _NEXT_START
         return Verdict("pending", "the volume migrates")
     if any(map(_is_hotpluggable, volumes)):
-        why = "hot-pluggable, without the feature gate DeclarativeHotplugVolumes"
-        return Verdict("next-start", why)
+        return _hotplug(update, change.path[len(VOLUMES) + 1 :])
     return _RESTART
+
+
+def _hotplug(update: Update, inner: Path) -> Verdict:
+    """Judge a hot-pluggable volume, by the gate for it and the older one that stands in its way.
+
+    `inner` is the path of the change in the volume: only a volume as a whole is plugged.
+    """
+    gate, older = "DeclarativeHotplugVolumes", "HotplugVolumes"
+    is_on = update.cluster.gate(gate)
+    is_plugged = inner[:1] in ((), *((source,) for source in _CLAIMS))
+    if is_on and not is_plugged:
+        return _NEXT_START
+    if is_on and update.cluster.gate(older) is not True:
+        return Verdict("live", "hot-pluggable")
+    if is_on is None:
+        return Verdict("next-start", f"hot-pluggable; live with the feature gate {gate}")
+    return Verdict("next-start", f"hot-pluggable, without the feature gate {gate}")
 
 
 def _claim_name(volume: Map) -> Any:
@@ -209,14 +255,13 @@ def _claim_name(volume: Map) -> Any:
 
 def _is_hotpluggable(volume: Map) -> bool:
     """Tell whether a volume says that it is hot-pluggable."""
-    sources = ("dataVolume", "persistentVolumeClaim")
-    return any(get(volume, (source, "hotpluggable")) for source in sources)
+    return any(get(volume, (source, "hotpluggable")) for source in _CLAIMS)
 
 
 def _disks(change: Change, update: Update) -> Verdict:
     """Judge a disk as the volume that it is of."""
     path = (*VOLUMES, *change.path[len(DISKS) :])
-    return _volumes(replace(change, path=path), update)
+    return _volume(replace(change, path=path), update)
 
 
 def _interfaces(change: Change, update: Update) -> Verdict:
@@ -234,6 +279,8 @@ def _networks(change: Change, update: Update) -> Verdict:
     inner = change.path[len(NETWORKS) :]
     if len(inner) == 1 and change.old is None:
         return _attachment(inner[0], update.new)
+    if inner[1:] == ("multus", "networkName") and update.cluster.gate("LiveUpdateNADRef"):
+        return Verdict("pending", "the machine moves to the network at the next migration")
     return _RESTART if inner else Verdict("no-effect")
 
 
@@ -263,7 +310,7 @@ RULES: tuple[tuple[Path, Rule], ...] = (
     (("metadata",), _always("live", "the guest does not see it")),
     (RUN_STRATEGY, _run_strategy),
     (RUNNING, _run_strategy),
-    (_UPDATE_VOLUMES, _always("live")),
+    (UPDATE_VOLUMES, _always("live")),
     (DATA_VOLUMES, _data_volumes),
     (INSTANCETYPE, _instancetype),
     (INSTANCE_METADATA, _template_metadata),

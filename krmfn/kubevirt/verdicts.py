@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.differences import Change, differences
 from krmfn.kubevirt.verdict_rules import RULES, SCHEDULING, Strategy, Update, run_strategy
 from krmfn.kubevirt.vm_paths import GUEST_MEMORY, SOCKETS, Map, get
@@ -40,13 +41,15 @@ def heaviest(verdicts: Iterable[str]) -> str:
     return min(verdicts, key=VERDICTS.index, default="unchanged")
 
 
-def judged(old: Map, new: Map, strategy: Strategy, live: bool = False) -> list[Change]:
+def judged(
+    old: Map, new: Map, strategy: Strategy, live: bool = False, cluster: Cluster | None = None
+) -> list[Change]:
     """Return what differs between two declarations of one machine, each with its verdict.
 
     Both have their quantities in canonical form. If the old one is `live`, what only it has is no
     change.
     """
-    update = Update(old, new, strategy)
+    update = Update(old, new, strategy, cluster or Cluster())
     changed = differences(_declared(old), _declared(new), live)
     changes = [_judged(change, update) for change in changed]
     if "Halted" in (run_strategy(old), run_strategy(new)):

@@ -12,6 +12,7 @@ RUNNING: Path = ("spec", "running")
 RUN_STRATEGY: Path = ("spec", "runStrategy")
 INSTANCETYPE: Path = ("spec", "instancetype")
 DATA_VOLUMES: Path = ("spec", "dataVolumeTemplates")
+UPDATE_VOLUMES: Path = ("spec", "updateVolumesStrategy")
 # Of the instance (KubeVirt's VirtualMachineInstance) that the machine's template describes.
 INSTANCE_METADATA: Path = ("spec", "template", "metadata")
 INSTANCE: Path = ("spec", "template", "spec")

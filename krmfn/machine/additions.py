@@ -22,19 +22,13 @@ from krmfn.kubevirt.vm_paths import (
     get,
     mappings,
 )
+from krmfn.machine.data_volumes import DataVolumes
 from krmfn.machine.layers import LayerName
 from krmfn.machine.marks import CLOUD_INIT, JOIN_DISK
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, Source
 from krmfn.problems import Path, Place
 
-# The fields by which a volume names a DataVolume or its claim. They are renamed with it.
-_REFERENCES = (
-    ("dataVolume", "name"),
-    ("persistentVolumeClaim", "claimName"),
-    ("ephemeral", "persistentVolumeClaim", "claimName"),
-    ("memoryDump", "claimName"),
-)
 _OURS = Source(LayerName.KRMFN)
 
 
@@ -60,7 +54,8 @@ class Additions:
 
     `labels` and `annotations` go to the machine and to its template; `machine_annotations`
     come from the config, where they stand at `config`. `join_secret` names the Secret of a
-    disk with the token. `off`: the claims switch their machines off.
+    disk with the token. `off`: the claims switch their machines off. `new_disks`: a DataVolume
+    with another image gets another name.
     """
 
     names: Names = field(default_factory=Names)
@@ -72,11 +67,15 @@ class Additions:
     config: Place = field(default_factory=Place)
     join_secret: str = ""
     off: bool = False
+    new_disks: bool = False
 
 
 def complete(prototype: Prototype, additions: Additions) -> tuple[Map, Provenance]:
     """Return the machine's metadata and spec with all that krmfn adds, and who set its fields."""
-    completion = _Completion(prototype.vm, prototype.provenance.copy(), additions)
+    vm, provenance = prototype.vm, prototype.provenance.copy()
+    templates = get(vm, DATA_VOLUMES) or []
+    data_volumes = DataVolumes(templates, additions.namespace, additions.new_disks)
+    completion = _Completion(vm, provenance, additions, data_volumes)
     return completion.run(), completion.provenance
 
 
@@ -87,6 +86,7 @@ class _Completion:
     vm: Map
     provenance: Provenance
     additions: Additions
+    data_volumes: DataVolumes
 
     def run(self) -> Map:
         """Return the completed metadata and spec."""
@@ -105,8 +105,8 @@ class _Completion:
             spec["runStrategy"] = "Halted"
             source = Source(LayerName.CLAIM)
             self.provenance.note(("spec", "runStrategy"), source)
-        if templates := get(self.vm, DATA_VOLUMES):
-            copies = [self._data_volume(template) for template in templates]
+        if get(self.vm, DATA_VOLUMES):
+            copies = self.data_volumes.copies(additions.names.data_volume)
             spec["dataVolumeTemplates"] = copies
         return {"metadata": metadata, "spec": spec}
 
@@ -116,12 +116,6 @@ class _Completion:
             place = self.additions.config.field(key)
             source = Source(LayerName.CONFIG, place)
             self.provenance.note(("metadata", "annotations", key), source)
-
-    @property
-    def _data_volumes(self) -> list[str]:
-        """The names of the DataVolume templates."""
-        templates = get(self.vm, DATA_VOLUMES) or ()
-        return [template["metadata"]["name"] for template in templates]
 
     def _metadata(self, template: Map, path: Path, annotations: Mapping[str, str]) -> Map:
         """Return a template's metadata with krmfn's labels and annotations after its own."""
@@ -211,35 +205,7 @@ class _Completion:
             path = (*VOLUMES, Named(volume["name"]), kind)
             self.provenance.note(path, _OURS)
             return {"name": volume["name"], kind: source}
-        for path in _REFERENCES:
-            if get(volume, path) in self._data_volumes:
-                return self._renamed(volume, path)
-        return volume
-
-    def _data_volume(self, template: Map) -> Map:
-        """Return a DataVolume template under a name of the machine's own.
-
-        Two machines would share the DataVolume otherwise. One that is cloned from another of
-        the same machine follows its name; a source of its own name is an image from elsewhere.
-        """
-        metadata = template["metadata"]
-        source = get(template, ("spec", "source", "pvc"))
-        sibling = get(source, ("name",))
-        near = get(source, ("namespace",)) in (None, self.additions.namespace)
-        if near and sibling in self._data_volumes and sibling != metadata["name"]:
-            template = self._renamed(template, ("spec", "source", "pvc", "name"))
-        name = self.additions.names.data_volume(metadata["name"])
-        return {**template, "metadata": {**metadata, "name": name}}
-
-    def _renamed(self, value: Map, path: Path) -> Map:
-        """Return a mapping in which the name at a path follows its DataVolume template."""
-        key, rest = str(path[0]), path[1:]
-        child = value[key]
-        if rest:
-            renamed: Any = self._renamed(child, rest)
-        else:
-            renamed = self.additions.names.data_volume(child)
-        return {**value, key: renamed}
+        return self.data_volumes.volume(volume, self.additions.names.data_volume)
 
 
 def ordered_networks(vm: Map) -> Any:

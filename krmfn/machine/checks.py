@@ -12,8 +12,17 @@ from typing import Literal
 from krmfn.kubevirt import schema
 from krmfn.kubevirt.admission import RULES
 from krmfn.kubevirt.cluster import Cluster
-from krmfn.kubevirt.vm_paths import DISKS, VOLUMES, Map, cloud_init_kind, get
+from krmfn.kubevirt.vm_paths import (
+    DATA_VOLUMES,
+    DISKS,
+    UPDATE_VOLUMES,
+    VOLUMES,
+    Map,
+    cloud_init_kind,
+    get,
+)
 from krmfn.machine.additions import Additions, Names, complete
+from krmfn.machine.data_volumes import has_image
 from krmfn.machine.marks import CLOUD_INIT, JOIN_DISK
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, named
@@ -52,6 +61,16 @@ def prototype_problems(
                 yield replace(problem, code=rule.code)
             else:
                 yield replace(problem, severity="warning", code=Code.FEATURE_GATE)
+
+
+def image_update_problems(prototype: Prototype) -> Iterator[Problem]:
+    """Yield what keeps the new disk of a new image from having that image."""
+    templates = get(prototype.vm, DATA_VOLUMES) or ()
+    if get(prototype.vm, UPDATE_VOLUMES) != "Migration" or not any(map(has_image, templates)):
+        return
+    message = "is Migration: KubeVirt would copy the old disk over the new image"
+    place = prototype.place(UPDATE_VOLUMES)
+    yield place.error(f"{message}; remove it, or set imageUpdates: Never")
 
 
 @dataclass(frozen=True, slots=True)

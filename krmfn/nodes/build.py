@@ -6,22 +6,18 @@ for; match each group with a node type and resolve it, once; check; render.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from krmfn.guest.secrets import Lookup
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.machine.compiler import Compiler
-from krmfn.machine.prototype import Prototype
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
-from krmfn.manifests.secret_names import SECRET_SUFFIX
-from krmfn.manifests.yamlio import LARGEST_INPUT
 from krmfn.nodes.addresses import address_problems
-from krmfn.nodes.claim import Claim, Group, Node
+from krmfn.nodes.claim import Claim, Group
 from krmfn.nodes.groups import Matching, decide, group_requests
 from krmfn.nodes.kubevirt_cluster import read_cluster
-from krmfn.nodes.machine_set import CompiledMachine, MachineSet
 from krmfn.nodes.node_claims import read_node_claims
 from krmfn.nodes.node_types import Offer
 from krmfn.nodes.platform_items import platform_items
@@ -30,13 +26,11 @@ from krmfn.nodes.render import (
     Layout,
     Output,
     Rendered,
-    compile_machine,
-    render,
-    render_shared_secret,
 )
+from krmfn.nodes.rendering import Rendering
 from krmfn.nodes.request import Request
 from krmfn.nodes.resolve import Resolver
-from krmfn.nodes.run_checks import object_problems, type_problems
+from krmfn.nodes.run_checks import type_problems
 from krmfn.nodes.virtual_clusters import (
     LABEL,
     VirtualClusters,
@@ -47,9 +41,6 @@ from krmfn.nodes.virtual_clusters import (
 from krmfn.platform.config import Config
 from krmfn.platform.named_objects import KINDS, NamedObjects
 from krmfn.problems import Collector, Place, Problem
-
-# What may exist only once: its kind, its namespace (of a file: its cluster) and its name.
-_Key = tuple[str, str, str]
 
 
 @dataclass(slots=True)
@@ -114,16 +105,17 @@ def build(
     if len(clusters) > 1 and not several_clusters:
         message = f"is required: the claims go to {', '.join(clusters)}"
         problems.append(at.field("cluster").error(message))
-    problems += type_problems(claims, matching.claimed)
+    problems += type_problems(claims, matching.claimed, config.spec.image_updates)
     problems += address_problems(groups)
     owner = inputs.clusters.owner
     objects: list[Rendered] = []
     if not problems.has_errors:
         annotations = config.spec.annotations
         where = at.field("annotations")
-        encoding, shares = config.spec.secret_encoding, config.spec.cloud_init_secrets
-        output = Output(owner, encoding, annotations, where, layout, shares == "PerPool")
-        rendering = _Rendering(output)
+        encoding, shares = config.spec.secret_encoding, config.spec.cloud_init_secrets == "PerPool"
+        new_disks = config.spec.image_updates == "OnRestart"
+        output = Output(owner, encoding, annotations, where, layout, shares, new_disks)
+        rendering = Rendering(output)
         objects = rendering.run(claims, problems)
         problems += map(inputs.clusters.problem, rendering.token_problems(claims))
     accepted = frozenset(config.spec.accept_warnings)
@@ -139,11 +131,6 @@ def build(
         nothing=not claims and not is_idle,
         accepted=accepted,
     )
-
-
-def _rank(rendered: Rendered) -> tuple[str, str, str, str]:
-    """Order objects by kind, cluster, namespace and name."""
-    return rendered.kind, rendered.machines.cluster, rendered.namespace, rendered.name
 
 
 def _unaccepted(problems: Iterable[Problem], accepted: frozenset[str]) -> list[Problem]:
@@ -252,100 +239,3 @@ def _consumed(inputs: _Inputs, config: Config) -> list[Item]:
         and inputs.clusters.of(request) is None
     }
     return [item for item in inputs.consumed if item.origin not in others]
-
-
-class _Rendering:
-    """Renders claims, and sees that no two make the same object."""
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
-        self._machines: dict[tuple[MachineSet, Prototype], CompiledMachine] = {}
-        self._makers: dict[_Key, Claim] = {}
-        self._size = 0
-
-    def run(self, claims: list[Claim], problems: Collector) -> list[Rendered]:
-        """Return the objects of all claims, Secrets before machines."""
-        objects: list[Rendered] = []
-        for claim in claims:
-            own = self._render(claim, problems)
-            objects += own
-            self._size += sum(len(rendered.text) for rendered in own)
-            if self._size > LARGEST_INPUT:
-                message = f"brings the output to over {LARGEST_INPUT // 2**20} MiB, more than "
-                message += "krmfn reads again; render fewer virtual clusters at a time"
-                problems.append(claim.request.at.error(message))
-                return []
-        objects.sort(key=_rank)
-        return objects
-
-    def token_problems(self, claims: Iterable[Claim]) -> Iterator[Problem]:
-        """Yield Secrets of tokens that the output would overwrite: they are somebody else's."""
-        tokens = {
-            (claim.tenant, claim.namespace, claim.tenant.join.disk): None
-            for claim in claims
-            if claim.tenant.join and claim.tenant.join.disk
-        }
-        for tenant, namespace, name in tokens:
-            if maker := self._makers.get(("Secret", namespace, name)):
-                message = f"is {name}, a Secret in {namespace} that krmfn makes for {maker.request}"
-                at = tenant.at.field("joinToken", "secretKeyRef", "name")
-                yield at.error(f"{message}; give the token's another name")
-
-    def _render(self, claim: Claim, problems: Collector) -> list[Rendered]:
-        """Render one claim, and check the names of its objects."""
-        group, node = claim.group, claim.group.node
-        if node is None:
-            return []
-        if group.machine is None:
-            group.machine = self._compiled(self._machine_set(claim, node), node)
-        machine = group.machine
-        objects = render(claim, node, machine, self._output, problems)
-        if claim.request is group.leader:
-            shared = render_shared_secret(claim, node, machine, self._output, problems)
-            objects = [*shared, *objects]
-        for key in self._keys(objects, claim, machine):
-            first = self._makers.setdefault(key, claim)
-            kind, namespace, name = key
-            problems += object_problems(kind, namespace, name, claim, first)
-        return objects
-
-    def _keys(
-        self, objects: list[Rendered], claim: Claim, machine: CompiledMachine
-    ) -> Iterator[_Key]:
-        """Yield all that a claim makes in a cluster and in the output's folder."""
-        if not objects:
-            return
-        for rendered in objects:
-            yield rendered.kind, rendered.namespace, rendered.name
-        for name in machine.data_volumes:
-            yield "DataVolume", claim.namespace, f"{claim.name}-{name}"
-        if self._output.layout.folder is not None:
-            for file in {rendered.file for rendered in objects}:
-                yield "file", claim.cluster, f"{file}.yaml"
-
-    def _compiled(self, machines: MachineSet, node: Node) -> CompiledMachine:
-        """Return the compiled machine of a set, compiled once."""
-        key = (machines, node.prototype)
-        if key not in self._machines:
-            self._machines[key] = compile_machine(node.prototype, machines, self._output)
-        return self._machines[key]
-
-    def _machine_set(self, claim: Claim, node: Node) -> MachineSet:
-        """Return what the machines of a group share."""
-        join, guest, shared_secret = claim.tenant.join, node.guest, None
-        # What a template makes of a claim is that claim's own.
-        if claim.pool and self._output.shares_secrets and guest.user_template is None:
-            shared_secret = f"{claim.tenant.spec.name}-{claim.pool}{SECRET_SUFFIX}"
-        return MachineSet(
-            provider=claim.offer.provider.metadata.name,
-            node_type=claim.offer.name,
-            cluster=claim.cluster,
-            namespace=claim.namespace,
-            virtual_cluster=claim.tenant.spec.name,
-            pool=claim.pool,
-            shared_secret=shared_secret,
-            has_network=guest.networked,
-            has_own_network=bool(shared_secret and guest.has_own_network),
-            join_secret=join.disk if join else "",
-            off=claim.request.asked.off is not None,
-        )

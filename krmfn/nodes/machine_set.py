@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from krmfn.machine.provenance import Provenance
@@ -35,10 +36,12 @@ class CompiledMachine:
 
     `secret` is the Secret of one node: its cloud-init Secret or, beside one that is shared, the
     one with its own network data. It is None if the node needs no Secret of its own.
+    `data_volumes` maps the names of the machine's DataVolumes, without the claim's name and the
+    dash after it, to those of their templates.
     """
 
     machines: MachineSet
     vm: Template
     secret: Template | None
-    data_volumes: tuple[str, ...]
+    data_volumes: Mapping[str, str]
     provenance: Provenance

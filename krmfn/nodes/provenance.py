@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INSTANCE_METADATA, Named
+from krmfn.machine.data_volumes import without_hash
 from krmfn.machine.layers import LayerName
 from krmfn.machine.marks import MANAGED_BY, OURS
 from krmfn.nodes.claim import Claim
+from krmfn.nodes.machine_set import CompiledMachine
 from krmfn.problems import Path, Place
 
 _METADATA = [
@@ -28,7 +30,7 @@ def field_source(claim: Claim, path: Path) -> tuple[LayerName, Place | None]:
     machine = claim.group.machine
     if machine is None or _is_reserved(path):
         return LayerName.KRMFN, None
-    path = _template_path(path, claim.name)
+    path = _template_path(path, claim.name, machine)
     layer = machine.provenance.find(path)[0].layer
     place = machine.provenance.place(path)
     if layer is LayerName.CLAIM:
@@ -49,14 +51,18 @@ def _is_reserved(path: Path) -> bool:
     return is_metadata and str(path[-1]).startswith((OURS, MANAGED_BY))
 
 
-def _template_path(path: Path, name: str) -> Path:
-    """Return the path with the names that DataVolumes have in the template."""
+def _template_path(path: Path, name: str, machine: CompiledMachine) -> Path:
+    """Return the path with the names that DataVolumes have in the template.
+
+    An earlier DataVolume may have the hash of another image in its name.
+    """
     depth = len(DATA_VOLUMES)
     if path[:depth] != DATA_VOLUMES or len(path) == depth:
         return path
     step = path[depth]
     if isinstance(step, Named):
-        step = Named(str(step).removeprefix(f"{name}-"))
+        own = str(step).removeprefix(f"{name}-")
+        step = Named(machine.data_volumes.get(own) or without_hash(own))
     return (*DATA_VOLUMES, step, *path[depth + 1 :])
 
 

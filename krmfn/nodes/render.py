@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from krmfn.guest.user_data import LARGEST, NodeSettings, user_data
 from krmfn.kubernetes import names
@@ -41,7 +42,7 @@ class Output:
     """How objects are written: their owner, their annotations, and where they go.
 
     `config` is the place of the config's `annotations`. `shares_secrets`: the nodes of a pool
-    share a cloud-init Secret.
+    share a cloud-init Secret. `new_disks`: another image is another disk.
     """
 
     owner: str
@@ -50,6 +51,7 @@ class Output:
     config: Place = field(default_factory=Place)
     layout: Layout = field(default_factory=Layout)
     shares_secrets: bool = True
+    new_disks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,11 @@ class Rendered:
 class _Holes(Names):
     """Names that are filled in for each claim."""
 
+    PREFIX: ClassVar[str] = f"{Hole.NAME}-"
+
     def data_volume(self, name: str) -> str:
         """Return the name with a hole for the claim."""
-        return Hole(f"{Hole.NAME}-{name}")
+        return Hole(self.PREFIX + name)
 
 
 def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) -> CompiledMachine:
@@ -91,6 +95,7 @@ def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) 
         config=output.config.field("virtualMachine"),
         join_secret=machines.join_secret,
         off=machines.off,
+        new_disks=output.new_disks,
     )
     completed, provenance = complete(prototype, additions)
     secret = _node_secret(machines, output)
@@ -101,10 +106,19 @@ def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) 
         "metadata": place.metadata(completed["metadata"], machines, output),
         "spec": completed["spec"],
     }
+    copies = get(completed, DATA_VOLUMES) or ()
     templates = get(prototype.vm, DATA_VOLUMES) or ()
-    data_volumes = tuple(template["metadata"]["name"] for template in templates)
+    data_volumes = {
+        _name(copy).removeprefix(_Holes.PREFIX): _name(template)
+        for copy, template in zip(copies, templates, strict=True)
+    }
     template = Template(vm, output.layout.column)
     return CompiledMachine(machines, template, secret, data_volumes, provenance)
+
+
+def _name(template: Map) -> str:
+    """Return the name of a DataVolume template."""
+    return str(template["metadata"]["name"])
 
 
 def _names(machines: MachineSet) -> Names:

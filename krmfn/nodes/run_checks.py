@@ -6,19 +6,23 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from krmfn.kubernetes import names
+from krmfn.machine.checks import image_update_problems
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.warnings import machine_warnings
 from krmfn.nodes.choice import missed
 from krmfn.nodes.claim import Claim
 from krmfn.nodes.node_types import Offer
 from krmfn.nodes.virtual_clusters import Tenant
+from krmfn.platform.config import ImageUpdates
 from krmfn.problems import Code, Problem
 
 _SHOWN = 10
 _LONGEST_NAME = 253
 
 
-def type_problems(claims: Iterable[Claim], claimed: Counter[Tenant]) -> Iterator[Problem]:
+def type_problems(
+    claims: Iterable[Claim], claimed: Counter[Tenant], image_updates: ImageUpdates
+) -> Iterator[Problem]:
     """Yield what is wrong or doubtful with all claims of a node type, or of a prototype.
 
     `claimed` counts all claims of each virtual cluster.
@@ -40,6 +44,8 @@ def type_problems(claims: Iterable[Claim], claimed: Counter[Tenant]) -> Iterator
     for (offer, _, prototype), members in groups:
         neighbours = max(claimed[claim.tenant] for claim in members)
         yield from prototype.warnings
+        if image_updates == "OnRestart":
+            yield from image_update_problems(prototype)
         yield from machine_warnings(
             prototype.vm,
             offer.at,

@@ -37,6 +37,7 @@ _RESERVED = ("krmfn.dev/", *ORCHESTRATORS)
 
 Encoding = Literal["data", "stringData"]
 Delivery = Literal["UserData", "Disk"]
+ImageUpdates = Literal["Never", "OnRestart"]
 
 
 def _gate_problem(name: str) -> str:
@@ -111,6 +112,7 @@ class KubeVirtNodesSpec(Model):
     virtual_clusters: Annotated[list[VirtualCluster], Field(min_length=1)]
     secret_encoding: Encoding = "data"
     cloud_init_secrets: Literal["PerPool", "PerNode"] = "PerPool"
+    image_updates: ImageUpdates = "Never"
     kubevirt: KubeVirtCluster | None = None
     on_ambiguous_node_type: Literal["Cheapest", "Fail"] = "Cheapest"
     allow_claim_templates: bool = False

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical
+from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.differences import Change
 from krmfn.kubevirt.verdicts import Strategy, heaviest, judged
 from krmfn.kubevirt.vm_paths import Named
@@ -250,9 +251,11 @@ TABLE: list[tuple[Fields, Fields, str, str]] = [
 ]  # fmt: skip
 
 
-def verdicts(old: dict[str, Any], new: dict[str, Any], strategy: Strategy) -> list[Change]:
+def verdicts(
+    old: dict[str, Any], new: dict[str, Any], strategy: Strategy, cluster: Cluster | None = None
+) -> list[Change]:
     stored = [canonical(vm, types.ROOT, lambda path: Place(), []) for vm in (old, new)]
-    return judged(stored[0], stored[1], strategy)
+    return judged(stored[0], stored[1], strategy, cluster=cluster)
 
 
 STRATEGIES: tuple[Strategy, ...] = ("LiveUpdate", "Stage")
@@ -264,6 +267,38 @@ def test_verdicts(base: Fields, change: Fields, live: str, stage: str) -> None:
     assert heaviest([one.verdict for one in verdicts(old, new, "LiveUpdate")]) == live
     assert heaviest([one.verdict for one in verdicts(old, new, "Stage")]) == stage
     assert verdicts(new, new, "Stage") == []
+
+
+LEFT = "a-root stays until the machine is deleted, with all that was written to it"
+ANOTHER = f"the next start is on another disk; {LEFT}"
+NOT_OWNED: Fields = [("spec.dataVolumeTemplates", [])]
+A_CLAIM = {"name": "root", "persistentVolumeClaim": {"claimName": "x"}}
+HOT_ROOT: Fields = [(f"{T}.volumes.0.dataVolume.hotpluggable", True)]
+NO_GATE = "hot-pluggable; live with the feature gate DeclarativeHotplugVolumes"
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "reasons"),
+    [
+        ([], MOVED, [ANOTHER]),
+        (OFF, MOVED, [ANOTHER]),
+        ([], [*MOVED, *HOT_ROOT], [f"{NO_GATE}; {ANOTHER}", NO_GATE]),
+        ([], [*MOVED, (f"{D}.devices.disks.0.cache", "none")], [ANOTHER, ""]),
+        ([], [*NOT_OWNED, (f"{T}.volumes.0", A_CLAIM)], [ANOTHER, ""]),
+        ([], [*NOT_OWNED, *volumes(base=VOLUMES[1:])], [LEFT, ""]),
+        ([], [*NOT_OWNED, (f"{T}.volumes.0", {**VOLUMES[1], "name": "root"})], [LEFT, ""]),
+        # The disk is the same, was never the machine's own, or is copied to the other one.
+        ([], [(f"{T}.volumes.0", {**A_CLAIM, "persistentVolumeClaim": {"claimName": "a-root"}})], ["", ""]),
+        (NOT_OWNED, MOVED, [""]),
+        (MIGRATION, MOVED, ["the volume migrates"]),
+    ],
+)  # fmt: skip
+def test_the_disk_that_a_machine_leaves(base: Fields, change: Fields, reasons: list[str]) -> None:
+    found = verdicts(with_(*base), with_(*base, *change), "LiveUpdate")
+    inside = [one for one in found if one.path[:2] == ("spec", "template")]
+    # The volume comes first, and then its disk.
+    inside.sort(key=lambda one: "devices" in one.path)
+    assert [one.why for one in inside] == reasons
 
 
 _SOME = st.sampled_from(TABLE)

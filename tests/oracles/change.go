@@ -42,6 +42,7 @@ type changeQuestion struct {
 	Strategy kubevirtv1.VMRolloutStrategy `json:"strategy"`
 	Old      json.RawMessage              `json:"old"`
 	New      json.RawMessage              `json:"new"`
+	Restart  bool                         `json:"restart"` // whether to restart the machine after the change
 }
 
 // changeAnswer is what becomes of a VirtualMachine that runs, as soon as its
@@ -53,6 +54,8 @@ type changeAnswer struct {
 	Actions  []string `json:"actions"`  // other writes: "delete virtualmachineinstances"
 	Errors   []string `json:"errors"`   // what the controller itself reports
 	Error    string   `json:"error,omitempty"`
+
+	Restarted *restarted `json:"restarted,omitempty"`
 }
 
 func answerChange(line []byte) (result any) {
@@ -121,7 +124,10 @@ func judgeChange(question changeQuestion, answer *changeAnswer) error {
 			answer.Restart = condition.Message
 		}
 	}
-	return nil
+	if question.Restart {
+		answer.Restarted, err = world.restart()
+	}
+	return err
 }
 
 // apply does what kubectl and GitOps tools do on the client's side.

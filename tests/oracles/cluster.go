@@ -152,6 +152,9 @@ func (w *world) admit(old *kubevirtv1.VirtualMachine, raw []byte) (*kubevirtv1.V
 // start makes the VirtualMachineInstance that the controller would make of an
 // admitted VirtualMachine, and takes it through the webhooks for instances.
 func (w *world) start(vm *kubevirtv1.VirtualMachine) (*kubevirtv1.VirtualMachineInstance, []string, error) {
+	if vm.Spec.Instancetype != nil || vm.Spec.Preference != nil {
+		return nil, nil, nil // the controller adds what is not known here
+	}
 	vmi := kubevirtv1.NewVMIReferenceFromNameWithNS(changeNamespace, vm.Name)
 	vmi.ObjectMeta = vm.Spec.Template.ObjectMeta
 	vmi.Name, vmi.Namespace = vm.Name, changeNamespace

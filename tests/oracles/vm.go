@@ -143,6 +143,9 @@ func (j vmJudge) admit(vm *kubevirtv1.VirtualMachine, settings clusterSettings, 
 	if answer.Instance = append(answer.Instance, refused...); len(answer.Instance) > 0 {
 		return
 	}
+	if instance == nil {
+		return
+	}
 	for _, disk := range instance.Spec.Domain.Devices.Disks {
 		answer.Disks = append(answer.Disks, disk.Name)
 	}
