@@ -25,8 +25,12 @@ demo: $(VENV)/.synced $(TOOLS)/bin/kustomize ## Render a shipped example with th
 	@fixtures/demo.sh
 
 .PHONY: test
-test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/oracle-light $(TOOLS)/bin/oracle-vcluster $(TOOLS)/bin/kpt $(TOOLS)/bin/argocd-cmp-server ## Run the test suite; needs no root
-	$(BIN)/pytest -n 2 -m "not system and not boot"
+test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/oracle-light $(TOOLS)/bin/oracle-cover $(TOOLS)/bin/oracle-kubevirt-1.5 $(TOOLS)/bin/oracle-vcluster $(TOOLS)/bin/kpt $(TOOLS)/bin/argocd-cmp-server ## Run the test suite; needs no root
+	$(BIN)/pytest -n 2 -m "not system and not boot and not versions"
+
+.PHONY: test-kubevirt-versions
+test-kubevirt-versions: $(VENV)/.synced $(TOOLS)/bin/oracle $(OLD_ORACLES) ## Judge the rules by every version of KubeVirt; `make test` takes the newest and the oldest
+	$(BIN)/pytest -s -m "judge or versions" tests/judges/test_versions.py
 
 .PHONY: test-system
 test-system: $(VENV)/.synced $(TOOLS)/.system-packages ## Run the judges that need root and Debian's or Ubuntu's packages
@@ -98,9 +102,9 @@ docs: $(VENV)/.synced ## Write the tables of docs/ that are the program's own an
 kubevirt-types: $(TOOLS)/bin/oracle-light ## Write krmfn/kubevirt/types.json anew from KubeVirt's Go types
 	$(TOOLS)/bin/oracle-light types > krmfn/kubevirt/types.json
 
-.PHONY: kubevirt-schema
-kubevirt-schema: $(TOOLS)/bin/oracle ## Write krmfn/kubevirt/schema.json anew from KubeVirt's CRD
-	$(TOOLS)/bin/oracle schema > krmfn/kubevirt/schema.json
+.PHONY: kubevirt-data
+kubevirt-data: $(TOOLS)/bin/oracle $(OLD_ORACLES) ## Write krmfn/kubevirt/schema.json and gates.json anew from KubeVirt's own code
+	$(BIN)/python tools/kubevirt_data.py $(OLD_ORACLES) $(TOOLS)/bin/oracle
 
 .PHONY: clean
 clean: ## Remove all that was built
@@ -126,8 +130,22 @@ $(TOOLS)/.go: $(VENV)/.synced
 $(TOOLS)/bin/kustomize: | $(TOOLS)/.go
 	$(GO_ENV) go install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
 
-$(TOOLS)/bin/oracle: $(wildcard tests/oracles/*.go) tests/oracles/go.mod tests/oracles/go.sum | $(TOOLS)/.go
+# The judge of the newest KubeVirt that krmfn knows. Those of older versions answer the same about single machines.
+ORACLE := $(wildcard tests/oracles/*.go) $(wildcard tests/oracles/stubs/*/*.go)
+KUBEVIRT_VERSIONS := 1.5 1.6 1.7 1.8
+OLD_ORACLES := $(KUBEVIRT_VERSIONS:%=$(TOOLS)/bin/oracle-kubevirt-%)
+KUBEVIRT := kubevirt.io/kubevirt/pkg
+# The packages of KubeVirt that judge a machine: which of their functions were reached is what the judge tells with GOCOVERDIR.
+JUDGED := oracle,$(KUBEVIRT)/virt-api/webhooks,$(KUBEVIRT)/virt-api/webhooks/validating-webhook/admitters,$(KUBEVIRT)/network/admitter,$(KUBEVIRT)/storage/admitters,$(KUBEVIRT)/dra/admitter,$(KUBEVIRT)/liveupdate/memory
+
+$(TOOLS)/bin/oracle: $(ORACLE) tests/oracles/go.mod tests/oracles/go.sum | $(TOOLS)/.go
 	cd tests/oracles && $(GO_ENV) $(GO_JUDGE) -o $@ .
+
+$(OLD_ORACLES): $(TOOLS)/bin/oracle-kubevirt-%: $(ORACLE) tests/oracles/versions/kubevirt-%.mod tests/oracles/versions/kubevirt-%.sum | $(TOOLS)/.go
+	cd tests/oracles && $(GO_ENV) $(GO_JUDGE) -modfile versions/kubevirt-$*.mod -tags old -o $@ .
+
+$(TOOLS)/bin/oracle-cover: $(TOOLS)/bin/oracle
+	cd tests/oracles && $(GO_ENV) $(GO_JUDGE) -cover -coverpkg=$(JUDGED) -o $@ .
 
 $(TOOLS)/bin/oracle-light: $(TOOLS)/bin/oracle
 	cd tests/oracles && $(GO_ENV) $(GO_JUDGE) -tags light -o $@ .

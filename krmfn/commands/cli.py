@@ -171,6 +171,26 @@ def _verdicts(text: str) -> frozenset[str]:
 
 
 @cli.command()
+@click.argument("paths", nargs=-1)
+@_config_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "junit", "github"]),
+    default="text",
+    show_default=True,
+    help="The form.",
+)
+def check(paths: tuple[str, ...], config: str | None, output: str) -> None:
+    """Check the finished virtual machines under PATH… (this folder; `-` for standard input),
+    whoever made them, as KubeVirt would.
+    """
+    from krmfn.commands import check as checking
+
+    _end(checking.check(list(paths) or _HERE, output, config))
+
+
+@cli.command()
 @click.argument("claim")
 @click.argument("field", required=False)
 @click.option(

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from krmfn.kubevirt import schema
-from krmfn.kubevirt.admission import RULES
 from krmfn.kubevirt.cluster import Cluster
+from krmfn.kubevirt.judge import refusals
 from krmfn.kubevirt.vm_paths import (
     DATA_VOLUMES,
     DISKS,
@@ -46,21 +45,13 @@ def prototype_problems(
         yield from conflicts
         return
     completed = _Completed(prototype, *complete(prototype, _JUDGED))
-    violations = list(schema.violations(completed.vm, cluster))
-    for violation in violations:
-        problem = completed.problem(violation.path, violation.message)
-        if violation.unknown and unknown_fields == "Warn":
+    for refusal in refusals(completed.vm, cluster):
+        problem = replace(completed.problem(refusal.path, refusal.message), code=refusal.code)
+        if refusal.is_unknown_field and unknown_fields == "Warn":
             problem = replace(problem, severity="warning", code=Code.UNKNOWN_FIELD)
+        elif not refusal.certain:
+            problem = replace(problem, severity="warning", code=Code.FEATURE_GATE)
         yield problem
-    if any(not violation.unknown for violation in violations):
-        return
-    for rule in RULES:
-        for found in rule.judge(completed.vm, cluster):
-            problem = completed.problem(found.path, found.message)
-            if found.certain:
-                yield replace(problem, code=rule.code)
-            else:
-                yield replace(problem, severity="warning", code=Code.FEATURE_GATE)
 
 
 def image_update_problems(prototype: Prototype) -> Iterator[Problem]:

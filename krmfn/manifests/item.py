@@ -95,6 +95,12 @@ class Item:
         """The labels, or {}."""
         return _mapping(self.metadata, "labels")
 
+    def element(self, data: dict[str, Any], number: int) -> Item:
+        """Make an item of the element of a list object, which has this number among its items."""
+        find = self.origin.find_line
+        below = None if find is None else (lambda path: find(("items", number, *path)))
+        return item_of(data, self.origin.file, self.origin.index, below)
+
     @property
     def path(self) -> str | None:
         """The file that an orchestrator names in the item's annotations."""

@@ -81,3 +81,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     by_fold = {name.lower(): name for name in names}
     close = difflib.get_close_matches(word[:100].lower(), by_fold, n=1, cutoff=0.6)
     return f' (did you mean "{by_fold[close[0]]}"?)' if close else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 machine`, `2 machines`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,5 +12,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test here as `judge`, unless it is `system` or `boot` already: those need more than Go tools."""
     for item in items:
         marks = {mark.name for mark in item.iter_markers()}
-        if HERE in item.path.parents and not marks & {"system", "boot"}:
+        if HERE in item.path.parents and not marks & {"system", "boot", "versions"}:
             item.add_marker("judge")

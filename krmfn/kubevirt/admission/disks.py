@@ -20,7 +20,7 @@ from krmfn.kubevirt.admission.rule import (
     rule,
 )
 from krmfn.kubevirt.cluster import Cluster
-from krmfn.kubevirt.vm_paths import ARCHITECTURE, DISKS, INTERFACES, VOLUMES, Map, get
+from krmfn.kubevirt.vm_paths import DEVICES, DISKS, INTERFACES, VOLUMES, Map, get
 from krmfn.problems import Path, show
 
 _TARGETS = ("disk", "lun", "cdrom")
@@ -49,6 +49,11 @@ def _disk_names(vm: Map, cluster: Cluster) -> Findings:
         may_be_empty = "cdrom" in disk and cluster.is_within("1.6", None)
         if name not in volumes and not may_be_empty:
             yield at, f"is {show(name)}, and no volume has that name"
+    file_systems = names_in(vm, (*DEVICES, "filesystems"))
+    for path, volume in elements(vm, VOLUMES):
+        # KubeVirt appends a disk of that name.
+        if volume.get("name") not in seen | file_systems:
+            yield from finding((*path, "name"), names.dns_label(volume.get("name") or ""))
 
 
 @gate_rule("empty-cdrom", "validateBootOrder", since="1.6")
@@ -60,8 +65,8 @@ def _empty_cdrom(vm: Map, _: Cluster) -> Iterator[Need]:
             yield (*path, "name"), "DeclarativeHotplugVolumes", "is an empty CD-ROM"
 
 
-@rule("disk-target", "validateDeviceTarget", "validateBusSupport", "validateBootOrder")
-def _disk_target(vm: Map) -> Findings:
+@cluster_rule("disk-target", "validateDeviceTarget", "validateBusSupport", "validateBootOrder")
+def _disk_target(vm: Map, cluster: Cluster) -> Findings:
     """A disk is one of disk, lun and cdrom; its bus is virtio, scsi, sata or usb, as its kind
     allows.
     """
@@ -70,26 +75,29 @@ def _disk_target(vm: Map) -> Findings:
         targets = [target for target in _TARGETS if target in disk]
         if len(targets) > 1:
             yield path, f"has {' and '.join(targets)}; a disk is one of them"
-        yield from _disk_bus(disk, path)
+        yield from _disk_bus(disk, path, cluster.architecture_of(vm))
         volume = volumes.get(disk.get("name"))
         if "lun" in disk and volume and not _CLAIMS & volume.keys():
             yield (*path, "lun"), "needs a dataVolume or persistentVolumeClaim"
-        if volume and "downwardMetrics" in volume and not _may_be_metrics(vm, disk):
+        if (
+            volume
+            and "downwardMetrics" in volume
+            and not _may_be_metrics(disk, cluster.architecture_of(vm))
+        ):
             yield path, "is of downward metrics, and so must be a disk with the bus virtio"
         if volume and "containerPath" in volume:
             message = "is of a container path, which is for filesystems, not for disks"
             yield path, f"{message}: the machine would never start"
 
 
-def _may_be_metrics(vm: Map, disk: Map) -> bool:
-    """Tell whether a disk can show downward metrics; on amd64, unset means another bus."""
-    default = "sata" if get(vm, ARCHITECTURE) in (None, "", "amd64") else "virtio"
-    return "disk" in disk and (_bus(disk) or default) == "virtio"
+def _may_be_metrics(disk: Map, architecture: str) -> bool:
+    """Tell whether a disk can show downward metrics."""
+    return "disk" in disk and _bus(disk, architecture) == "virtio"
 
 
-def _disk_bus(disk: Map, path: Path) -> Findings:
+def _disk_bus(disk: Map, path: Path, architecture: str) -> Findings:
     """Yield a bus that the disk's target does not allow, and what the bus does not."""
-    target, bus = _target(disk), _bus(disk)
+    target, bus = _target(disk), _bus(disk, architecture)
     at = (*path, target, "bus")
     if not bus:
         return
@@ -108,12 +116,17 @@ def _target(disk: Map) -> str:
     return next((target for target in _TARGETS if target in disk), "")
 
 
-def _bus(disk: Map) -> str:
-    """Return the bus of a disk, or "" if it is not set."""
-    return get(disk, (_target(disk), "bus")) or ""
+def _bus(disk: Map, architecture: str) -> str:
+    """Return the bus of a disk: its own, or the one that KubeVirt gives to its instance.
+
+    A disk that does not say what it is gets none here.
+    """
+    target = _target(disk)
+    default = "sata" if architecture == "amd64" else "virtio"
+    return get(disk, (target, "bus")) or (default if target else "")
 
 
-@rule(
+@cluster_rule(
     "disk-settings",
     "validateSerialNumValue",
     "validateSerialNumLength",
@@ -124,7 +137,7 @@ def _bus(disk: Map) -> str:
     "validateBlockSize",
     "validateCustomBlockSize",
 )
-def _disk_settings(vm: Map) -> Findings:
+def _disk_settings(vm: Map, cluster: Cluster) -> Findings:
     """Serial, cache, io, error policy, PCI address and block size of a disk are ones that KubeVirt
     knows.
     """
@@ -143,10 +156,10 @@ def _disk_settings(vm: Map) -> Findings:
         if pci and get(disk, ("disk", "bus")) != "virtio":
             yield at, "needs the bus virtio"
         yield from pci_address(at, pci)
-        yield from _block_size(disk, path)
+        yield from _block_size(disk, path, cluster.architecture_of(vm))
 
 
-def _block_size(disk: Map, path: Path) -> Findings:
+def _block_size(disk: Map, path: Path, architecture: str) -> Findings:
     """Yield what is wrong with the block size of a disk."""
     custom = get(disk, ("blockSize", "custom"))
     match = get(disk, ("blockSize", "matchVolume"))
@@ -156,7 +169,7 @@ def _block_size(disk: Map, path: Path) -> Findings:
     if match is not None and match.get("enabled", True):
         yield at, "stands beside matchVolume"
     else:
-        yield from _custom_block_size(custom, _bus(disk), at)
+        yield from _custom_block_size(custom, _bus(disk, architecture), at)
 
 
 def _custom_block_size(custom: Map, bus: str, path: Path) -> Findings:

@@ -1,0 +1,134 @@
+"""`krmfn check`: whether a cluster takes finished virtual machines, whoever made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from krmfn.commands.check_report import FORMS, Checked
+from krmfn.commands.reply import DONE, NOTHING, PROBLEMS, Reply, refused
+from krmfn.kubernetes import names
+from krmfn.kubevirt.cluster import Cluster
+from krmfn.kubevirt.judge import refusals
+from krmfn.manifests.files import read_paths
+from krmfn.manifests.index import Index
+from krmfn.manifests.item import Item
+from krmfn.nodes.kubevirt_cluster import read_cluster
+from krmfn.platform.config import KIND, Config, read_config
+from krmfn.problems import Code, Collector, Place, Problem, nearest, show
+
+MACHINE = "VirtualMachine"
+_GROUP = "kubevirt.io"
+_VERSIONS = ("kubevirt.io/v1", "kubevirt.io/v1alpha3")
+_LISTS = ((_GROUP, f"{MACHINE}List"), ("config.kubernetes.io", "ResourceList"))
+_PARTS = ("apiVersion", "kind", "metadata", "spec", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What the config of a run says to a check."""
+
+    cluster: Cluster
+    warns_of_unknown: bool = False
+    accepted: frozenset[str] = frozenset()
+
+    def unaccepted(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Leave out the warnings that the config accepts."""
+        return [one for one in problems if one.is_error or one.code not in self.accepted]
+
+
+def check(paths: list[str], form: str, config_file: str | None = None) -> Reply:
+    """Hold every VirtualMachine among files to the schema and rules of the cluster's KubeVirt.
+
+    The cluster is that of `config_file`, or else of the one KubeVirtNodes among the files, and of
+    a KubeVirt object among them. Objects of other kinds are left alone and counted.
+    """
+    problems = Collector()
+    items, unreadable = read_paths(paths)
+    problems += unreadable
+    settings = _settings(items, config_file, problems)
+    opened = _opened(items)
+    machines = [item for item in opened if _is_machine(item)]
+    if not machines and not problems.has_errors:
+        message = f"there is no {MACHINE} among the files"
+        return refused([Place().error(message)], NOTHING)
+    others = len(opened) - len(machines)
+    checked = [(item.origin, settings.unaccepted(_problems(item, settings))) for item in machines]
+    report = Checked(checked, list(problems), others)
+    text, messages = FORMS[form](report)
+    return Reply(text, messages, PROBLEMS if report.has_errors else DONE)
+
+
+def _settings(items: list[Item], config_file: str | None, problems: Collector) -> _Settings:
+    """Return what is known of the cluster."""
+    candidates = [item for item in items if item.kind == KIND]
+    if config_file is not None:
+        candidates, unreadable = read_paths([config_file])
+        problems += unreadable
+    config: Config | None = None
+    if len(candidates) == 1:
+        config = read_config(candidates[0], problems)
+    elif len(candidates) > 1:
+        message = "are several configs among the files; name the one that counts with --config"
+        problems.append(Place().error(f"{len(candidates)} {KIND} {message}"))
+    spec = config.spec if config else None
+    cluster, _ = read_cluster(Index(items), spec.kubevirt if spec else None, problems)
+    if spec is None:
+        return _Settings(cluster)
+    return _Settings(cluster, spec.unknown_fields == "Warn", frozenset(spec.accept_warnings))
+
+
+def _opened(items: list[Item]) -> list[Item]:
+    """Return the items, with those of a VirtualMachineList or ResourceList in its place."""
+    opened: list[Item] = []
+    for item in items:
+        elements = item.data.get("items")
+        if (item.group, item.kind) not in _LISTS or not isinstance(elements, list):
+            opened.append(item)
+            continue
+        # A list of one kind need not repeat it in its elements.
+        common = {"apiVersion": item.api_version, "kind": item.kind.removesuffix("List")}
+        for number, element in enumerate(elements):
+            if isinstance(element, dict):
+                opened.append(item.element({**common, **element}, number))
+    return opened
+
+
+def _is_machine(item: Item) -> bool:
+    """Tell whether an item is a VirtualMachine of KubeVirt."""
+    return item.kind == MACHINE and item.group == _GROUP
+
+
+def _problems(item: Item, settings: _Settings) -> Iterator[Problem]:
+    """Yield what is wrong or doubtful with a machine."""
+    at = item.place
+    if item.api_version not in _VERSIONS:
+        message = f"is {show(item.api_version)}; must be one of {', '.join(_VERSIONS)}"
+        yield at.field("apiVersion").error(message)
+    for key in item.data:
+        if key not in _PARTS:
+            yield at.field(key).error(f"is no field of a {MACHINE}{nearest(key, _PARTS)}")
+    if fault := names.subdomain(item.name):
+        yield at.field("metadata", "name").error(fault)
+    spec = item.data.get("spec")
+    if not isinstance(spec, dict):
+        yield at.field("spec").error("is required" if spec is None else "must be a mapping")
+        return
+    vm = without_nulls({**item.data, "kind": MACHINE})
+    for refusal in refusals(vm, settings.cluster):
+        problem = replace(at.field(*refusal.path).error(refusal.message), code=refusal.code)
+        if refusal.is_unknown_field and settings.warns_of_unknown:
+            problem = replace(problem, severity="warning", code=Code.UNKNOWN_FIELD)
+        elif not refusal.certain:
+            problem = replace(problem, severity="warning", code=Code.FEATURE_GATE)
+        yield problem
+
+
+def without_nulls(value: Any) -> Any:
+    """Return a value without the keys that are null, as an API server stores it."""
+    if isinstance(value, dict):
+        return {key: without_nulls(child) for key, child in value.items() if child is not None}
+    if isinstance(value, list):
+        return [without_nulls(child) for child in value]
+    return value
