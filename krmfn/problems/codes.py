@@ -31,6 +31,7 @@ class Code(StrEnum):
     CHECK = "check"
     # Warnings and notices, which users can accept.
     AMBIGUOUS_NODE_TYPE = "ambiguous-node-type"
+    BOOT_DISK = "boot-disk"
     DYNAMIC_POOL = "dynamic-pool"
     EPHEMERAL_ROOT = "ephemeral-root"
     FEATURE_GATE = "feature-gate"
@@ -82,10 +83,16 @@ WARNINGS: dict[Code, str] = {
         "`vcluster.com/node-type` in the pool's selector), or set `onAmbiguousNodeType: "
         "Fail`."
     ),
+    Code.BOOT_DISK: (
+        "A machine boots from a data disk or cloud-init's, since it comes before the root disk. "
+        "Without a `bootOrder` the firmware boots from the first disk, and from no other. (Disks "
+        "count by bus: a SATA disk, the default, comes right after a SATA CD-ROM.) Put the root "
+        "disk first, or give it `bootOrder: 1`."
+    ),
     Code.DYNAMIC_POOL: "A pool is the autoscaler's: its nodes are not rendered.",
     Code.EPHEMERAL_ROOT: (
-        "The first disk of a machine is a container disk: what is written to it is lost at "
-        "every restart, and the node joins anew. Boot from a DataVolume."
+        "A machine's root disk is a container disk or an ephemeral volume: what is written to it "
+        "is lost at every restart, and the node joins anew. Boot from a DataVolume."
     ),
     Code.FEATURE_GATE: (
         "KubeVirt takes a field only where the cluster's configuration allows it, such as by "
@@ -120,8 +127,9 @@ WARNINGS: dict[Code, str] = {
         "or set `multus-default` to say that it is not wanted."
     ),
     Code.NO_ROOT_DISK: (
-        "A machine has no disk but cloud-init's, and nothing else to boot from. Give an image "
-        "(`image-url`, `image-datasource`) or a disk in the template."
+        "A machine has no disk with an operating system: cloud-init's, empty disks and CD-ROMs "
+        "without a `bootOrder` are none. Give an image (`image-url`, `image-datasource`) or a "
+        "disk in the template."
     ),
     Code.NO_SECRETS: (
         "`krmfn plan --against`: the earlier state has machines and no Secret, so changes to "

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support import (
     CLAIM,
+    CONFIG,
     PROVIDER,
     SECRET,
     changed,
@@ -226,6 +227,56 @@ def test_data_volumes_and_what_refers_to_them() -> None:
         {"name": "d", "dataVolume": {"name": "other"}},
         {"name": "root", "emptyDisk": {"capacity": "1Gi"}},
     ]
+
+
+BUS = {"bus": "virtio"}
+OWN = {"name": "ci", "cloudInitNoCloud": {"userData": "#cloud-config\n{}\n"}}
+FILES = {"name": "files", "configMap": {"name": "x"}}
+CLAIM_A = {"name": "a", "persistentVolumeClaim": {"claimName": "a"}}
+CLAIM_B = {"name": "b", "persistentVolumeClaim": {"claimName": "b"}}
+OURS = {"name": "cloudinit", "disk": BUS}
+
+
+@pytest.mark.parametrize(
+    ("devices", "volumes", "disks"),
+    [
+        ({}, [CLAIM_A, CLAIM_B], [{"name": "a"}, {"name": "b"}, OURS]),
+        ({"disks": None}, [CLAIM_A], [{"name": "a"}, OURS]),
+        (
+            {"disks": [{"name": "b", "disk": {}}]},
+            [CLAIM_A, CLAIM_B],
+            [{"name": "b", "disk": {}}, {"name": "a"}, OURS],
+        ),
+        ({}, [CLAIM_A, OWN, CLAIM_B], [{"name": "a"}, {"name": "ci"}, {"name": "b"}]),
+        (
+            {"disks": [{"name": "ci", "disk": BUS}]},
+            [CLAIM_A, OWN],
+            [{"name": "ci", "disk": BUS}, {"name": "a"}],
+        ),
+        (
+            {"filesystems": [{"name": "files", "virtiofs": {}}]},
+            [FILES, CLAIM_A],
+            [{"name": "a"}, OURS],
+        ),
+        ({}, [], [OURS]),
+    ],
+)
+@pytest.mark.parametrize("delivery", ["UserData", "Disk"])
+def test_a_volume_without_a_disk_gets_the_one_that_kubevirt_would_add(
+    devices: dict[str, Any], volumes: list[Any], disks: list[Any], delivery: str
+) -> None:
+    provider = changed(PROVIDER, f"{SPEC}.volumes", volumes)
+    provider = changed(provider, f"{DOMAIN}.devices", devices)
+    path = "spec.virtualClusters.0.joinToken.delivery"
+    config = changed(CONFIG, path, delivery)
+    if delivery == "Disk":
+        config = changed(config, "spec.virtualClusters.0.joinToken.secretKeyRef", {"name": "join"})
+        config = changed(config, "spec.virtualClusters.0.certificateAuthority", {"system": True})
+    done = function(resource_list(provider, CLAIM, SECRET, config=config))
+    assert done.code == 0, done.stderr
+    [machine] = made(done)
+    join = [{"name": "krmfn-join", "disk": BUS}] if delivery == "Disk" else []
+    assert domain(machine)["devices"]["disks"] == disks + join
 
 
 def test_nulls_do_not_come_out() -> None:

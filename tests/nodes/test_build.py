@@ -158,7 +158,8 @@ def test_the_platforms_own_charts_are_only_told_of() -> None:
     done = function(resource_list(provider, CLAIM, SECRET))
     assert done.code == 0
     assert "(nothing-deployed)" in done.stderr
-    accepted = changed(CONFIG, "spec.acceptWarnings", ["nothing-deployed", "plaintext-token"])
+    codes = ["no-root-disk", "nothing-deployed", "plaintext-token"]
+    accepted = changed(CONFIG, "spec.acceptWarnings", codes)
     assert function(resource_list(provider, CLAIM, SECRET, config=accepted)).stderr == ""
 
 
