@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from krmfn.guest import cloud_config
-from krmfn.guest.network_config import network_data
+from krmfn.guest.network_config import NetworkData, network_data, openstack_network_data
 from krmfn.guest.secrets import has_key, secret_value
 from krmfn.kubevirt.vm_paths import VOLUMES, Map, cloud_init_kind, get
 from krmfn.machine.prototype import Prototype
@@ -39,12 +39,12 @@ _NETWORK = _Source("networkData", "networkDataBase64", "networkDataSecretRef", "
 
 @dataclass(frozen=True, slots=True)
 class VolumeData:
-    """What the volume holds: a cloud-config and, as text, network data. `at` is its source."""
+    """What the volume holds: a cloud-config and network data. `at` is its source."""
 
     at: Place = field(default_factory=Place)
     kind: str = ""
     config: Map = field(default_factory=dict)
-    network: str = ""
+    network: NetworkData = field(default_factory=NetworkData)
 
     @property
     def is_config_drive(self) -> bool:
@@ -72,9 +72,12 @@ def _read(source: Map, kind: str, at: Place, find: FindSecret, problems: Collect
     user, where = _text(source, _USER, at, find, problems)
     if user:
         config = cloud_config.read(user, where, problems, header=True)
-    network, where = _text(source, _NETWORK, at, find, problems)
-    if network and kind == "cloudInitNoCloud":
-        network = network_data(network, where, problems)
+    network = NetworkData()
+    text, where = _text(source, _NETWORK, at, find, problems)
+    if text and kind == "cloudInitNoCloud":
+        network = network_data(text, where, problems)
+    elif text:
+        network = openstack_network_data(text, where)
     return VolumeData(at, kind, config, network)
 
 

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 from krmfn.guest import cloud_config
 from krmfn.guest.cloud_config import CloudConfig
 from krmfn.guest.cloud_init_volume import FindSecret, read_volume
-from krmfn.guest.network_config import network_data, read_network_config
+from krmfn.guest.network_config import (
+    NetworkData,
+    network_data,
+    read_network_config,
+    static_addresses,
+)
 from krmfn.guest.static_address import Range
 from krmfn.kubevirt.vm_paths import Map
 from krmfn.machine.prototype import Prototype
@@ -80,19 +85,19 @@ class Guest:
     sources: Sources
     base: Map
     config: CloudConfig
-    network: str
+    network: NetworkData
     user_template: GoTemplate | None
     network_template: GoTemplate | None
 
     @property
     def networked(self) -> bool:
         """Whether its nodes get network data."""
-        return bool(self.network or self.network_template or self.sources.addressed)
+        return bool(self.network.text or self.network_template or self.sources.addressed)
 
     @property
     def has_own_network(self) -> bool:
         """Whether each node has network data of its own."""
-        return bool(self.network_template or (self.sources.addressed and not self.network))
+        return bool(self.network_template or (self.sources.addressed and not self.network.text))
 
     def data_for(self, node: GuestNode, addresses: Range | None, problems: Collector) -> GuestData:
         """Make the data of one node, with its address from the range, if there is one."""
@@ -124,15 +129,41 @@ class Guest:
         """Return one node's network data."""
         address = addresses.address(node.ordinal) if addresses else None
         if self.network_template:
-            values = _template_values(node, self.sources)
-            if addresses and address:
-                values["AllocatedIP"] = str(address)
-                values["PrefixLength"] = str(addresses.network.prefixlen)
-                values["Gateway"] = str(addresses.gateway)
-            return _filled_network(self.network_template, values, problems)
-        if addresses and address and not self.network:
+            data = self._filled_network(self.network_template, node, addresses, problems)
+            return yamlio.dump(data) if data else ""
+        if addresses and address and not self.network.text:
             return addresses.network_data(address)
-        return self.network
+        return self.network.text
+
+    def written_addresses(self, node: GuestNode, addresses: Range | None) -> NetworkData:
+        """Return the static addresses that users wrote for a node, with their place.
+
+        The one that a template takes from the node's range is not among them.
+        """
+        template = self.network_template
+        if template is None:
+            return self.network
+        data = self._filled_network(template, node, addresses, Collector())
+        own = addresses.address(node.ordinal) if addresses else None
+        written = tuple(address for address in static_addresses(data) if address != own)
+        return NetworkData("", written, template.at)
+
+    def _filled_network(
+        self,
+        template: GoTemplate,
+        node: GuestNode,
+        addresses: Range | None,
+        problems: Collector,
+    ) -> Map:
+        """Fill a template of network data in with one node's values."""
+        values = _template_values(node, self.sources)
+        address = addresses.address(node.ordinal) if addresses else None
+        if addresses and address:
+            values["AllocatedIP"] = str(address)
+            values["PrefixLength"] = str(addresses.network.prefixlen)
+            values["Gateway"] = str(addresses.gateway)
+        text = _filled(template, values, problems)
+        return {} if text is None else read_network_config(text, template.at, problems)
 
 
 def compile_guest(
@@ -183,15 +214,6 @@ def _filled(template: GoTemplate, values: Map, problems: Collector) -> str | Non
     from krmfn.guest import go_template
 
     return go_template.filled(template, values, cloud_config.yaml_mapping, problems)
-
-
-def _filled_network(template: GoTemplate, values: Map, problems: Collector) -> str:
-    """Fill a template of network data in with one node's values."""
-    text = _filled(template, values, problems)
-    if text is None:
-        return ""
-    data = read_network_config(text, template.at, problems)
-    return yamlio.dump(data) if data else ""
 
 
 def _template_values(node: GuestNode, sources: Sources) -> Map:

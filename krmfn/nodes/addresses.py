@@ -12,12 +12,23 @@ from krmfn.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """Addresses from `first` to `last`, as numbers, that a pool or claim gets."""
+    """Addresses from `first` to `last`, as numbers, that a pool or claim gets in a cluster."""
 
+    cluster: str
     version: int
     first: int
     last: int
     request: Request
+
+    @property
+    def start(self) -> tuple[str, int, int]:
+        """The first address, in the order of all addresses."""
+        return self.cluster, self.version, self.first
+
+    @property
+    def end(self) -> tuple[str, int, int]:
+        """The last address, in the order of all addresses."""
+        return self.cluster, self.version, self.last
 
 
 def address_problems(groups: Iterable[Group]) -> Iterator[Problem]:
@@ -27,20 +38,20 @@ def address_problems(groups: Iterable[Group]) -> Iterator[Problem]:
         if group.node and group.node.addresses:
             yield from _shortage(group)
             taken += _taken(group)
-    taken.sort(key=lambda part: (part.version, part.first, part.last))
+    taken.sort(key=lambda part: (part.start, part.last))
     furthest: _Taken | None = None
     for part in taken:
         if furthest and _overlap(furthest, part):
             message = f"gets addresses that {furthest.request} also gets; "
             message += "each pool and each claim needs a range of its own"
             yield part.request.asked.at.error(message)
-        if furthest is None or (part.version, part.last) > (furthest.version, furthest.last):
+        if furthest is None or part.end > furthest.end:
             furthest = part
 
 
 def _overlap(first: _Taken, second: _Taken) -> bool:
     """Tell whether two pools or claims would get one address; `first` begins no later."""
-    meets = (first.version, first.last) >= (second.version, second.first)
+    meets = first.end >= second.start
     return meets and first.request.asked is not second.request.asked
 
 
@@ -62,11 +73,12 @@ def _taken(group: Group) -> Iterator[_Taken]:
     addresses = group.node.addresses if group.node else None
     if addresses is None:
         return
+    cluster = group.offer.cluster if group.offer else ""
     version = int(addresses.network.version)
     if group.asked.pool is not None:
         for first, last in addresses.parts:
-            yield _Taken(version, first, last, group.leader)
+            yield _Taken(cluster, version, first, last, group.leader)
         return
     address = int(addresses.address(0) or 0)
     for request in group.requests:
-        yield _Taken(version, address, address, request)
+        yield _Taken(cluster, version, address, address, request)

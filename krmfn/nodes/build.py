@@ -35,6 +35,7 @@ from krmfn.nodes.render import (
 from krmfn.nodes.request import Request
 from krmfn.nodes.resolve import Resolver
 from krmfn.nodes.run_checks import object_problems, type_problems
+from krmfn.nodes.shared_identities import shared_identity_problems
 from krmfn.nodes.virtual_clusters import (
     LABEL,
     VirtualClusters,
@@ -111,6 +112,7 @@ def build(
         problems.append(at.field("cluster").error(message))
     problems += type_problems(claims, matching.claimed)
     problems += address_problems(groups)
+    problems += shared_identity_problems(groups)
     owner = inputs.clusters.owner
     objects: list[Rendered] = []
     if not problems.has_errors:

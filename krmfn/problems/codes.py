@@ -50,6 +50,8 @@ class Code(StrEnum):
     PLAINTEXT_TOKEN = "plaintext-token"
     POD_NETWORK_ADDRESS = "pod-network-address"
     QUOTA = "quota"
+    SHARED_HOST_DISK = "shared-host-disk"
+    SHARED_IDENTITY = "shared-identity"
     SHARED_VOLUME = "shared-volume"
     UNFIT_NODE_TYPE = "unfit-node-type"
     UNKNOWN_FIELD = "unknown-field"
@@ -165,6 +167,17 @@ WARNINGS: dict[Code, str] = {
         "while those that are to be deleted are still there, for more machines of a type than "
         "its `maxCapacity`. Kubernetes refuses what goes beyond a quota: raise it, or make "
         "the change in two steps."
+    ),
+    Code.SHARED_HOST_DISK: (
+        "Several machines have a `hostDisk` of one path. Those that run on one host write to "
+        "one file, and destroy each other's data. Use a `dataVolumeTemplates` entry, of which "
+        "each machine gets its own."
+    ),
+    Code.SHARED_IDENTITY: (
+        "Several machines have one firmware UUID or serial number. KubeVirt writes these into "
+        "every machine, so a template that was made from one has them. The nodes report one "
+        "`systemUUID`, by which inventories and storage drivers tell them apart. Leave the "
+        "fields out."
     ),
     Code.SHARED_VOLUME: (
         "Several machines are made from a template whose volume names one existing claim or "
