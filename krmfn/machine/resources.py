@@ -25,13 +25,12 @@ _MEMORY: Path = (*DOMAIN, "memory")
 def resized(
     prototype: Prototype, resources: Mapping[str, Quantity], at: Place, problems: Collector
 ) -> Prototype:
-    """Return the prototype with the CPU and memory of `resources`, which stands at `at`."""
+    """Return the prototype with the CPU and memory of `resources`, which stands at `at`.
+
+    Beside an instancetype they are for scheduling alone: KubeVirt refuses a machine that sets them.
+    """
     wanted = {name: resources[name] for name in ("cpu", "memory") if name in resources}
-    if not wanted:
-        return prototype
-    if "instancetype" in prototype.vm["spec"]:
-        message = "stands beside spec.instancetype of the template, which sets CPU and memory"
-        problems.append(at.error(f"{message}; keep one of them"))
+    if not wanted or "instancetype" in prototype.vm["spec"]:
         return prototype
     domain = copy.deepcopy(get(prototype.vm, DOMAIN))
     provenance = prototype.provenance.copy()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from krmfn.guest.secrets import Lookup
 from krmfn.machine.compiler import Compiler
+from krmfn.machine.instancetypes import Instancetypes
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
@@ -73,7 +74,7 @@ class Build:
 class _Inputs:
     """What users wrote, read. `is_complete`: without an error."""
 
-    index: Index
+    instancetypes: Instancetypes
     compiler: Compiler
     lookup: Lookup
     providers: Providers
@@ -137,11 +138,6 @@ def build(
     )
 
 
-def _rank(rendered: Rendered) -> tuple[str, str, str, str]:
-    """Order objects by kind, cluster, namespace and name."""
-    return rendered.kind, rendered.machines.cluster, rendered.namespace, rendered.name
-
-
 def _unaccepted(problems: Iterable[Problem], accepted: frozenset[str]) -> list[Problem]:
     """Leave out the warnings and notices whose codes the config accepts."""
     return [problem for problem in problems if problem.is_error or problem.code not in accepted]
@@ -152,7 +148,8 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
     spec = config.spec
     compiler = Compiler(spec.unknown_fields)
     provider_items = platform_items(index, "NodeProvider", problems)
-    providers = read_providers(provider_items, spec.cluster, compiler, index, problems)
+    instancetypes = Instancetypes(index, (each.vm_namespace for each in spec.virtual_clusters))
+    providers = read_providers(provider_items, spec.cluster, compiler, instancetypes, problems)
     claim_items = platform_items(index, "NodeClaim", problems)
     requests = read_node_claims(claim_items, spec.allow_claim_templates, problems)
     shared: list[Item] = []
@@ -172,7 +169,7 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
         consumed += reader.consumed
     requests.sort(key=lambda request: request.order)
     return _Inputs(
-        index,
+        instancetypes,
         compiler,
         lookup,
         providers,
@@ -200,7 +197,7 @@ def _named_clusters(
 def _resolve(groups: list[Group], inputs: _Inputs, config: Config) -> list[Problem]:
     """Resolve the groups that have a node type and a virtual cluster."""
     resolver = Resolver(
-        inputs.index,
+        inputs.instancetypes,
         inputs.objects,
         inputs.lookup,
         inputs.providers,
@@ -236,8 +233,9 @@ def _consumed(inputs: _Inputs, config: Config) -> list[Item]:
 
     A flat config serves one virtual cluster: the claims of others stay as they are.
     """
+    consumed = [*inputs.consumed, *inputs.instancetypes.consumed]
     if not config.flat:
-        return inputs.consumed
+        return consumed
     others = {
         request.at.origin
         for request in inputs.requests
@@ -245,7 +243,7 @@ def _consumed(inputs: _Inputs, config: Config) -> list[Item]:
         and request.asked.virtual_cluster is not None
         and inputs.clusters.of(request) is None
     }
-    return [item for item in inputs.consumed if item.origin not in others]
+    return [item for item in consumed if item.origin not in others]
 
 
 class _Rendering:
@@ -269,7 +267,7 @@ class _Rendering:
                 message += "krmfn reads again; render fewer virtual clusters at a time"
                 problems.append(claim.request.at.error(message))
                 return []
-        objects.sort(key=_rank)
+        objects.sort(key=lambda rendered: rendered.order)
         return objects
 
     def token_problems(self, claims: Iterable[Claim]) -> Iterator[Problem]:

@@ -69,6 +69,11 @@ class Rendered:
     machines: MachineSet
     text: str
 
+    @property
+    def order(self) -> tuple[str, str, str, str]:
+        """The key by which objects are sorted: kind, cluster, namespace and name."""
+        return self.kind, self.machines.cluster, self.namespace, self.name
+
 
 class _Holes(Names):
     """Names that are filled in for each claim."""

@@ -178,13 +178,6 @@ def test_a_data_volume_that_clones_its_sibling() -> None:
     ]
 
 
-def test_resources_beside_an_instancetype() -> None:
-    said = refused(
-        (f"{TEMPLATE}.spec.instancetype", {"name": "u1.small"}), (f"{TYPE}.resources", {"cpu": 1})
-    )
-    assert f"{AT_TYPE}.resources: stands beside spec.instancetype of the template" in said
-
-
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
