@@ -34,10 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GuestNode:
-    """The parts of one claim that a guest's templates and addresses depend on.
-
-    `at` is the place that asks for the node.
-    """
+    """The parts of one claim that a guest's templates and addresses depend on."""
 
     name: str
     namespace: str | None
@@ -45,7 +42,6 @@ class GuestNode:
     provider: str
     virtual_cluster: str | None
     type_ref: str | None
-    at: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +75,14 @@ class GuestData:
 class Guest:
     """The data that all nodes of a guest share; templates are filled in for each node.
 
-    A template's cloud-config is merged over `base`. `config` is `base` in its written form.
+    A template's cloud-config is merged over `base`. `config` is `base` in its written form, and
+    `host_at` where it may set the host's name.
     """
 
     sources: Sources
     base: Map
     config: CloudConfig
+    host_at: Place
     network: NetworkData
     user_template: GoTemplate | None
     network_template: GoTemplate | None
@@ -102,16 +100,9 @@ class Guest:
     def data_for(self, node: GuestNode, addresses: Range | None, problems: Collector) -> GuestData:
         """Make the data of one node, with its address from the range, if there is one."""
         config = self.config
-        at = node.at
-        if USER_DATA in self.sources.given:
-            _, at = self.sources.given[USER_DATA]
         if self.user_template:
             config = self._filled_config(self.user_template, node, problems)
-            at = self.user_template.at
-        network = self._network_for(node, addresses, problems)
-        if fault := config.host_problem(node.name):
-            problems.append(at.error(fault))
-        return GuestData(config, network)
+        return GuestData(config, self._network_for(node, addresses, problems))
 
     def _filled_config(
         self, template: GoTemplate, node: GuestNode, problems: Collector
@@ -123,7 +114,11 @@ class Guest:
         if text is not None:
             parsed = cloud_config.read(text, template.at, problems, header=False)
         merged = cloud_config.merged(self.base, parsed)
-        return cloud_config.written(merged, self.sources.ssh_keys)
+        config = cloud_config.written(merged, self.sources.ssh_keys)
+        if fault := config.host_fault(node.name):
+            at = template.at if cloud_config.names_host(parsed) else self.host_at
+            problems.append(at.error(f"{fault}; the host is named after its claim"))
+        return config
 
     def _network_for(self, node: GuestNode, addresses: Range | None, problems: Collector) -> str:
         """Return one node's network data."""
@@ -175,7 +170,7 @@ def compile_guest(
     """
     collected = Collector()
     volume = read_volume(prototype, find, collected)
-    base, network = volume.config, volume.network
+    base, network, host_at = volume.config, volume.network, volume.user_at
     if volume.is_config_drive and (sources.addressed or sources.network_template):
         advice = "a static address is NoCloud's; use cloudInitNoCloud"
         message = f"takes OpenStack's network data, and {advice}"
@@ -188,6 +183,7 @@ def compile_guest(
         value, at = sources.given[USER_DATA]
         config = cloud_config.read(value, at, collected, header=False)
         base = cloud_config.merged(base, config)
+        host_at = at if cloud_config.names_host(config) else host_at
     elif template := sources.user_template:
         user_template = _parsed(template, collected)
     template = sources.network_template
@@ -197,7 +193,7 @@ def compile_guest(
     if collected.has_errors:
         return None
     written = cloud_config.written(base, sources.ssh_keys)
-    return Guest(sources, base, written, network, user_template, network_template)
+    return Guest(sources, base, written, host_at, network, user_template, network_template)
 
 
 # go_template is imported by need: many runs have no template, and the start is what most users

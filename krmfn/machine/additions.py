@@ -35,7 +35,21 @@ _REFERENCES = (
     ("persistentVolumeClaim", "claimName"),
     ("ephemeral", "persistentVolumeClaim", "claimName"),
     ("memoryDump", "claimName"),
+    # Of a utility volume.
+    ("claimName",),
 )
+# The fields by which a DataVolume says where its content comes from.
+_ORIGINS: tuple[Path, ...] = (
+    ("spec", "source", "pvc"),
+    ("spec", "sourceRef"),
+    ("spec", "pvc", "dataSource"),
+    ("spec", "pvc", "dataSourceRef"),
+    ("spec", "storage", "dataSource"),
+    ("spec", "storage", "dataSourceRef"),
+)
+# A reference with a kind names a sibling by one of these. A DataSource or a snapshot is another
+# object, whatever its name.
+_CLAIMS = (None, "PersistentVolumeClaim", "DataVolume")
 _OURS = Source(LayerName.KRMFN)
 
 
@@ -153,6 +167,12 @@ class _Completion:
         devices = {**spec["domain"].get("devices", {}), "disks": disks}
         domain = {**spec["domain"], "devices": devices}
         spec = {**spec, "domain": domain, "volumes": volumes}
+        utilities = spec.get("utilityVolumes")
+        if isinstance(utilities, list):
+            # Their shape is not checked yet: the schema judges what comes of this.
+            spec["utilityVolumes"] = [
+                self._volume(volume) if isinstance(volume, dict) else volume for volume in utilities
+            ]
         if "networks" in spec:
             spec["networks"] = ordered_networks(self.vm)
         # Metadata comes first, as people write it.
@@ -221,11 +241,13 @@ class _Completion:
         the same machine follows its name; a source of its own name is an image from elsewhere.
         """
         metadata = template["metadata"]
-        source = get(template, ("spec", "source", "pvc"))
-        sibling = get(source, ("name",))
-        near = get(source, ("namespace",)) in (None, self.additions.namespace)
-        if near and sibling in self._data_volumes and sibling != metadata["name"]:
-            template = self._renamed(template, ("spec", "source", "pvc", "name"))
+        for path in _ORIGINS:
+            origin = get(template, path)
+            sibling = get(origin, ("name",))
+            near = get(origin, ("namespace",)) in (None, "", self.additions.namespace)
+            is_claim = get(origin, ("kind",)) in _CLAIMS and sibling != metadata["name"]
+            if near and is_claim and sibling in self._data_volumes:
+                template = self._renamed(template, (*path, "name"))
         name = self.additions.names.data_volume(metadata["name"])
         return {**template, "metadata": {**metadata, "name": name}}
 

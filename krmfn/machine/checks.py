@@ -11,7 +11,7 @@ from typing import Literal
 
 from krmfn.kubevirt import schema
 from krmfn.kubevirt.admission import RULES
-from krmfn.kubevirt.vm_paths import DISKS, VOLUMES, Map, cloud_init_kind, get
+from krmfn.kubevirt.vm_paths import DISKS, VOLUMES, Map, cloud_init_kind, get, put
 from krmfn.machine.additions import Additions, Names, complete
 from krmfn.machine.marks import CLOUD_INIT, JOIN_DISK
 from krmfn.machine.prototype import Prototype
@@ -34,7 +34,7 @@ def prototype_problems(prototype: Prototype, unknown_fields: UnknownFields) -> I
         yield from conflicts
         return
     completed = _Completed(prototype, *complete(prototype, _JUDGED))
-    violations = list(schema.violations(completed.vm))
+    violations = [*_cloud_init_violations(prototype.vm), *schema.violations(completed.vm)]
     for violation in violations:
         problem = completed.problem(violation.path, violation.message)
         if violation.unknown and unknown_fields == "Warn":
@@ -49,6 +49,26 @@ def prototype_problems(prototype: Prototype, unknown_fields: UnknownFields) -> I
                 yield replace(problem, severity="warning", code=Code.FEATURE_GATE)
             else:
                 yield replace(problem, code=rule.code)
+
+
+def _cloud_init_violations(vm: Map) -> Iterator[schema.Violation]:
+    """Yield what the schema forbids in a template's own cloud-init volumes.
+
+    What krmfn renders does not have them any more: its own source takes their place. So an
+    unknown field would be lost, and is an error in any case.
+    """
+    volumes = get(vm, VOLUMES) or ()
+    sources = [(*VOLUMES, index, cloud_init_kind(volume)) for index, volume in enumerate(volumes)]
+    if not any(path[-1] for path in sources):
+        return
+    alone = {"spec": put({}, VOLUMES[1:], volumes)}
+    for violation in schema.violations(alone):
+        if violation.path[: len(VOLUMES) + 2] in sources:
+            message = violation.message
+            if violation.path[-1] == "userDataSecretRef":
+                # The nearest name is that of the network data.
+                message = message.replace('"networkDataSecretRef"', '"secretRef"')
+            yield replace(violation, message=message, unknown=False)
 
 
 @dataclass(frozen=True, slots=True)

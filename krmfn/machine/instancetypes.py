@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from krmfn.kubernetes.quantity import Quantity
+from krmfn.kubernetes.quantity import Quantity, memory_fault
 from krmfn.kubevirt.vm_paths import DOMAIN, Map, get
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.index import Index
@@ -142,6 +142,9 @@ def instancetype_size(vm: Map, source: SizeOf, problems: Collector) -> Size | No
     if not items:
         return None
     size = _guest_size(items[0].data)
+    memory = size["memory"]
+    if memory is not None and (fault := memory_fault(memory)):
+        problems.append(items[0].place.field("spec", "memory", "guest").error(fault))
     described, at = _described(reference, known=True), source.at.field("resources")
     for other in items[1:]:
         if _guest_size(other.data) != size:

@@ -7,7 +7,7 @@ KubeVirt takes the guest's size from several fields (its `GetCPUTopology` and
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from krmfn.kubevirt.vm_paths import DOMAIN, RESOURCES, Map, get, put
 from krmfn.machine.layers import LayerName
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, Source
-from krmfn.problems import Collector, Path, Place
+from krmfn.problems import Code, Collector, Path, Place, Problem
 
 _CPU: Path = (*DOMAIN, "cpu")
 _MEMORY: Path = (*DOMAIN, "memory")
@@ -41,7 +41,38 @@ def resized(
         resizing.guest_memory(wanted["memory"])
     if "cpu" in wanted:
         resizing.cores(wanted["cpu"])
-    return replace(prototype, vm=put(prototype.vm, DOMAIN, domain), provenance=provenance)
+    warnings = [*prototype.warnings, *_burstable(get(prototype.vm, DOMAIN), domain, at)]
+    vm = put(prototype.vm, DOMAIN, domain)
+    return replace(prototype, vm=vm, provenance=provenance, warnings=warnings)
+
+
+def _burstable(before: Map, after: Map, at: Place) -> Iterator[Problem]:
+    """Warn of machines whose requests equalled their limits, and do no more.
+
+    Kubernetes gives a pod the quality of service Guaranteed only if all of them are equal.
+    """
+    if all(_is_guaranteed(before, name) for name in ("cpu", "memory")):
+        for name in ("cpu", "memory"):
+            if not _is_guaranteed(after, name):
+                limit, amount = (
+                    get(after, ("resources", kind, name)) for kind in ("limits", "requests")
+                )
+                message = f"is {amount}, below the template's limit of {limit}: the machines "
+                message += "become Burstable, and were Guaranteed; give the limit this size too"
+                yield at.field(name).warning(message, Code.BURSTABLE)
+
+
+def _is_guaranteed(domain: Map, name: str) -> bool:
+    """Tell whether a domain requests as much as its limit.
+
+    Without a request KubeVirt asks for the guest's memory, or else for the limit.
+    """
+    limit = get(domain, ("resources", "limits", name))
+    request = get(domain, ("resources", "requests", name))
+    if request is None and name == "memory":
+        request = get(domain, ("memory", "guest"))
+    equal = request is None or limit is None or Quantity.parse(request) == Quantity.parse(limit)
+    return limit is not None and equal
 
 
 @dataclass(slots=True)

@@ -17,7 +17,6 @@ from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.manifests.secret_names import SECRET_SUFFIX
 from krmfn.manifests.yamlio import LARGEST_INPUT
-from krmfn.nodes.addresses import address_problems
 from krmfn.nodes.claim import Claim, Group, Node
 from krmfn.nodes.groups import Matching, decide, group_requests
 from krmfn.nodes.machine_set import CompiledMachine, MachineSet
@@ -35,8 +34,7 @@ from krmfn.nodes.render import (
 )
 from krmfn.nodes.request import Request
 from krmfn.nodes.resolve import Resolver
-from krmfn.nodes.run_checks import object_problems, type_problems
-from krmfn.nodes.shared_identities import shared_identity_problems
+from krmfn.nodes.run_checks import group_problems, object_problems, type_problems
 from krmfn.nodes.virtual_clusters import (
     LABEL,
     VirtualClusters,
@@ -112,8 +110,7 @@ def build(
         message = f"is required: the claims go to {', '.join(clusters)}"
         problems.append(at.field("cluster").error(message))
     problems += type_problems(claims, matching.claimed)
-    problems += address_problems(groups)
-    problems += shared_identity_problems(groups)
+    problems += group_problems(groups)
     owner = inputs.clusters.owner
     objects: list[Rendered] = []
     if not problems.has_errors:
@@ -139,8 +136,9 @@ def build(
 
 
 def _unaccepted(problems: Iterable[Problem], accepted: frozenset[str]) -> list[Problem]:
-    """Leave out the warnings and notices whose codes the config accepts."""
-    return [problem for problem in problems if problem.is_error or problem.code not in accepted]
+    """Leave out repetitions, and the warnings and notices whose codes the config accepts."""
+    each = dict.fromkeys(problems)
+    return [problem for problem in each if problem.is_error or problem.code not in accepted]
 
 
 def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inputs:

@@ -32,6 +32,7 @@ class Code(StrEnum):
     # Warnings and notices, which users can accept.
     AMBIGUOUS_NODE_TYPE = "ambiguous-node-type"
     BOOT_DISK = "boot-disk"
+    BURSTABLE = "burstable"
     DYNAMIC_POOL = "dynamic-pool"
     EPHEMERAL_ROOT = "ephemeral-root"
     FEATURE_GATE = "feature-gate"
@@ -46,6 +47,7 @@ class Code(StrEnum):
     NOT_KRMFN = "not-krmfn"
     NOTHING_DEPLOYED = "nothing-deployed"
     NOTHING_EARLIER = "nothing-earlier"
+    NULL_FIELD = "null-field"
     OTHER_OWNER = "other-owner"
     PLAINTEXT_TOKEN = "plaintext-token"
     POD_NETWORK_ADDRESS = "pod-network-address"
@@ -90,6 +92,12 @@ WARNINGS: dict[Code, str] = {
         "Without a `bootOrder` the firmware boots from the first disk, and from no other. (Disks "
         "count by bus: a SATA disk, the default, comes right after a SATA CD-ROM.) Put the root "
         "disk first, or give it `bootOrder: 1`."
+    ),
+    Code.BURSTABLE: (
+        "A template's requests equal its limits, so that its machines have the quality of service "
+        "Guaranteed. A node type's `resources` lower a request below the limit, which makes them "
+        "Burstable: under pressure they are evicted sooner. Lower the limit in the node type's "
+        "`mergeVirtualMachineTemplate` as well."
     ),
     Code.DYNAMIC_POOL: "A pool is the autoscaler's: its nodes are not rendered.",
     Code.EPHEMERAL_ROOT: (
@@ -148,6 +156,11 @@ WARNINGS: dict[Code, str] = {
     Code.NOTHING_EARLIER: (
         "`krmfn plan --against`: the earlier state holds nothing that this config made, so "
         "every object is new."
+    ),
+    Code.NULL_FIELD: (
+        "An object of the template is null, such as `tpm:` or `efi:` without braces. To "
+        "Kubernetes that means that it is absent. Write `tpm: {}` if machines shall have it, or "
+        "leave the key out."
     ),
     Code.OTHER_OWNER: (
         "`krmfn plan --against`: the earlier state holds objects that another config made, or "

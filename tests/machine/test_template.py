@@ -178,6 +178,75 @@ def test_a_data_volume_that_clones_its_sibling() -> None:
     ]
 
 
+IMAGE_SOURCE = {"source": {"registry": {"url": "docker://example.com/image"}}, "storage": {}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "follows"),
+    [
+        (
+            {"storage": {"dataSourceRef": {"kind": "PersistentVolumeClaim"}}},
+            "storage.dataSourceRef",
+            True,
+        ),
+        (
+            {"storage": {"dataSource": {"kind": "PersistentVolumeClaim"}}},
+            "storage.dataSource",
+            True,
+        ),
+        ({"pvc": {"dataSourceRef": {"kind": "PersistentVolumeClaim"}}}, "pvc.dataSourceRef", True),
+        ({"pvc": {"dataSource": {"kind": "PersistentVolumeClaim"}}}, "pvc.dataSource", True),
+        ({"storage": {}, "source": {"pvc": {"namespace": "machines"}}}, "source.pvc", True),
+        (
+            {
+                "storage": {
+                    "dataSourceRef": {"kind": "PersistentVolumeClaim", "namespace": "machines"}
+                }
+            },
+            "storage.dataSourceRef",
+            True,
+        ),
+        (
+            {
+                "storage": {
+                    "dataSourceRef": {"kind": "PersistentVolumeClaim", "namespace": "images"}
+                }
+            },
+            "storage.dataSourceRef",
+            False,
+        ),
+        # A snapshot or a DataSource is another object, whatever its name.
+        (
+            {"storage": {"dataSourceRef": {"kind": "VolumeSnapshot"}}},
+            "storage.dataSourceRef",
+            False,
+        ),
+        ({"storage": {}, "sourceRef": {"kind": "DataSource"}}, "sourceRef", False),
+        (
+            {"storage": {}, "source": {"snapshot": {"namespace": "machines"}}},
+            "source.snapshot",
+            False,
+        ),
+    ],
+)
+def test_a_sibling_is_followed_wherever_it_is_named(
+    spec: dict[str, Any], path: str, follows: bool
+) -> None:
+    spec = changed(spec, f"{path}.name", "root")
+    templates = [
+        {"metadata": {"name": "root"}, "spec": IMAGE_SOURCE},
+        {"metadata": {"name": "data"}, "spec": spec},
+    ]
+    volumes = [{"name": name, "dataVolume": {"name": name}} for name in ("root", "data")]
+    machine = rendered(
+        (f"{TEMPLATE}.spec.dataVolumeTemplates", templates), (f"{SPEC}.volumes", volumes)
+    )
+    found = machine["spec"]["dataVolumeTemplates"][1]["spec"]
+    for key in path.split("."):
+        found = found[key]
+    assert found["name"] == ("node-1-root" if follows else "root")
+
+
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [

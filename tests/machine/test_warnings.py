@@ -7,11 +7,13 @@ import pytest
 
 from tests.support import (
     CLAIM,
+    CONFIG,
     PROVIDER,
     SECRET,
     changed,
     function,
     made,
+    refusal,
     resource_list,
 )
 
@@ -243,3 +245,117 @@ def test_a_machine_boots_from_its_first_disk(
         assert expected in done.stderr
     codes = set(re.findall(r"\(([a-z-]+)\)$", done.stderr, re.MULTILINE))
     assert len(codes & {"boot-disk", "ephemeral-root", "no-root-disk"}) == bool(expected)
+
+
+def warned(*changes: tuple[str, Any]) -> str:
+    provider = PROVIDER
+    for path, value in changes:
+        provider = changed(provider, path, value)
+    done = function(resource_list(provider, CLAIM, SECRET))
+    assert done.code == 0, done.stderr
+    return done.stderr
+
+
+NULL = "is null, which leaves it out; write {} or its fields if it is meant (null-field)"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("domain.devices.tpm", None, "domain.devices.tpm"),
+        ("domain.devices.rng", None, "domain.devices.rng"),
+        ("domain.firmware", {"bootloader": {"efi": None}}, "domain.firmware.bootloader.efi"),
+        ("domain.features", {"smm": None}, "domain.features.smm"),
+        ("domain.features", {"hyperv": {"vapic": None}}, "domain.features.hyperv.vapic"),
+        (
+            "domain.devices.disks.0",
+            {"name": "root", "cdrom": None},
+            "domain.devices.disks[0].cdrom",
+        ),
+        ("domain.launchSecurity", None, "domain.launchSecurity"),
+    ],
+)
+def test_an_object_that_is_null_is_told(path: str, value: Any, field: str) -> None:
+    assert f"{SPEC}.{field}: {NULL}" in warned((f"{SPEC}.{path}", value))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("affinity", None),
+        ("nodeSelector", None),
+        ("tolerations", None),
+        ("domain.devices.disks", None),
+        ("domain.devices.disks.0", {"name": "root", "disk": None}),
+        ("domain.features", None),
+        ("domain.memory", {"guest": "2Gi", "maxGuest": None}),
+        ("domain.devices.tpm", {}),
+    ],
+)
+def test_other_nulls_mean_what_they_say(path: str, value: Any) -> None:
+    assert "(null-field)" not in warned((f"{SPEC}.{path}", value))
+
+
+def test_a_null_in_a_patch_takes_out_what_is_there() -> None:
+    def patch(devices: Any) -> tuple[str, Any]:
+        return PATCH, {"spec": {"template": {"spec": {"domain": {"devices": devices}}}}}
+
+    tpm: tuple[str, Any] = (f"{DEVICES}.tpm", {})
+    assert "(null-field)" not in warned(tpm, patch({"tpm": None}))
+    said = warned(patch({"tpm": None}))
+    assert f"mergeVirtualMachineTemplate.spec.template.spec.domain.devices.tpm: {NULL}" in said
+
+
+def test_a_template_that_types_share_is_told_of_once() -> None:
+    types = ("spec.kubeVirt.nodeTypes", [{"name": "small"}, {"name": "large"}])
+    provider = changed(changed(PROVIDER, f"{DEVICES}.tpm", None), *types)
+    claims = [CLAIM, changed(CLAIMS[1], "spec.typeRef", "large")]
+    assert function(resource_list(provider, *claims, SECRET)).stderr.count(NULL) == 1
+
+
+def test_what_a_merge_drops_is_told_before_the_error_that_comes_of_it() -> None:
+    provider = changed(PROVIDER, f"{SPEC}.volumes", [ROOT])
+    provider = changed(provider, TEMPLATES, [IMAGE])
+    disks = {"domain": {"devices": {"disks": [{**DISK, "name": "b"}]}}}
+    patch = {"spec": {"template": {"spec": {**disks, "volumes": [EMPTY]}}}}
+    done = function(resource_list(changed(provider, PATCH, patch), CLAIM, SECRET))
+    refusal(done)
+    lines = done.stderr.splitlines()
+    at = "mergeVirtualMachineTemplate.spec.template.spec"
+    dropped = "replaces the list, and drops root of the provider's template (merge-drops)"
+    assert f"{at}.domain.devices.disks: {dropped}" in lines[0]
+    assert f"{at}.volumes: {dropped}" in lines[1]
+    assert "dataVolumeTemplates[0].metadata.name: is used by no volume" in lines[2]
+    # Errors that have nothing to do with a merge stay first.
+    accepted = changed(CONFIG, "spec.acceptWarnings", ["merge-drops"])
+    done = function(resource_list(changed(provider, PATCH, patch), CLAIM, SECRET, config=accepted))
+    assert done.stderr.startswith("error: ")
+
+
+ALL = {"requests": {"cpu": "4", "memory": "8Gi"}, "limits": {"cpu": "4", "memory": "8Gi"}}
+LIMITS = {"limits": ALL["limits"]}
+
+
+@pytest.mark.parametrize(
+    ("domain", "size", "told"),
+    [
+        ({"resources": ALL}, {"cpu": 2, "memory": "4Gi"}, ["memory"]),
+        ({"resources": ALL, "cpu": {"cores": 4}}, {"cpu": 2, "memory": "4Gi"}, ["cpu", "memory"]),
+        ({"resources": LIMITS, "cpu": {"cores": 4}}, {"cpu": 2}, ["cpu"]),
+        ({"resources": ALL}, {"cpu": 4, "memory": "8Gi"}, []),
+        ({"resources": ALL}, {"cpu": 8, "memory": "16Gi"}, []),
+        ({"resources": {**ALL, "requests": {"cpu": "1"}}}, {"memory": "4Gi"}, []),
+        ({"resources": {"limits": {"memory": "8Gi"}}}, {"cpu": 2, "memory": "4Gi"}, []),
+        ({"resources": LIMITS, "memory": {"guest": "2Gi"}}, {"memory": "4Gi"}, []),
+    ],
+)
+def test_a_size_below_the_limits_is_no_longer_guaranteed(
+    domain: dict[str, Any], size: dict[str, Any], told: list[str]
+) -> None:
+    devices = {"disks": [DISK]}
+    said = warned(
+        (f"{SPEC}.domain", {**domain, "devices": devices}),
+        ("spec.kubeVirt.nodeTypes.0.resources", size),
+    )
+    found = re.findall(r"nodeTypes\[0\]\.resources\.(\w+): is .* \(burstable\)", said)
+    assert found == told
