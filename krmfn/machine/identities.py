@@ -115,8 +115,13 @@ def masqueraded(vm: Map) -> list[IPv4Network | IPv6Network]:
     ]
     if not interfaces:
         pods.append({})
-    return [
-        ip_network(pod.get(key) or default, strict=False)
-        for pod in pods
-        for key, default in _MASQUERADE.items()
-    ]
+    texts = [pod.get(key) or default for pod in pods for key, default in _MASQUERADE.items()]
+    return [network for text in texts for network in _network(text)]
+
+
+def _network(text: str) -> Iterator[IPv4Network | IPv6Network]:
+    """Yield the network that a text names, nothing if it names none."""
+    try:
+        yield ip_network(text, strict=False)
+    except ValueError:
+        return

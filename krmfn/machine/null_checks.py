@@ -17,6 +17,8 @@ _PLAIN = (
     *("machine", "chassis", "clock", "timer", "cpu", "numa", "features", "firmware", "bootloader"),
     *("memory", "guest", "maxGuest", "reservedOverhead", "ioThreads", "disk", "blockSize"),
 )
+NULL_OBJECT = "is null, which leaves it out; write {} or its fields if it is meant"
+NULL_VALUE = "is null; write a value in quotes, or leave the key out"
 
 
 def null_warnings(value: Map, base: Any, at: Place, patch: bool) -> Iterator[Problem]:
@@ -33,8 +35,7 @@ def _warnings(value: Map, base: Any, kind: types.Type, at: Place) -> Iterator[Pr
         below = base.get(key) if isinstance(base, dict) else None
         if child is None and field.is_optional and field.kind == "struct":
             if below is None and key not in _PLAIN:
-                message = "is null, which leaves it out; write {} or its fields if it is meant"
-                yield at.field(key).warning(message, Code.NULL_FIELD)
+                yield at.field(key).warning(NULL_OBJECT, Code.NULL_FIELD)
         elif isinstance(child, dict) and field.kind == "struct":
             yield from _warnings(child, below, field.type, at.field(key))
         elif isinstance(child, list) and field.kind == "list":
@@ -53,8 +54,7 @@ def null_problems(value: Map, at: Place, kind: types.Type = types.ROOT) -> Itera
         if isinstance(child, dict) and field.kind == "map":
             for name, element in child.items():
                 if element is None:
-                    message = "is null; write a value in quotes, or leave the key out"
-                    yield where.field(name).error(message)
+                    yield where.field(name).error(NULL_VALUE)
         elif isinstance(child, dict):
             yield from null_problems(child, where, field.type)
         elif isinstance(child, list) and field.kind == "list":

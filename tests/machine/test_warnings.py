@@ -306,6 +306,16 @@ def test_a_null_in_a_patch_takes_out_what_is_there() -> None:
     assert f"mergeVirtualMachineTemplate.spec.template.spec.domain.devices.tpm: {NULL}" in said
 
 
+def test_a_null_kind_in_a_property_is_told() -> None:
+    prefix = "kubevirt.vcluster.com"
+    properties = {
+        f"{prefix}/network-attachment-definition": "lan",
+        f"{prefix}/interface-template": "sriov:",
+    }
+    said = warned(("spec.properties", properties))
+    assert f"spec.properties[{prefix}/interface-template].sriov: {NULL}" in said
+
+
 def test_a_template_that_types_share_is_told_of_once() -> None:
     types = ("spec.kubeVirt.nodeTypes", [{"name": "small"}, {"name": "large"}])
     provider = changed(changed(PROVIDER, f"{DEVICES}.tpm", None), *types)

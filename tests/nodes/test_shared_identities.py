@@ -189,8 +189,9 @@ def test_addresses_that_many_machines_may_have(network: Any, interface: Any, dat
     assert done.code == 0, done.stderr
 
 
-def test_one_address_on_the_pod_network() -> None:
-    template = networked(POD, MASQUERADE, with_data(config("10.1.1.5/24")))
+@pytest.mark.parametrize("network", [POD, {"name": "a", "pod": {"vmNetworkCIDR": "none"}}])
+def test_one_address_on_the_pod_network(network: Any) -> None:
+    template = networked(network, MASQUERADE, with_data(config("10.1.1.5/24")))
     assert "is 10.1.1.5, the static address" in refusal(run(template, CLAIM, CLAIM_2))
 
 
