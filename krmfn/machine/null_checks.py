@@ -26,22 +26,31 @@ def null_warnings(value: Map, base: Any, at: Place, patch: bool) -> Iterator[Pro
 
     In a `patch` over `base`, a null takes out what is there, which is not warned of.
     """
-    yield from _warnings(value, base if patch else None, types.ROOT, at)
+    yield from _warnings(value, base if patch else None, types.ROOT, at, patch)
 
 
-def _warnings(value: Map, base: Any, kind: types.Type, at: Place) -> Iterator[Problem]:
+def _warnings(
+    value: Map, base: Any, kind: types.Type, at: Place, is_patch: bool
+) -> Iterator[Problem]:
     """Warn of the optional objects in a struct that are null, at any depth."""
     for key, field, child in _fields(value, kind):
         below = base.get(key) if isinstance(base, dict) else None
         if child is None and field.is_optional and field.kind == "struct":
             if below is None and key not in _PLAIN:
                 yield at.field(key).warning(NULL_OBJECT, Code.NULL_FIELD)
+        elif isinstance(child, dict) and field.kind == "map":
+            # In a whole template these are errors.
+            gone = below if isinstance(below, dict) else {}
+            for name, element in child.items() if is_patch else ():
+                if element is None and name not in gone:
+                    message = "is null, and there is no such key to take out"
+                    yield at.field(key, name).warning(message, Code.NULL_FIELD)
         elif isinstance(child, dict) and field.kind == "struct":
-            yield from _warnings(child, below, field.type, at.field(key))
+            yield from _warnings(child, below, field.type, at.field(key), is_patch)
         elif isinstance(child, list) and field.kind == "list":
             for index, element in enumerate(child):
                 if isinstance(element, dict):
-                    yield from _warnings(element, None, field.type, at.field(key, index))
+                    yield from _warnings(element, None, field.type, at.field(key, index), is_patch)
 
 
 def null_problems(value: Map, at: Place, kind: types.Type = types.ROOT) -> Iterator[Problem]:

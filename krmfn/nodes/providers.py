@@ -133,7 +133,9 @@ def _compile(
             is_usable = False
             continue
         source = SizeOf(offer.given_resources, instancetypes, offer.namespace, offer.at)
-        offer.resources = node_type_size(prototype, source, collected)
+        sizing = Collector()
+        offer.resources = node_type_size(prototype, source, sizing)
+        collected += [*prototype.causes, *sizing] if sizing.has_errors else sizing
         is_usable = compiler.check(prototype, collected) and is_usable
         offer.prototype = prototype
     problems += collected

@@ -306,6 +306,14 @@ def test_a_null_in_a_patch_takes_out_what_is_there() -> None:
     assert f"mergeVirtualMachineTemplate.spec.template.spec.domain.devices.tpm: {NULL}" in said
 
 
+def test_a_label_that_a_patch_takes_out() -> None:
+    labels = ("spec.kubeVirt.virtualMachineTemplate.metadata", {"labels": {"a": "b"}})
+    patch = (PATCH, {"metadata": {"labels": {"a": None}}})
+    assert "(null-field)" not in warned(labels, patch)
+    message = "labels.a: is null, and there is no such key to take out (null-field)"
+    assert f"mergeVirtualMachineTemplate.metadata.{message}" in warned(patch)
+
+
 def test_a_null_kind_in_a_property_is_told() -> None:
     prefix = "kubevirt.vcluster.com"
     properties = {
@@ -326,8 +334,8 @@ def test_a_template_that_types_share_is_told_of_once() -> None:
 def test_what_a_merge_drops_is_told_before_the_error_that_comes_of_it() -> None:
     provider = changed(PROVIDER, f"{SPEC}.volumes", [ROOT])
     provider = changed(provider, TEMPLATES, [IMAGE])
-    disks = {"domain": {"devices": {"disks": [{**DISK, "name": "b"}]}}}
-    patch = {"spec": {"template": {"spec": {**disks, "volumes": [EMPTY]}}}}
+    disks: dict[str, Any] = {"domain": {"devices": {"disks": [{**DISK, "name": "b"}]}}}
+    patch: dict[str, Any] = {"spec": {"template": {"spec": {**disks, "volumes": [EMPTY]}}}}
     done = function(resource_list(changed(provider, PATCH, patch), CLAIM, SECRET))
     refusal(done)
     lines = done.stderr.splitlines()
@@ -336,7 +344,13 @@ def test_what_a_merge_drops_is_told_before_the_error_that_comes_of_it() -> None:
     assert f"{at}.domain.devices.disks: {dropped}" in lines[0]
     assert f"{at}.volumes: {dropped}" in lines[1]
     assert "dataVolumeTemplates[0].metadata.name: is used by no volume" in lines[2]
-    # Errors that have nothing to do with a merge stay first.
+    # The size of a node type may be lost by it as well.
+    small = {**patch["spec"]["template"]["spec"], "volumes": [{**ROOT, "name": "b"}]}
+    small["domain"] = {**disks["domain"], "memory": None}
+    patch_2 = {"spec": {"template": {"spec": small}}}
+    said = function(resource_list(changed(provider, PATCH, patch_2), CLAIM, SECRET)).stderr
+    assert said.index("(merge-drops)") < said.index("resources.memory: is required")
+    # Without these warnings the error stands alone.
     accepted = changed(CONFIG, "spec.acceptWarnings", ["merge-drops"])
     done = function(resource_list(changed(provider, PATCH, patch), CLAIM, SECRET, config=accepted))
     assert done.stderr.startswith("error: ")
