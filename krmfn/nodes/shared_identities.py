@@ -5,9 +5,11 @@ It is looked up once for each prototype, and compared by its value: a large flee
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from krmfn.machine.identities import (
     ADDRESS,
@@ -18,6 +20,7 @@ from krmfn.machine.identities import (
     networks,
 )
 from krmfn.machine.prototype import Prototype
+from krmfn.nodes.addresses import Taken, taken_addresses
 from krmfn.nodes.claim import Group, Node
 from krmfn.nodes.request import Request
 from krmfn.problems import Place, Problem
@@ -35,7 +38,7 @@ class _Holder:
     scopes: frozenset[str]
 
 
-def shared_identity_problems(groups: Iterable[Group]) -> Iterator[Problem]:
+def shared_identity_problems(groups: list[Group]) -> Iterator[Problem]:
     """Yield MAC addresses, firmware ids, static addresses and host files that machines share."""
     holders: dict[_Key, list[_Holder]] = defaultdict(list)
     found: dict[Prototype, list[Identity]] = {}
@@ -55,6 +58,32 @@ def shared_identity_problems(groups: Iterable[Group]) -> Iterator[Problem]:
         clashes = (_clash(kind, value, clashing) for clashing in _clashing(each))
         # Machines that share two networks clash once.
         yield from dict.fromkeys(clashes)
+    written = [(key, each) for key, each in holders.items() if key[1] is ADDRESS]
+    if written:
+        yield from _within_ranges(written, taken_addresses(groups))
+
+
+def _within_ranges(
+    written: list[tuple[_Key, list[_Holder]]], taken: list[Taken]
+) -> Iterator[Problem]:
+    """Yield written addresses that another pool or claim gets from its range.
+
+    The `taken` ones are in order.
+    """
+    starts = [part.start for part in taken]
+    for (cluster, _, value), holders in written:
+        address = ip_address(value)
+        point = (cluster, int(address.version), int(address))
+        index = bisect_right(starts, point) - 1
+        if index < 0 or taken[index].end < point:
+            continue
+        other = taken[index]
+        for holder in holders:
+            first = holder.requests[0]
+            if other.request.asked is not first.asked and other.networks & holder.scopes:
+                message = f"is {value}, the {ADDRESS.noun} of {_named(first)}, "
+                message += f"and an address in the range of {other.request}"
+                yield holder.at.error(f"{message}; choose another")
 
 
 def _addresses(group: Group, node: Node) -> Iterator[tuple[str, _Holder]]:

@@ -237,3 +237,27 @@ def test_ranges_of_two_clusters_may_be_equal() -> None:
     assert "gets addresses that" in refusal(run(one, two, CLAIM, other))
     far = changed(two, "spec.kubeVirt.clusterRef.cluster", "kubevirt-2")
     assert "gets addresses that" not in run(one, far, CLAIM, other).stderr
+
+
+def test_a_written_address_within_a_range() -> None:
+    properties = {
+        "kubevirt.vcluster.com/network-cidr": "10.0.0.0/24",
+        "kubevirt.vcluster.com/network-ip-range": "10.0.0.5-10.0.0.9",
+        "kubevirt.vcluster.com/network-nameservers": "1.1.1.1",
+    }
+    ranged = networked(LAN, BRIDGE, ("spec.properties", properties))
+    pool = {"provider": "edge", "static": [{"name": "workers", "quantity": 2}]}
+    values = {"privateNodes": {"enabled": True, "autoNodes": [pool]}}
+    tenants = changed(CONFIG, "spec.virtualClusters.0.values", values)
+    claim = changed(CLAIM, "spec.providerRef", "other")
+    for address, clashes in (("10.0.0.4", 0), ("10.0.0.5", 1), ("10.0.0.9", 1), ("10.0.0.10", 0)):
+        written = networked(LAN, BRIDGE, with_data(config(f"{address}/24")))
+        written = changed(written, "metadata.name", "other")
+        done = function(resource_list(ranged, written, claim, SECRET, config=tenants))
+        said = (
+            f"networkData: is {address}, the static address of NodeClaim p-default/node-1, and an"
+        )
+        assert done.stderr.count(f"{said} address in the range of pool workers") == clashes
+        assert done.code == clashes, done.stderr
+        far = changed(written, f"{SPEC}.networks", [FAR])
+        assert function(resource_list(ranged, far, claim, SECRET, config=tenants)).code == 0
