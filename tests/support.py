@@ -146,7 +146,9 @@ PROVIDER: dict[str, Any] = {
                                 "memory": {"guest": "2Gi"},
                                 "devices": {"disks": [{"name": "root", "disk": {"bus": "virtio"}}]},
                             },
-                            "volumes": [{"name": "root", "emptyDisk": {"capacity": "10Gi"}}],
+                            "volumes": [
+                                {"name": "root", "persistentVolumeClaim": {"claimName": "root"}}
+                            ],
                         }
                     }
                 }

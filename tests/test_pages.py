@@ -11,10 +11,11 @@ import yaml
 
 from tests.support import ROOT
 
-PAGES = ["kustomize", "kpt", "flux", "argocd", "tokens", "plan", "image"]
+PAGES = ["kustomize", "kpt", "flux", "argocd", "tokens", "plan", "check", "image"]
 # What can't be run without a cluster, a registry or a forge.
 ELSEWHERE = (
     "kubectl ",
+    "kustomize build --enable-alpha-plugins --enable-exec overlays",
     "git archive ",
     "helm ",
     "flux ",

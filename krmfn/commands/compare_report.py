@@ -2,9 +2,9 @@
 
 The JSON form: `changes` [{kind, namespace, name, verdict, cause, dataVolumes (of a deletion),
 fields [{path, old, new, verdict, why, cause}]}] of all objects that change, `summary` {verdict:
-number of objects}, `totals` and `peak` [{cluster, namespace, virtualMachines, resources}] after
-the change and while machines that it deletes still exist, `budgets` [{cluster, namespace, budget,
-resource, used, peak, hard}]. Values of Secrets are null there, and shown nowhere.
+number of objects}, `totals` and `peak` [{cluster, namespace, virtualMachines, off, resources}]
+after the change and while machines that it deletes still exist, `budgets` [{cluster, namespace,
+budget, resource, used, peak, hard}]. Values of Secrets are null there, and shown nowhere.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ and no pool:
 `nodeTypes` [{name, fullName, provider, cluster, available, total, cost, resources, phase}],
 `claims` [{namespace, name, status, virtualCluster, nodeType, provider, pool,
 machine: {cluster, namespace, name}}],
-`totals` [{cluster, namespace, virtualMachines, resources}],
+`totals` [{cluster, namespace, virtualMachines, off, resources}],
 `budgets` [{cluster, namespace, budget, resource, used, hard}].
 """
 
@@ -77,7 +77,7 @@ def claims(built: Build) -> list[dict[str, Any]]:
         row = {
             "namespace": claim.request.namespace,
             "name": claim.name,
-            "status": "Off" if claim.request.asked.off else "Rendered",
+            "status": claim.status,
             "virtualCluster": claim.tenant.spec.name,
             "nodeType": claim.offer.name or "",
             "provider": claim.offer.provider.metadata.name,

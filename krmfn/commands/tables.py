@@ -67,10 +67,11 @@ def _cell(text: str, width: int) -> str:
 
 
 def sums_table(totals: list[Total], bold: bool = False) -> str:
-    """Write totals by cluster and namespace."""
+    """Write totals by cluster and namespace; machines that are off are among the others."""
     lines = [["CLUSTER", "NAMESPACE", "VMS", "CPU", "MEMORY", "STORAGE", "OTHER"]]
     for total in totals:
-        line = [total.cluster, total.namespace, str(total.machines)]
+        machines = f"{total.machines} ({total.off} off)" if total.off else str(total.machines)
+        line = [total.cluster, total.namespace, machines]
         line += _amounts(total.amounts)
         lines.append(line)
     return table(lines, bold)

@@ -67,14 +67,18 @@ class CloudConfig:
     boot: str = ""
     rest: str = ""
 
-    def host_problem(self, node: str) -> str:
-        """Say why the host would not be named after the node, or ""."""
-        rule = f"the host is named after its claim, {node}"
+    def host_fault(self, node: str) -> str:
+        """Say what gives the host another name than the node's, or ""."""
         if self.hostname not in ("", node):
-            return f"sets hostname to {show(self.hostname)}; {rule}"
+            return f"sets hostname to {show(self.hostname)}"
         if self.fqdn and self.fqdn.partition(".")[0] != node:
-            return f"sets fqdn to {show(self.fqdn)}; {rule}"
+            return f"sets fqdn to {show(self.fqdn)}"
         return ""
+
+
+def names_host(config: dict[str, Any]) -> bool:
+    """Tell whether a cloud-config sets the host's name."""
+    return "hostname" in config or "fqdn" in config
 
 
 def read(text: str, at: Place, problems: Collector, *, header: bool) -> dict[str, Any]:

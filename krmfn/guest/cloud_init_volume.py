@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from krmfn.guest import cloud_config
-from krmfn.guest.network_config import network_data
+from krmfn.guest.network_config import NetworkData, network_data, openstack_network_data
 from krmfn.guest.secrets import has_key, secret_value
+from krmfn.kubernetes import names
 from krmfn.kubevirt.vm_paths import VOLUMES, Map, cloud_init_kind, get
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.item import Item
@@ -39,12 +40,16 @@ _NETWORK = _Source("networkData", "networkDataBase64", "networkDataSecretRef", "
 
 @dataclass(frozen=True, slots=True)
 class VolumeData:
-    """What the volume holds: a cloud-config and, as text, network data. `at` is its source."""
+    """What the volume holds: a cloud-config and network data.
+
+    `at` is its source, `user_at` the text of the cloud-config.
+    """
 
     at: Place = field(default_factory=Place)
+    user_at: Place = field(default_factory=Place)
     kind: str = ""
     config: Map = field(default_factory=dict)
-    network: str = ""
+    network: NetworkData = field(default_factory=NetworkData)
 
     @property
     def is_config_drive(self) -> bool:
@@ -69,13 +74,16 @@ def _read(source: Map, kind: str, at: Place, find: FindSecret, problems: Collect
     Network data for a config drive has OpenStack's form, and stays as it is.
     """
     config: Map = {}
-    user, where = _text(source, _USER, at, find, problems)
+    user, user_at = _text(source, _USER, at, find, problems)
     if user:
-        config = cloud_config.read(user, where, problems, header=True)
-    network, where = _text(source, _NETWORK, at, find, problems)
-    if network and kind == "cloudInitNoCloud":
-        network = network_data(network, where, problems)
-    return VolumeData(at, kind, config, network)
+        config = cloud_config.read(user, user_at, problems, header=True)
+    network = NetworkData()
+    text, where = _text(source, _NETWORK, at, find, problems)
+    if text and kind == "cloudInitNoCloud":
+        network = network_data(text, where, problems)
+    elif text:
+        network = openstack_network_data(text, where)
+    return VolumeData(at, user_at, kind, config, network)
 
 
 def _text(
@@ -112,7 +120,11 @@ def _from_secret(
     reference: Map, source: _Source, at: Place, find: FindSecret, problems: Collector
 ) -> tuple[str, Place]:
     """Read the text from the Secret that a volume names, and its place."""
-    secret = find(str(get(reference, ("name",))), at, problems)
+    name = get(reference, ("name",))
+    if fault := names.subdomain(name) if isinstance(name, str) else "is required":
+        problems.append(at.field("name").error(fault))
+        return "", at
+    secret = find(name, at, problems)
     if secret is None:
         return "", at
     for key in source.keys:

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 from krmfn.guest import cloud_config
 from krmfn.guest.cloud_config import CloudConfig
 from krmfn.guest.cloud_init_volume import FindSecret, read_volume
-from krmfn.guest.network_config import network_data, read_network_config
+from krmfn.guest.network_config import (
+    NetworkData,
+    network_data,
+    read_network_config,
+    static_addresses,
+)
 from krmfn.guest.static_address import Range
 from krmfn.kubevirt.vm_paths import Map
 from krmfn.machine.prototype import Prototype
@@ -29,10 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GuestNode:
-    """The parts of one claim that a guest's templates and addresses depend on.
-
-    `at` is the place that asks for the node.
-    """
+    """The parts of one claim that a guest's templates and addresses depend on."""
 
     name: str
     namespace: str | None
@@ -40,7 +42,6 @@ class GuestNode:
     provider: str
     virtual_cluster: str | None
     type_ref: str | None
-    at: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,39 +75,34 @@ class GuestData:
 class Guest:
     """The data that all nodes of a guest share; templates are filled in for each node.
 
-    A template's cloud-config is merged over `base`. `config` is `base` in its written form.
+    A template's cloud-config is merged over `base`. `config` is `base` in its written form, and
+    `host_at` where it may set the host's name.
     """
 
     sources: Sources
     base: Map
     config: CloudConfig
-    network: str
+    host_at: Place
+    network: NetworkData
     user_template: GoTemplate | None
     network_template: GoTemplate | None
 
     @property
     def networked(self) -> bool:
         """Whether its nodes get network data."""
-        return bool(self.network or self.network_template or self.sources.addressed)
+        return bool(self.network.text or self.network_template or self.sources.addressed)
 
     @property
     def has_own_network(self) -> bool:
         """Whether each node has network data of its own."""
-        return bool(self.network_template or (self.sources.addressed and not self.network))
+        return bool(self.network_template or (self.sources.addressed and not self.network.text))
 
     def data_for(self, node: GuestNode, addresses: Range | None, problems: Collector) -> GuestData:
         """Make the data of one node, with its address from the range, if there is one."""
         config = self.config
-        at = node.at
-        if USER_DATA in self.sources.given:
-            _, at = self.sources.given[USER_DATA]
         if self.user_template:
             config = self._filled_config(self.user_template, node, problems)
-            at = self.user_template.at
-        network = self._network_for(node, addresses, problems)
-        if fault := config.host_problem(node.name):
-            problems.append(at.error(fault))
-        return GuestData(config, network)
+        return GuestData(config, self._network_for(node, addresses, problems))
 
     def _filled_config(
         self, template: GoTemplate, node: GuestNode, problems: Collector
@@ -118,21 +114,51 @@ class Guest:
         if text is not None:
             parsed = cloud_config.read(text, template.at, problems, header=False)
         merged = cloud_config.merged(self.base, parsed)
-        return cloud_config.written(merged, self.sources.ssh_keys)
+        config = cloud_config.written(merged, self.sources.ssh_keys)
+        if fault := config.host_fault(node.name):
+            at = template.at if cloud_config.names_host(parsed) else self.host_at
+            problems.append(at.error(f"{fault}; the host is named after its claim"))
+        return config
 
     def _network_for(self, node: GuestNode, addresses: Range | None, problems: Collector) -> str:
         """Return one node's network data."""
         address = addresses.address(node.ordinal) if addresses else None
         if self.network_template:
-            values = _template_values(node, self.sources)
-            if addresses and address:
-                values["AllocatedIP"] = str(address)
-                values["PrefixLength"] = str(addresses.network.prefixlen)
-                values["Gateway"] = str(addresses.gateway)
-            return _filled_network(self.network_template, values, problems)
-        if addresses and address and not self.network:
+            data = self._filled_network(self.network_template, node, addresses, problems)
+            return yamlio.dump(data) if data else ""
+        if addresses and address and not self.network.text:
             return addresses.network_data(address)
-        return self.network
+        return self.network.text
+
+    def written_addresses(self, node: GuestNode, addresses: Range | None) -> NetworkData:
+        """Return the static addresses that users wrote for a node, with their place.
+
+        The one that a template takes from the node's range is not among them.
+        """
+        template = self.network_template
+        if template is None:
+            return self.network
+        data = self._filled_network(template, node, addresses, Collector())
+        own = addresses.address(node.ordinal) if addresses else None
+        written = tuple(address for address in static_addresses(data) if address != own)
+        return NetworkData("", written, template.at)
+
+    def _filled_network(
+        self,
+        template: GoTemplate,
+        node: GuestNode,
+        addresses: Range | None,
+        problems: Collector,
+    ) -> Map:
+        """Fill a template of network data in with one node's values."""
+        values = _template_values(node, self.sources)
+        address = addresses.address(node.ordinal) if addresses else None
+        if addresses and address:
+            values["AllocatedIP"] = str(address)
+            values["PrefixLength"] = str(addresses.network.prefixlen)
+            values["Gateway"] = str(addresses.gateway)
+        text = _filled(template, values, problems)
+        return {} if text is None else read_network_config(text, template.at, problems)
 
 
 def compile_guest(
@@ -144,7 +170,7 @@ def compile_guest(
     """
     collected = Collector()
     volume = read_volume(prototype, find, collected)
-    base, network = volume.config, volume.network
+    base, network, host_at = volume.config, volume.network, volume.user_at
     if volume.is_config_drive and (sources.addressed or sources.network_template):
         advice = "a static address is NoCloud's; use cloudInitNoCloud"
         message = f"takes OpenStack's network data, and {advice}"
@@ -157,6 +183,7 @@ def compile_guest(
         value, at = sources.given[USER_DATA]
         config = cloud_config.read(value, at, collected, header=False)
         base = cloud_config.merged(base, config)
+        host_at = at if cloud_config.names_host(config) else host_at
     elif template := sources.user_template:
         user_template = _parsed(template, collected)
     template = sources.network_template
@@ -166,7 +193,7 @@ def compile_guest(
     if collected.has_errors:
         return None
     written = cloud_config.written(base, sources.ssh_keys)
-    return Guest(sources, base, written, network, user_template, network_template)
+    return Guest(sources, base, written, host_at, network, user_template, network_template)
 
 
 # go_template is imported by need: many runs have no template, and the start is what most users
@@ -183,15 +210,6 @@ def _filled(template: GoTemplate, values: Map, problems: Collector) -> str | Non
     from krmfn.guest import go_template
 
     return go_template.filled(template, values, cloud_config.yaml_mapping, problems)
-
-
-def _filled_network(template: GoTemplate, values: Map, problems: Collector) -> str:
-    """Fill a template of network data in with one node's values."""
-    text = _filled(template, values, problems)
-    if text is None:
-        return ""
-    data = read_network_config(text, template.at, problems)
-    return yamlio.dump(data) if data else ""
 
 
 def _template_values(node: GuestNode, sources: Sources) -> Map:

@@ -25,6 +25,8 @@ LARGEST = 2**63 - 1
 _TOO_LARGE = "is a quantity above 2^63-1"
 # A nano is the smallest unit.
 _NANO = 10**9
+# A number without a unit up to the first is taken to mean GiB, up to the second MiB.
+_MOST_GIB, _MOST_MIB = 256, 2**16
 Form = Literal["binary", "decimal", "exponent"]
 
 
@@ -91,6 +93,20 @@ class Quantity:
     def __lt__(self, other: Quantity) -> bool:
         """Compare amounts."""
         return self.value < other.value
+
+
+def memory_fault(amount: Quantity) -> str:
+    """Say what is wrong with memory above 0 and under 1Mi, else "": most often the unit is missing.
+
+    No machine can do with so little.
+    """
+    if not 0 < amount.value < _BINARY["Mi"]:
+        return ""
+    text = str(amount)
+    if not text.isdecimal() or int(text) > _MOST_MIB:
+        return f"is {amount}, less than 1Mi; memory has a unit such as Mi or Gi"
+    unit = "Gi" if int(text) <= _MOST_GIB else "Mi"
+    return f'is {amount} bytes: the unit is missing (did you mean "{amount}{unit}"?)'
 
 
 def _binary_text(value: Fraction) -> str:

@@ -52,12 +52,13 @@ class Type:
             key=entry.get("key", ""),
             # apimachinery looks through a pointer and takes a list for what it points to.
             may_list=kind == "list" or entry.get("ptr", False),
+            is_optional=entry.get("ptr", False),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: its kind, its type, and how its list is merged.
+    """A field: its kind, its type, how its list is merged, and whether it may be absent.
 
     The type of a list or map is that of its elements.
     """
@@ -67,6 +68,7 @@ class Field:
     merges: bool
     key: str
     may_list: bool
+    is_optional: bool
 
 
 def names(struct: str) -> frozenset[str]:

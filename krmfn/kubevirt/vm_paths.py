@@ -36,6 +36,7 @@ DISKS: Path = (*DEVICES, "disks")
 INTERFACES: Path = (*DEVICES, "interfaces")
 FIRMWARE: Path = (*DOMAIN, "firmware")
 TOPOLOGY_SPREAD: Path = (*INSTANCE, "topologySpreadConstraints")
+CLOUD_INIT_KINDS = ("cloudInitNoCloud", "cloudInitConfigDrive")
 # The lists whose elements have names, with the path to the name in each.
 NAMED: dict[Path, Path] = dict.fromkeys((DISKS, VOLUMES, INTERFACES, NETWORKS), ("name",)) | {
     DATA_VOLUMES: ("metadata", "name")
@@ -64,7 +65,7 @@ def get(value: Any, path: Path) -> Any:
 
 def cloud_init_kind(volume: Map) -> str | None:
     """Return the key of a cloud-init volume's source, or None for any other volume."""
-    kinds = (key for key in ("cloudInitNoCloud", "cloudInitConfigDrive") if key in volume)
+    kinds = (key for key in CLOUD_INIT_KINDS if key in volume)
     return next(kinds, None)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from krmfn.kubevirt.disks import default_disks
 from krmfn.kubevirt.vm_paths import (
     DATA_VOLUMES,
     DISKS,
@@ -146,19 +147,31 @@ class _Completion:
         devices = {**spec["domain"].get("devices", {}), "disks": disks}
         domain = {**spec["domain"], "devices": devices}
         spec = {**spec, "domain": domain, "volumes": volumes}
+        utilities = spec.get("utilityVolumes")
+        if isinstance(utilities, list):
+            # Their shape is not checked yet: the schema judges what comes of this.
+            spec["utilityVolumes"] = [
+                self._volume(volume) if isinstance(volume, dict) else volume for volume in utilities
+            ]
         if "networks" in spec:
             spec["networks"] = ordered_networks(self.vm)
         # Metadata comes first, as people write it.
         return {"metadata": metadata, **template, **{"metadata": metadata, "spec": spec}}
 
     def _storage(self) -> tuple[list[Map], list[Map]]:
-        """Return the disks and volumes, with cloud-init's and the one with the token."""
+        """Return the disks and volumes, with cloud-init's and the one with the token.
+
+        KubeVirt appends a disk for each volume that has none. These are written out before ours:
+        they would come after ours otherwise, and the machine would boot from cloud-init's.
+        """
         disks = list(get(self.vm, DISKS) or ())
         volumes = [self._volume(volume) for volume in get(self.vm, VOLUMES) or ()]
-        cloud_init = self._cloud_init_volume(volumes)
-        disk_names = [disk["name"] for disk in disks]
-        if cloud_init not in disk_names:
-            self._add_disk(disks, cloud_init)
+        for disk in default_disks(self.vm):
+            self._add(disks, DISKS, disk)
+        if not any(cloud_init_kind(volume) for volume in volumes):
+            self._add_disk(disks, CLOUD_INIT)
+            volume = {"name": CLOUD_INIT, "cloudInitNoCloud": self._cloud_init()}
+            self._add(volumes, VOLUMES, volume)
         secret = self.additions.join_secret
         if secret:
             self._add_disk(disks, JOIN_DISK)
@@ -166,15 +179,6 @@ class _Completion:
             volume = {"name": JOIN_DISK, "secret": source}
             self._add(volumes, VOLUMES, volume)
         return disks, volumes
-
-    def _cloud_init_volume(self, volumes: list[Map]) -> str:
-        """Return the name of the cloud-init volume, which is added if there is none."""
-        for volume in volumes:
-            if cloud_init_kind(volume):
-                return str(volume["name"])
-        volume = {"name": CLOUD_INIT, "cloudInitNoCloud": self._cloud_init()}
-        self._add(volumes, VOLUMES, volume)
-        return CLOUD_INIT
 
     def _add_disk(self, disks: list[Map], name: str) -> None:
         """Add a disk for a volume of our own."""

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from krmfn.kubevirt import schema
 from krmfn.kubevirt.cluster import Cluster
-from krmfn.kubevirt.judge import refusals
+from krmfn.kubevirt.judge import Refusal, refusals
 from krmfn.kubevirt.vm_paths import (
     DATA_VOLUMES,
     DISKS,
@@ -19,6 +20,7 @@ from krmfn.kubevirt.vm_paths import (
     Map,
     cloud_init_kind,
     get,
+    put,
 )
 from krmfn.machine.additions import Additions, Names, complete
 from krmfn.machine.data_volumes import has_image
@@ -45,7 +47,8 @@ def prototype_problems(
         yield from conflicts
         return
     completed = _Completed(prototype, *complete(prototype, _JUDGED))
-    for refusal in refusals(completed.vm, cluster):
+    hidden = _hidden(prototype.vm, cluster)
+    for refusal in [*hidden, *refusals(completed.vm, cluster)]:
         problem = replace(completed.problem(refusal.path, refusal.message), code=refusal.code)
         if refusal.is_unknown_field and unknown_fields == "Warn":
             problem = replace(problem, severity="warning", code=Code.UNKNOWN_FIELD)
@@ -62,6 +65,26 @@ def image_update_problems(prototype: Prototype) -> Iterator[Problem]:
     message = "is Migration: KubeVirt would copy the old disk over the new image"
     place = prototype.place(UPDATE_VOLUMES)
     yield place.error(f"{message}; remove it, or set imageUpdates: Never")
+
+
+def _hidden(vm: Map, cluster: Cluster) -> Iterator[Refusal]:
+    """Yield what the schema forbids in a template's own cloud-init volumes.
+
+    What krmfn renders does not have them any more: its own source takes their place. So an
+    unknown field would be lost, and is an error in any case.
+    """
+    volumes = get(vm, VOLUMES) or ()
+    sources = [(*VOLUMES, index, cloud_init_kind(volume)) for index, volume in enumerate(volumes)]
+    if not any(path[-1] for path in sources):
+        return
+    alone = {"spec": put({}, VOLUMES[1:], volumes)}
+    for violation in schema.violations(alone, cluster):
+        if violation.path[: len(VOLUMES) + 2] in sources:
+            message = violation.message
+            if violation.path[-1] == "userDataSecretRef":
+                # The nearest name is that of the network data.
+                message = message.replace('"networkDataSecretRef"', '"secretRef"')
+            yield Refusal(violation.path, message)
 
 
 @dataclass(frozen=True, slots=True)

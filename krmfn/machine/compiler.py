@@ -43,6 +43,8 @@ class Compiler:
             collected = Collector()
             if self._spend(_count(prototype.vm), prototype.layers[0].at, collected):
                 collected += prototype_problems(prototype, self._unknown_fields, self._cluster)
+            if collected.has_errors:
+                collected += prototype.causes
             self._checked[prototype] = not collected.has_errors
             problems += collected
         return self._checked[prototype]

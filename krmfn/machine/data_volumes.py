@@ -22,17 +22,21 @@ _REFERENCES: tuple[Path, ...] = (
     ("persistentVolumeClaim", "claimName"),
     ("ephemeral", "persistentVolumeClaim", "claimName"),
     ("memoryDump", "claimName"),
+    # Of a utility volume.
+    ("claimName",),
 )
-# The fields by which a DataVolume names the claim that it is cloned from. A `sourceRef` is not
-# among them: CDI takes only DataSources there.
+# The fields by which a DataVolume names the claim that it is cloned from.
 _CLONED: tuple[Path, ...] = (
     ("spec", "source", "pvc"),
+    ("spec", "sourceRef"),
     ("spec", "storage", "dataSource"),
     ("spec", "storage", "dataSourceRef"),
     ("spec", "pvc", "dataSource"),
     ("spec", "pvc", "dataSourceRef"),
 )
-_CLAIM_KINDS = (None, "PersistentVolumeClaim")
+# A reference with a kind names a sibling by one of these. A DataSource or a snapshot is another
+# object, whatever its name.
+_CLAIM_KINDS = {None: (), "PersistentVolumeClaim": (), "DataVolume": ("cdi.kubevirt.io",)}
 _AMOUNTS: tuple[Path, ...] = tuple(
     (claim, "resources", kind) for claim in ("pvc", "storage") for kind in ("requests", "limits")
 )
@@ -100,8 +104,9 @@ class DataVolumes:
         for path in _CLONED:
             source = get(template, path)
             name = get(source, ("name",))
-            is_near = get(source, ("namespace",)) in (None, self._namespace)
-            is_claim = get(source, ("kind",)) in _CLAIM_KINDS and not get(source, ("apiGroup",))
+            is_near = get(source, ("namespace",)) in (None, "", self._namespace)
+            kind, group = get(source, ("kind",)), get(source, ("apiGroup",)) or ""
+            is_claim = kind in _CLAIM_KINDS and group in ("", *_CLAIM_KINDS[kind])
             is_other = self._is_template(name) and name != template["metadata"]["name"]
             if is_near and is_claim and is_other:
                 yield (*path, "name")

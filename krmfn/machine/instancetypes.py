@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from krmfn.kubernetes.quantity import Quantity
+from krmfn.kubernetes.quantity import Quantity, memory_fault
 from krmfn.kubevirt.vm_paths import DOMAIN, Map, get
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.index import Index
@@ -50,54 +52,120 @@ def _topology(domain: Any) -> Quantity | None:
     return Quantity.parse(math.prod(legal))
 
 
+class Instancetypes:
+    """The instancetypes among the items of a run, and those of them that gave a size.
+
+    `elsewhere` are the namespaces of machines that are not in their provider's.
+    """
+
+    def __init__(self, index: Index, elsewhere: Iterable[str | None] = ()) -> None:
+        self._index = index
+        self._elsewhere = tuple(dict.fromkeys(elsewhere))
+        self.consumed: list[Item] = []
+
+    def find(self, reference: Map, namespace: str | None) -> list[Item]:
+        """Return the items that a template's reference names, for machines in a namespace.
+
+        Without a namespace, the machines are in those of the virtual clusters. An item without
+        one goes where the others go. (KubeVirt looks a namespaced kind up in the machine's.)
+        """
+        kind, name = _kind(reference), str(get(reference, ("name",)) or "")
+        items = [item for item in self._index.named(kind, name) if item.group == _GROUP]
+        if kind == _NAMESPACED_KIND:
+            places = self._elsewhere if namespace is None else (namespace,)
+            near = [item for item in items if item.namespace in places]
+            items = near or [item for item in items if not item.namespace]
+        self.consumed += [item for item in items if item not in self.consumed]
+        return items
+
+
+def _kind(reference: Map) -> str:
+    """Return the kind that a template's reference names; KubeVirt takes the plural as well."""
+    kind = str(get(reference, ("kind",)) or _CLUSTER_KIND)
+    return _CLUSTER_KIND if "cluster" in kind.lower() else _NAMESPACED_KIND
+
+
+@dataclass(frozen=True, slots=True)
+class SizeOf:
+    """What the size of a node type comes from, beside its template.
+
+    `given` are the resources that it states; `namespace` is its machines', None if it is not the
+    provider's. `at` is the node type's place.
+    """
+
+    given: Mapping[str, Quantity]
+    instancetypes: Instancetypes
+    namespace: str | None
+    at: Place
+
+
 def node_type_size(
-    prototype: Prototype,
-    given: dict[str, Quantity],
-    index: Index,
-    at: Place,
-    problems: Collector,
+    prototype: Prototype, source: SizeOf, problems: Collector
 ) -> dict[str, Quantity]:
-    """Return the resources of a node type at `at`: as `given`, completed from its template.
+    """Return the resources of a node type: as stated, completed from its template.
 
     A type without memory is an error, since the Platform can't use it either
     (loft-sh/vcluster#3570). A type without CPU counts as 1 CPU, which KubeVirt gives it.
     """
-    size = dict(given)
-    discovered, searched = _discover(prototype.vm, index)
+    size, at = dict(source.given), source.at.field("resources")
+    discovered = instancetype_size(prototype.vm, source, problems)
+    known = template_size(prototype.vm) if discovered is None else discovered
     for name in ("cpu", "memory"):
-        amount = discovered[name]
+        amount = known[name]
         if name not in size and amount is not None:
             size[name] = amount
+    reference = prototype.vm["spec"].get("instancetype")
+    unknown = _described(reference) if reference and discovered is None else ""
     if "memory" not in size:
-        message = f"is required: the template has none of {', '.join(searched)}"
-        problems.append(at.field("resources", "memory").error(message))
+        message = f"is required: the template has none of {', '.join(MEMORY_PATHS)}"
+        if unknown:
+            message = f"is required: the template has {unknown}; state the size in resources"
+        elif reference:
+            message = f"is required: {_described(reference, known=True)} has no spec.memory.guest"
+        problems.append(at.field("memory").error(message))
     if "cpu" not in size:
         size["cpu"] = Quantity.parse(1)
         message = "is not told by the template either; the guest gets 1 CPU, and 1 is counted"
-        problems.append(at.field("resources", "cpu").warning(message, Code.NO_CPU))
+        if unknown:
+            message = f"is not stated, and the template has {unknown}; 1 is counted"
+        problems.append(at.field("cpu").warning(message, Code.NO_CPU))
     return size
 
 
-def _discover(vm: Map, index: Index) -> tuple[Size, list[str]]:
-    """Find a machine's size, and list the fields that were searched for its memory."""
+def instancetype_size(vm: Map, source: SizeOf, problems: Collector) -> Size | None:
+    """Return the size that an instancetype among the items gives, None if there is none.
+
+    A node type may state that size too, but no other.
+    """
     reference = vm["spec"].get("instancetype")
-    if not reference:
-        return template_size(vm), list(MEMORY_PATHS)
-    kind = get(reference, ("kind",)) or _CLUSTER_KIND
-    name = get(reference, ("name",))
-    item = _instancetype(kind, name or "", index)
-    if item is None:
-        missing = f"{kind} {name}, which is not among the items"
-        return template_size(vm), [*MEMORY_PATHS, missing]
-    return _guest_size(item.data), [*MEMORY_PATHS, f"spec.memory.guest of {kind}"]
+    items = source.instancetypes.find(reference, source.namespace) if reference else []
+    if not items:
+        return None
+    size = _guest_size(items[0].data)
+    memory = size["memory"]
+    if memory is not None and (fault := memory_fault(memory)):
+        problems.append(items[0].place.field("spec", "memory", "guest").error(fault))
+    described, at = _described(reference, known=True), source.at.field("resources")
+    for other in items[1:]:
+        if _guest_size(other.data) != size:
+            message = f"can't be told: {described} is among the items in several sizes"
+            problems.append(at.error(f"{message}; keep one of them"))
+            return size
+    for name, amount in size.items():
+        stated = source.given.get(name)
+        if stated is not None and amount is not None and stated != amount:
+            message = f"is {stated}, but {described} of the template gives {amount}"
+            problems.append(at.field(name).error(f"{message}; leave it out"))
+    return size
 
 
-def _instancetype(kind: str, name: str, index: Index) -> Item | None:
-    """Find an instancetype among the items."""
-    # KubeVirt takes the plural, in any case, as well.
-    full = _CLUSTER_KIND if "cluster" in kind.lower() else _NAMESPACED_KIND
-    candidates = [item for item in index.named(full, name) if item.group == _GROUP]
-    return candidates[-1] if candidates else None
+def _described(reference: Any, known: bool = False) -> str:
+    """Name a template's instancetype as messages do; `known`: it is among the items."""
+    volume = get(reference, ("inferFromVolume",))
+    if volume:
+        return f"an instancetype that KubeVirt infers from volume {volume}"
+    named = f"{_kind(reference)} {get(reference, ('name',))}"
+    return named if known else f"{named}, which is not among the items"
 
 
 def _guest_size(instancetype: Map) -> Size:

@@ -8,19 +8,26 @@ from dataclasses import dataclass
 from krmfn.kubevirt.merge import without_nulls
 from krmfn.kubevirt.vm_paths import Map, get
 from krmfn.machine.layers import LayerName
+from krmfn.machine.null_checks import NULL_OBJECT, NULL_VALUE
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Source
 from krmfn.platform.model import embedded
 from krmfn.platform.properties import Given
 from krmfn.problems import Code, Collector, Path, Place, Problem
 
+_LABELS: tuple[Path, ...] = (("metadata", "labels"), ("metadata", "annotations"))
+
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The partial object of a property, {} if the property is not given."""
+    """The partial object of a property, {} if the property is not given.
+
+    `nulls` are the paths of its keys that are null, which are not in `value`.
+    """
 
     value: Map
     at: Place | None = None
+    nulls: tuple[Path, ...] = ()
 
     @staticmethod
     def of(given: Given, key: str) -> Partial:
@@ -28,7 +35,8 @@ class Partial:
         if key not in given:
             return Partial({})
         text, at = given[key]
-        return Partial(without_nulls(embedded(text, at, Collector())), at)
+        value = embedded(text, at, Collector())
+        return Partial(without_nulls(value), at, tuple(_nulls(value)))
 
     def field(self, *path: str | int) -> Place:
         """Return the place of a field of the object."""
@@ -56,6 +64,7 @@ class Partial:
             if known and name not in known:
                 message = f"is no part of a DataVolume template; known are {' and '.join(known)}"
                 problems.append(self.field(name).error(message))
+        problems += self._null_problems(alternatives)
         if any(name in self.value for name in alternatives):
             default = {
                 name: value
@@ -66,6 +75,14 @@ class Partial:
             problems += (self.field(*path).error("must be a mapping") for path in misshapen)
             return default
         return _merged(default, self.value)
+
+    def _null_problems(self, alternatives: tuple[str, ...]) -> Iterator[Problem]:
+        """Yield labels that are null, and alternatives that are null and so not chosen."""
+        for path in self.nulls:
+            if path[:-1] in _LABELS:
+                yield self.field(*path).error(NULL_VALUE)
+            elif len(path) == 1 and path[0] in alternatives:
+                yield self.field(*path).warning(NULL_OBJECT, Code.NULL_FIELD)
 
     def note(self, prototype: Prototype, target: Path, path: Path = ()) -> None:
         """Note the fields of an element of a machine that this object sets."""
@@ -84,6 +101,15 @@ def unused(given: Given, keys: tuple[str, ...], why: str) -> Iterator[Problem]:
         if key in given:
             message = f"has no effect: {why}"
             yield given[key][1].warning(message, Code.UNUSED_PROPERTY)
+
+
+def _nulls(value: Map, path: Path = ()) -> Iterator[Path]:
+    """Yield the paths of what is null in a mapping, at any depth of mappings."""
+    for key, child in value.items():
+        if child is None:
+            yield (*path, key)
+        elif isinstance(child, dict):
+            yield from _nulls(child, (*path, key))
 
 
 def _misshapen(base: Map, patch: Map, path: Path = ()) -> Iterator[Path]:

@@ -7,7 +7,7 @@ The order is the design's: base template, then replacement or merge, then proper
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical
@@ -15,8 +15,9 @@ from krmfn.kubevirt.merge import merge, without_nulls
 from krmfn.kubevirt.merge_elements import MergeError
 from krmfn.kubevirt.vm_paths import DISKS, INTERFACES, NETWORKS, VOLUMES, Map, get, mappings
 from krmfn.machine.layers import Layer, LayerName
+from krmfn.machine.null_checks import null_warnings
 from krmfn.machine.provenance import Provenance, Source, named, value_at
-from krmfn.machine.template_checks import shape_problems, template_problems
+from krmfn.machine.template_checks import memory_problems, shape_problems, template_problems
 from krmfn.platform.model import Model, Taint, validate
 from krmfn.problems import Code, Collector, Path, Place, Problem
 
@@ -36,6 +37,11 @@ class Prototype:
     provenance: Provenance
     taints: list[Taint] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+
+    @property
+    def causes(self) -> list[Problem]:
+        """The warnings, for a prototype with errors that they may explain: they come first."""
+        return [replace(warning, leads=True) for warning in self.warnings]
 
     def place(self, path: Path) -> Place:
         """Return the place to name in a message about a field."""
@@ -62,24 +68,32 @@ def compile_layers(layers: tuple[Layer, ...], problems: Collector) -> Prototype 
         except MergeError as error:
             problems.append(layer.at.field(*error.path).error(error.message))
             return None
-    vm = prototype.vm
-    vm = {key: without_nulls(vm[key]) for key in ("metadata", "spec") if vm.get(key) is not None}
-    prototype.vm = vm
-    if shape := list(shape_problems(vm, prototype.place)):
-        problems += shape
-        return None
-    inner = Collector()
-    prototype.taints = _take_taints(prototype, inner)
-    prototype.vm = canonical(vm, types.ROOT, prototype.place, inner)
-    problems += inner
-    if inner:
+    if faults := _settle(prototype):
+        problems += prototype.causes
+        problems += faults
         return None
     _default_run_strategy(prototype)
     return prototype
 
 
+def _settle(prototype: Prototype) -> list[Problem]:
+    """Bring a prototype whose layers are merged to its final form; return what is wrong with it."""
+    vm = prototype.vm
+    vm = {key: without_nulls(vm[key]) for key in ("metadata", "spec") if vm.get(key) is not None}
+    prototype.vm = vm
+    problems = Collector(shape_problems(vm, prototype.place))
+    if problems:
+        return problems
+    prototype.taints = _take_taints(prototype, problems)
+    prototype.vm = canonical(vm, types.ROOT, prototype.place, problems)
+    if not problems:
+        problems += memory_problems(prototype.vm, prototype.place)
+    return problems
+
+
 def _apply(layer: Layer, prototype: Prototype) -> None:
     """Put a layer over a prototype, and note what it sets."""
+    prototype.warnings += null_warnings(layer.value, prototype.vm, layer.at, layer.patch)
     if not layer.patch:
         prototype.vm = layer.value
         source = Source(layer.name, layer.at, layer.value, literal=True)

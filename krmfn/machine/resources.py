@@ -7,7 +7,7 @@ KubeVirt takes the guest's size from several fields (its `GetCPUTopology` and
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from krmfn.kubevirt.vm_paths import DOMAIN, RESOURCES, Map, get, put
 from krmfn.machine.layers import LayerName
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, Source
-from krmfn.problems import Collector, Path, Place
+from krmfn.problems import Code, Collector, Path, Place, Problem
 
 _CPU: Path = (*DOMAIN, "cpu")
 _MEMORY: Path = (*DOMAIN, "memory")
@@ -25,13 +25,12 @@ _MEMORY: Path = (*DOMAIN, "memory")
 def resized(
     prototype: Prototype, resources: Mapping[str, Quantity], at: Place, problems: Collector
 ) -> Prototype:
-    """Return the prototype with the CPU and memory of `resources`, which stands at `at`."""
+    """Return the prototype with the CPU and memory of `resources`, which stands at `at`.
+
+    Beside an instancetype they are for scheduling alone: KubeVirt refuses a machine that sets them.
+    """
     wanted = {name: resources[name] for name in ("cpu", "memory") if name in resources}
-    if not wanted:
-        return prototype
-    if "instancetype" in prototype.vm["spec"]:
-        message = "stands beside spec.instancetype of the template, which sets CPU and memory"
-        problems.append(at.error(f"{message}; keep one of them"))
+    if not wanted or "instancetype" in prototype.vm["spec"]:
         return prototype
     domain = copy.deepcopy(get(prototype.vm, DOMAIN))
     provenance = prototype.provenance.copy()
@@ -42,7 +41,38 @@ def resized(
         resizing.guest_memory(wanted["memory"])
     if "cpu" in wanted:
         resizing.cores(wanted["cpu"])
-    return replace(prototype, vm=put(prototype.vm, DOMAIN, domain), provenance=provenance)
+    warnings = [*prototype.warnings, *_burstable(get(prototype.vm, DOMAIN), domain, at)]
+    vm = put(prototype.vm, DOMAIN, domain)
+    return replace(prototype, vm=vm, provenance=provenance, warnings=warnings)
+
+
+def _burstable(before: Map, after: Map, at: Place) -> Iterator[Problem]:
+    """Warn of machines whose requests equalled their limits, and do no more.
+
+    Kubernetes gives a pod the quality of service Guaranteed only if all of them are equal.
+    """
+    if all(_is_guaranteed(before, name) for name in ("cpu", "memory")):
+        for name in ("cpu", "memory"):
+            if not _is_guaranteed(after, name):
+                limit, amount = (
+                    get(after, ("resources", kind, name)) for kind in ("limits", "requests")
+                )
+                message = f"is {amount}, below the template's limit of {limit}: the machines "
+                message += "become Burstable, and were Guaranteed; give the limit this size too"
+                yield at.field(name).warning(message, Code.BURSTABLE)
+
+
+def _is_guaranteed(domain: Map, name: str) -> bool:
+    """Tell whether a domain requests as much as its limit.
+
+    Without a request KubeVirt asks for the guest's memory, or else for the limit.
+    """
+    limit = get(domain, ("resources", "limits", name))
+    request = get(domain, ("resources", "requests", name))
+    if request is None and name == "memory":
+        request = get(domain, ("memory", "guest"))
+    equal = request is None or limit is None or Quantity.parse(request) == Quantity.parse(limit)
+    return limit is not None and equal
 
 
 @dataclass(slots=True)

@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from krmfn.kubernetes import names
+from krmfn.kubernetes.quantity import Quantity, memory_fault
 from krmfn.kubevirt.vm_paths import (
     DATA_VOLUMES,
     DISKS,
     DOMAIN,
+    GUEST_MEMORY,
     INSTANCE,
+    MAX_GUEST_MEMORY,
+    MEMORY_LIMIT,
+    MEMORY_REQUEST,
     RESOURCES,
     VOLUMES,
     Map,
@@ -22,6 +27,7 @@ from krmfn.kubevirt.vm_paths import (
     mappings,
 )
 from krmfn.machine.metadata_checks import Find, metadata_problems
+from krmfn.machine.null_checks import null_problems
 from krmfn.manifests.yamlio import Timestamp
 from krmfn.problems import Path, Place, Problem, nearest, show
 
@@ -65,6 +71,8 @@ def template_problems(template: Map, at: Place, patch: bool) -> Iterator[Problem
         yield at.field("$patch").error(message)
     yield from _key_problems(template.get("metadata"), at)
     yield from _unreadable_values(template, at)
+    if not patch:
+        yield from null_problems(template, at)
 
 
 def _identity_problems(value: Any, legal: str, at: Place, patch: bool) -> Iterator[Problem]:
@@ -134,6 +142,14 @@ def shape_problems(vm: Map, find: Find) -> Iterator[Problem]:
         metadata = template.get("metadata")
         below = _below(find, (*DATA_VOLUMES, index, "metadata"))
         yield from metadata_problems(metadata, below, _VOLUME_METADATA)
+
+
+def memory_problems(vm: Map, find: Find) -> Iterator[Problem]:
+    """Yield memory in canonical form that no guest can do with, as where its unit is forgotten."""
+    for path in (GUEST_MEMORY, MAX_GUEST_MEMORY, MEMORY_REQUEST, MEMORY_LIMIT):
+        value = get(vm, path)
+        if value is not None and (fault := memory_fault(Quantity.parse(value))):
+            yield find(path).error(fault)
 
 
 def _mapping_problems(vm: Map, find: Find) -> Iterator[Problem]:

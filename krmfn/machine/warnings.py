@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from krmfn.kubevirt.disks import boot_sequence, has_boot_order, is_cdrom
 from krmfn.kubevirt.vm_paths import (
+    CLOUD_INIT_KINDS,
     DATA_VOLUMES,
-    DISKS,
     DOMAIN,
     INTERFACES,
     NETWORKS,
     VOLUMES,
     Map,
-    cloud_init_kind,
     get,
     mappings,
 )
 from krmfn.machine.additions import ordered_networks
 from krmfn.problems import Code, Place, Problem
+
+# The sources of volumes that are lost when a machine stops, and what messages call their disks.
+_EPHEMERAL = {"containerDisk": "container disk", "ephemeral": "ephemeral disk"}
+# The sources of volumes that can hold an operating system. All others are empty at first, or hold
+# cloud-init's files, or those of Kubernetes' objects.
+_BOOTABLE = ("persistentVolumeClaim", "dataVolume", "hostDisk", *_EPHEMERAL)
 
 
 def machine_warnings(vm: Map, at: Place, machines: int, neighbours: int) -> Iterator[Problem]:
@@ -31,8 +37,7 @@ def machine_warnings(vm: Map, at: Place, machines: int, neighbours: int) -> Iter
         yield from _masquerade(vm, at)
     if machines > 1:
         yield from _shared_volumes(vm, at)
-    yield from _ephemeral_root(vm, at)
-    yield from _no_root_disk(vm, at)
+    yield from _root_disk(vm, at)
     yield from _network_order(vm, at)
 
 
@@ -61,42 +66,66 @@ def _shared_volumes(vm: Map, at: Place) -> Iterator[Problem]:
             yield at.warning(message, Code.SHARED_VOLUME)
 
 
-def _ephemeral_root(vm: Map, at: Place) -> Iterator[Problem]:
-    """Warn of a root disk that loses what is written to it."""
-    root = _boot_disk(vm)
-    for volume in mappings(get(vm, VOLUMES)):
-        is_root = root is not None and volume.get("name") == root
-        if is_root and "containerDisk" in volume:
-            message = f"boots from container disk {root}: "
-            message += "what is written to it is lost at every restart"
-            yield at.warning(message, Code.EPHEMERAL_ROOT)
-
-
-def _boot_disk(vm: Map) -> Any:
-    """Return the name of the disk that a machine boots from, None if it has no disk."""
-    disks = mappings(get(vm, DISKS))
-    if not disks:
-        return None
-    ordered = [disk for disk in disks if isinstance(disk.get("bootOrder"), int)]
-    first = disks[0]
-    if ordered:
-        first = min(ordered, key=lambda disk: disk["bootOrder"])
-    return first.get("name")
-
-
-def _no_root_disk(vm: Map, at: Place) -> Iterator[Problem]:
-    """Warn of machines that have nothing to boot from."""
+def _root_disk(vm: Map, at: Place) -> Iterator[Problem]:
+    """Warn of machines that boot from no disk, from a wrong one, or from one that is lost."""
     if get(vm, (*DOMAIN, "firmware", "kernelBoot")):
         return
     interfaces = mappings(get(vm, INTERFACES))
-    if any("bootOrder" in interface for interface in interfaces):
+    sources = _sources(vm)
+    sequence = boot_sequence(vm)
+    roots = [disk.get("name") for disk in sequence if _may_be_root(disk, sources)]
+    if not roots:
+        is_live = any(is_cdrom(disk) for disk in sequence)
+        if not is_live and not has_boot_order(interfaces):
+            yield _no_root_disk(sequence, sources, at)
         return
-    volumes = mappings(get(vm, VOLUMES))
-    cloud_init = [volume.get("name") for volume in volumes if cloud_init_kind(volume)]
-    disks = mappings(get(vm, DISKS))
-    if all(disk.get("name") in cloud_init for disk in disks):
-        message = "has no disk but cloud-init's: its machines have nothing to boot from"
-        yield at.warning(message, Code.NO_ROOT_DISK)
+    first = next(disk for disk in sequence if not is_cdrom(disk)).get("name")
+    root = roots[0]
+    if first != root:
+        source = sources.get(first)
+        message = f"boots from disk {first}, a volume with {source}, and not from {root}: "
+        message += f"put the disk {root} before it, or give {root} the lowest bootOrder"
+        yield at.warning(message, Code.BOOT_DISK)
+    if sources[root] in _EPHEMERAL:
+        message = f"boots from {_EPHEMERAL[sources[root]]} {root}: "
+        message += "what is written to it is lost at every restart"
+        yield at.warning(message, Code.EPHEMERAL_ROOT)
+
+
+def _no_root_disk(sequence: list[Map], sources: dict[Any, str], at: Place) -> Problem:
+    """Warn of a machine that has nothing to boot from."""
+    message = "has no disk but cloud-init's: its machines have nothing to boot from"
+    others = [disk for disk in sequence if sources.get(disk.get("name")) not in CLOUD_INIT_KINDS]
+    if others:
+        names = ", ".join(str(disk.get("name")) for disk in others)
+        message = f"has no disk with an operating system, only {names}: "
+        message += "its machines have nothing to boot from"
+    return at.warning(message, Code.NO_ROOT_DISK)
+
+
+def _sources(vm: Map) -> dict[Any, str]:
+    """Return what each volume holds, by the volume's name: the key of its source.
+
+    A DataVolume that is blank when the machine gets it is a data disk: it has its source's name.
+    """
+    templates = mappings(get(vm, DATA_VOLUMES))
+    blank = [
+        get(template, ("metadata", "name"))
+        for template in templates
+        if get(template, ("spec", "source", "blank")) is not None
+    ]
+    result = {}
+    for volume in mappings(get(vm, VOLUMES)):
+        source = next((key for key in volume if key != "name"), "")
+        if get(volume, ("dataVolume", "name")) in blank:
+            source = "a blank DataVolume"
+        result[volume.get("name")] = source
+    return result
+
+
+def _may_be_root(disk: Map, sources: dict[Any, str]) -> bool:
+    """Tell whether an operating system can be on a disk."""
+    return not is_cdrom(disk) and sources.get(disk.get("name")) in _BOOTABLE
 
 
 def _network_order(vm: Map, at: Place) -> Iterator[Problem]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from krmfn.guest.secrets import Lookup
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.machine.compiler import Compiler
+from krmfn.machine.instancetypes import Instancetypes
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
-from krmfn.nodes.addresses import address_problems
 from krmfn.nodes.claim import Claim, Group
 from krmfn.nodes.groups import Matching, decide, group_requests
 from krmfn.nodes.kubevirt_cluster import read_cluster
@@ -30,7 +30,7 @@ from krmfn.nodes.render import (
 from krmfn.nodes.rendering import Rendering
 from krmfn.nodes.request import Request
 from krmfn.nodes.resolve import Resolver
-from krmfn.nodes.run_checks import type_problems
+from krmfn.nodes.run_checks import group_problems, type_problems
 from krmfn.nodes.virtual_clusters import (
     LABEL,
     VirtualClusters,
@@ -67,8 +67,8 @@ class Build:
 class _Inputs:
     """What users wrote, read. `is_complete`: without an error."""
 
-    index: Index
     cluster: Cluster
+    instancetypes: Instancetypes
     compiler: Compiler
     lookup: Lookup
     providers: Providers
@@ -106,7 +106,7 @@ def build(
         message = f"is required: the claims go to {', '.join(clusters)}"
         problems.append(at.field("cluster").error(message))
     problems += type_problems(claims, matching.claimed, config.spec.image_updates)
-    problems += address_problems(groups)
+    problems += group_problems(groups)
     owner = inputs.clusters.owner
     objects: list[Rendered] = []
     if not problems.has_errors:
@@ -134,8 +134,9 @@ def build(
 
 
 def _unaccepted(problems: Iterable[Problem], accepted: frozenset[str]) -> list[Problem]:
-    """Leave out the warnings and notices whose codes the config accepts."""
-    return [problem for problem in problems if problem.is_error or problem.code not in accepted]
+    """Leave out repetitions, and the warnings and notices whose codes the config accepts."""
+    each = dict.fromkeys(problems)
+    return [problem for problem in each if problem.is_error or problem.code not in accepted]
 
 
 def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inputs:
@@ -144,7 +145,8 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
     cluster, told = read_cluster(index, spec.kubevirt, problems)
     compiler = Compiler(spec.unknown_fields, cluster)
     provider_items = platform_items(index, "NodeProvider", problems)
-    providers = read_providers(provider_items, spec.cluster, compiler, index, problems)
+    instancetypes = Instancetypes(index, (each.vm_namespace for each in spec.virtual_clusters))
+    providers = read_providers(provider_items, spec.cluster, compiler, instancetypes, problems)
     claim_items = platform_items(index, "NodeClaim", problems)
     requests = read_node_claims(claim_items, spec.allow_claim_templates, problems)
     shared: list[Item] = []
@@ -164,8 +166,8 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
         consumed += reader.consumed
     requests.sort(key=lambda request: request.order)
     return _Inputs(
-        index,
         cluster,
+        instancetypes,
         compiler,
         lookup,
         providers,
@@ -193,7 +195,7 @@ def _named_clusters(
 def _resolve(groups: list[Group], inputs: _Inputs, config: Config) -> list[Problem]:
     """Resolve the groups that have a node type and a virtual cluster."""
     resolver = Resolver(
-        inputs.index,
+        inputs.instancetypes,
         inputs.objects,
         inputs.lookup,
         inputs.providers,
@@ -229,8 +231,9 @@ def _consumed(inputs: _Inputs, config: Config) -> list[Item]:
 
     A flat config serves one virtual cluster: the claims of others stay as they are.
     """
+    consumed = [*inputs.consumed, *inputs.instancetypes.consumed]
     if not config.flat:
-        return inputs.consumed
+        return consumed
     others = {
         request.at.origin
         for request in inputs.requests
@@ -238,4 +241,4 @@ def _consumed(inputs: _Inputs, config: Config) -> list[Item]:
         and request.asked.virtual_cluster is not None
         and inputs.clusters.of(request) is None
     }
-    return [item for item in inputs.consumed if item.origin not in others]
+    return [item for item in consumed if item.origin not in others]

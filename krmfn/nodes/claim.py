@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from krmfn.guest.guest import Guest
 from krmfn.guest.static_address import Range
@@ -77,6 +78,18 @@ class Claim:
     def cluster(self) -> str:
         """The KubeVirt cluster of its machine."""
         return self.offer.cluster
+
+    @property
+    def status(self) -> Literal["Rendered", "Off", "Manual"]:
+        """Whether KubeVirt starts its machine: not if the claim or the template switches it off.
+
+        With `runStrategy: Manual`, somebody starts it by hand.
+        """
+        spec = self.node.prototype.vm["spec"] if self.node else {}
+        strategy = spec.get("runStrategy")
+        if self.request.asked.off or strategy == "Halted" or spec.get("running") is False:
+            return "Off"
+        return "Manual" if strategy == "Manual" else "Rendered"
 
     @property
     def pool(self) -> str | None:

@@ -103,8 +103,8 @@ class Matching:
 
     def _namespace(self, tenant: Tenant, offer: Offer, problems: Collector) -> str:
         """Return the namespace of a group's machines."""
-        if offer.kubevirt.namespace_strategy == "Provider":
-            return offer.kubevirt.cluster_ref.namespace
+        if offer.namespace is not None:
+            return offer.namespace
         if not tenant.spec.vm_namespace and tenant not in self.excused:
             self.excused.add(tenant)
             name = offer.provider.metadata.name

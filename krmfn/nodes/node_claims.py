@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from krmfn.kubernetes.quantity import memory_fault
 from krmfn.kubernetes.requirements import required
 from krmfn.manifests.item import Item
 from krmfn.nodes.node_types import property_problems
@@ -72,4 +73,7 @@ def _claim_problems(spec: NodeClaimSpec, at: Place, templates_allowed: bool) -> 
     """Yield what krmfn can't render, and properties that are wrong."""
     if spec.control_plane:
         yield at.field("controlPlane").error("is true; krmfn renders worker nodes")
+    memory = spec.desired_capacity.get("memory")
+    if memory is not None and (fault := memory_fault(memory)):
+        yield at.field("desiredCapacity", "memory").error(fault)
     yield from property_problems(spec.properties, at.field("properties"), templates_allowed)

@@ -62,6 +62,12 @@ class Offer:
         return self.kubevirt.cluster_ref.cluster
 
     @property
+    def namespace(self) -> str | None:
+        """The namespace of the provider's machines, None if each virtual cluster has its own."""
+        by_provider = self.kubevirt.namespace_strategy == "Provider"
+        return self.kubevirt.cluster_ref.namespace if by_provider else None
+
+    @property
     def max_capacity(self) -> int:
         """How many nodes there may be, 0 for any number."""
         return self.node_type.max_capacity if self.node_type else 0

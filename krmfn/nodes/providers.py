@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from krmfn.machine.compiler import Compiler
-from krmfn.machine.instancetypes import node_type_size
+from krmfn.machine.instancetypes import Instancetypes, SizeOf, node_type_size
 from krmfn.machine.layers import LayerName, type_layers
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.resources import resized
-from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.nodes.node_types import Offer, name_clashes, property_problems, provider_offers
 from krmfn.platform.model import validate
@@ -66,7 +65,7 @@ def read_providers(
     items: list[Item],
     cluster: str | None,
     compiler: Compiler,
-    index: Index,
+    instancetypes: Instancetypes,
     problems: Collector,
 ) -> Providers:
     """Read providers, and compile the node types of those in `cluster` (None: in any)."""
@@ -85,7 +84,7 @@ def read_providers(
             collected = Collector(_provider_problems(model, item.place))
             problems += collected
             if provider.is_ours and not collected.has_errors:
-                provider.is_usable = _compile(provider, compiler, index, problems)
+                provider.is_usable = _compile(provider, compiler, instancetypes, problems)
     every = [offer for provider in providers.by_name.values() for offer in provider.offers]
     problems += name_clashes(every)
     return providers
@@ -121,7 +120,9 @@ def _provider_problems(provider: NodeProvider, at: Place) -> Iterator[Problem]:
         yield from property_problems(node_type.properties, where)
 
 
-def _compile(provider: Provider, compiler: Compiler, index: Index, problems: Collector) -> bool:
+def _compile(
+    provider: Provider, compiler: Compiler, instancetypes: Instancetypes, problems: Collector
+) -> bool:
     """Compile all node types of a provider, and tell whether all of them can be used."""
     collected = Collector()
     templates = _Templates(compiler)
@@ -131,8 +132,10 @@ def _compile(provider: Provider, compiler: Compiler, index: Index, problems: Col
         if prototype is None:
             is_usable = False
             continue
-        given = offer.given_resources
-        offer.resources = node_type_size(prototype, given, index, offer.at, collected)
+        source = SizeOf(offer.given_resources, instancetypes, offer.namespace, offer.at)
+        sizing = Collector()
+        offer.resources = node_type_size(prototype, source, sizing)
+        collected += [*prototype.causes, *sizing] if sizing.has_errors else sizing
         is_usable = compiler.check(prototype, collected) and is_usable
         offer.prototype = prototype
     problems += collected

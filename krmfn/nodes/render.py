@@ -71,6 +71,11 @@ class Rendered:
     machines: MachineSet
     text: str
 
+    @property
+    def order(self) -> tuple[str, str, str, str]:
+        """The key by which objects are sorted: kind, cluster, namespace and name."""
+        return self.kind, self.machines.cluster, self.namespace, self.name
+
 
 class _Holes(Names):
     """Names that are filled in for each claim."""
@@ -207,7 +212,7 @@ def render_shared_secret(
         return []
     data = {"userdata": user_data(_settings(None, node), join, node.guest.config)}
     if machines.has_network and not machines.has_own_network:
-        data["networkdata"] = node.guest.network
+        data["networkdata"] = node.guest.network.text
     if not _fits(data, claim, problems):
         return []
     secret = _secret(_Place(name, name, 0), _marks(machines, None), machines, output)
@@ -260,7 +265,7 @@ def _settings(name: str | None, node: Node) -> NodeSettings:
     arguments = node.kubelet_arguments
     guest, addresses, interface = node.guest, node.addresses, ""
     # Where a user's network data has the address, its interface is not known.
-    has_own_data = guest.network or guest.network_template
+    has_own_data = guest.network.text or guest.network_template
     is_told = any(argument.startswith("--node-ip=") for argument in arguments)
     if addresses and not has_own_data and not is_told:
         interface = addresses.interface

@@ -44,7 +44,7 @@ class Rendering:
                 message += "krmfn reads again; render fewer virtual clusters at a time"
                 problems.append(claim.request.at.error(message))
                 return []
-        objects.sort(key=_rank)
+        objects.sort(key=lambda rendered: rendered.order)
         return objects
 
     def token_problems(self, claims: Iterable[Claim]) -> Iterator[Problem]:
@@ -118,8 +118,3 @@ class Rendering:
             join_secret=join.disk if join else "",
             off=claim.request.asked.off is not None,
         )
-
-
-def _rank(rendered: Rendered) -> tuple[str, str, str, str]:
-    """Order objects by kind, cluster, namespace and name."""
-    return rendered.kind, rendered.machines.cluster, rendered.namespace, rendered.name

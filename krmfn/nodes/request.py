@@ -119,7 +119,6 @@ class Request:
             provider=asked.provider,
             virtual_cluster=asked.virtual_cluster,
             type_ref=asked.type_ref,
-            at=asked.at,
         )
 
     def __str__(self) -> str:

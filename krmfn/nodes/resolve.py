@@ -11,11 +11,10 @@ from krmfn.guest.kubelet import Kubelet, label_problem
 from krmfn.guest.secrets import Lookup
 from krmfn.guest.static_address import Range, interface_warnings, read_range
 from krmfn.machine.compiler import Compiler, with_properties
-from krmfn.machine.instancetypes import node_type_size
+from krmfn.machine.instancetypes import Instancetypes, SizeOf, instancetype_size, node_type_size
 from krmfn.machine.layers import Layer, LayerName, type_layers
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.resources import resized
-from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.nodes.claim import Group, Node
 from krmfn.nodes.effective_properties import Properties
@@ -69,14 +68,14 @@ class Resolver:
 
     def __init__(
         self,
-        index: Index,
+        instancetypes: Instancetypes,
         objects: NamedObjects,
         lookup: Lookup,
         providers: Providers,
         compiler: Compiler,
         templates_allowed: bool,
     ) -> None:
-        self._index = index
+        self._instancetypes = instancetypes
         self._objects = objects
         self._lookup = lookup
         self._providers = providers
@@ -199,6 +198,8 @@ class Resolver:
         prototype = self._compiler.compile(tuple(layers), resources, problems)
         if prototype is None or problems.has_errors:
             return None
+        source = SizeOf(offer.given_resources, self._instancetypes, offer.namespace, offer.at)
+        instancetype_size(prototype.vm, source, problems)
         return resized(prototype, offer.given_resources, resources, problems)
 
     def size(self, group: Group, problems: Collector) -> None:
@@ -206,8 +207,8 @@ class Resolver:
         offer, node = group.offer, group.node
         if offer is None or node is None or offer.node_type is not None:
             return
-        size = node_type_size(node.prototype, {}, self._index, offer.at, problems)
-        offer.resources = size
+        source = SizeOf({}, self._instancetypes, group.namespace, offer.at)
+        offer.resources = node_type_size(node.prototype, source, problems)
 
     def _profile(self, asked: Asked, problems: Collector) -> NodeProfileSpec | None:
         """Return the node profile of a request."""

@@ -1,4 +1,4 @@
-"""Checks over all claims: capacity, several clusters, objects that two claims make."""
+"""Checks over all claims: capacity, host names, several clusters, objects that two claims make."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from krmfn.kubernetes import names
 from krmfn.machine.checks import image_update_problems
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.warnings import machine_warnings
+from krmfn.nodes.addresses import address_problems
 from krmfn.nodes.choice import missed
-from krmfn.nodes.claim import Claim
+from krmfn.nodes.claim import Claim, Group
 from krmfn.nodes.node_types import Offer
+from krmfn.nodes.shared_identities import shared_identity_problems
 from krmfn.nodes.virtual_clusters import Tenant
 from krmfn.platform.config import ImageUpdates
-from krmfn.problems import Code, Problem
+from krmfn.problems import Code, Place, Problem, listed
 
 _SHOWN = 10
 _LONGEST_NAME = 253
@@ -52,6 +54,33 @@ def type_problems(
             machines=len(members),
             neighbours=neighbours,
         )
+
+
+def group_problems(groups: list[Group]) -> Iterator[Problem]:
+    """Yield what is wrong with the nodes of groups together."""
+    yield from address_problems(groups)
+    yield from shared_identity_problems(groups)
+    yield from _host_problems(groups)
+
+
+def _host_problems(groups: Iterable[Group]) -> Iterator[Problem]:
+    """Yield texts that give a host another name than its claim's, each once for all its nodes.
+
+    What a template makes is one node's own, and is checked when it is made.
+    """
+    wrong: dict[tuple[Place, str], list[str]] = defaultdict(list)
+    for group in groups:
+        guest = group.node.guest if group.node else None
+        if guest is None or guest.user_template:
+            continue
+        for request in group.requests:
+            if fault := guest.config.host_fault(request.name):
+                wrong[guest.host_at, fault].append(request.name)
+    for (at, fault), claims in wrong.items():
+        rule = "the host is named after its claim"
+        if len(claims) > 1:
+            rule = "each host is named after its claim"
+        yield at.error(f"{fault}; {rule}, {listed(claims)}")
 
 
 def _order(claims: list[Claim]) -> tuple[str, str]:

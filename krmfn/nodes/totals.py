@@ -16,11 +16,12 @@ from krmfn.nodes.node_types import Offer
 
 @dataclass(slots=True)
 class Total:
-    """What the machines in one namespace of a cluster ask for."""
+    """What the machines in one namespace of a cluster ask for, those that are `off` included."""
 
     cluster: str
     namespace: str
     machines: int = 0
+    off: int = 0
     amounts: Need = field(default_factory=dict)
 
     @property
@@ -30,6 +31,7 @@ class Total:
             "cluster": self.cluster,
             "namespace": self.namespace,
             "virtualMachines": self.machines,
+            "off": self.off,
             "resources": {name: str(amount) for name, amount in sorted(self.amounts.items())},
         }
 
@@ -55,7 +57,9 @@ def totals(built: Build) -> list[Total]:
     sums = _Totals()
     alike: Counter[tuple[str, str, Offer, Prototype]] = Counter()
     for claim in built.claims:
-        sums[claim.cluster, claim.namespace].machines += 1
+        total = sums[claim.cluster, claim.namespace]
+        total.machines += 1
+        total.off += claim.status == "Off"
         if claim.node:
             alike[claim.cluster, claim.namespace, claim.offer, claim.node.prototype] += 1
     for (cluster, namespace, offer, prototype), count in alike.items():
@@ -69,7 +73,7 @@ def peak(after: Iterable[Total], former: Iterable[Former]) -> list[Total]:
     for total in after:
         amounts = dict(total.amounts)
         sums[total.cluster, total.namespace] = Total(
-            total.cluster, total.namespace, total.machines, amounts
+            total.cluster, total.namespace, total.machines, total.off, amounts
         )
     for gone in former:
         total = sums[gone.cluster, gone.namespace]

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from krmfn.kubernetes import names
+from krmfn.kubernetes.quantity import memory_fault
 from krmfn.platform.model import (
     Amount,
     Annotations,
@@ -203,9 +204,13 @@ def _size_problems(node_type: NodeType, at: Place) -> Iterator[Problem]:
             where = at.field("overhead", "kubeReserved", name)
             rule = "kubelet reserves cpu, memory, ephemeral-storage and pid, 0 or more of each"
             yield where.error(f"is {amount}; {rule}")
+        elif name == "memory" and (fault := memory_fault(amount)):
+            yield at.field("overhead", "kubeReserved", name).error(fault)
     for name, amount in node_type.resources.items():
         where = at.field("resources", name)
         if amount.value <= 0 and name in ("cpu", "memory"):
             yield where.error(f"is {amount}; must be above 0")
         elif amount.value < 0:
             yield where.error(f"is {amount}; must be 0 or more")
+        elif name == "memory" and (fault := memory_fault(amount)):
+            yield where.error(fault)

@@ -31,6 +31,8 @@ class Code(StrEnum):
     CHECK = "check"
     # Warnings and notices, which users can accept.
     AMBIGUOUS_NODE_TYPE = "ambiguous-node-type"
+    BOOT_DISK = "boot-disk"
+    BURSTABLE = "burstable"
     DYNAMIC_POOL = "dynamic-pool"
     EPHEMERAL_ROOT = "ephemeral-root"
     FEATURE_GATE = "feature-gate"
@@ -45,10 +47,13 @@ class Code(StrEnum):
     NOT_KRMFN = "not-krmfn"
     NOTHING_DEPLOYED = "nothing-deployed"
     NOTHING_EARLIER = "nothing-earlier"
+    NULL_FIELD = "null-field"
     OTHER_OWNER = "other-owner"
     PLAINTEXT_TOKEN = "plaintext-token"
     POD_NETWORK_ADDRESS = "pod-network-address"
     QUOTA = "quota"
+    SHARED_HOST_DISK = "shared-host-disk"
+    SHARED_IDENTITY = "shared-identity"
     SHARED_VOLUME = "shared-volume"
     UNFIT_NODE_TYPE = "unfit-node-type"
     UNKNOWN_FIELD = "unknown-field"
@@ -83,10 +88,22 @@ WARNINGS: dict[Code, str] = {
         "`vcluster.com/node-type` in the pool's selector), or set `onAmbiguousNodeType: "
         "Fail`."
     ),
+    Code.BOOT_DISK: (
+        "A machine boots from a data disk or cloud-init's, since it comes before the root disk. "
+        "Without a `bootOrder` the firmware boots from the first disk, and from no other. (Disks "
+        "count by bus: a SATA disk, the default, comes right after a SATA CD-ROM.) Put the root "
+        "disk first, or give it `bootOrder: 1`."
+    ),
+    Code.BURSTABLE: (
+        "A template's requests equal its limits, so that its machines have the quality of service "
+        "Guaranteed. A node type's `resources` lower a request below the limit, which makes them "
+        "Burstable: under pressure they are evicted sooner. Lower the limit in the node type's "
+        "`mergeVirtualMachineTemplate` as well."
+    ),
     Code.DYNAMIC_POOL: "A pool is the autoscaler's: its nodes are not rendered.",
     Code.EPHEMERAL_ROOT: (
-        "The first disk of a machine is a container disk: what is written to it is lost at "
-        "every restart, and the node joins anew. Boot from a DataVolume."
+        "A machine's root disk is a container disk or an ephemeral volume: what is written to it "
+        "is lost at every restart, and the node joins anew. Boot from a DataVolume."
     ),
     Code.FEATURE_GATE: (
         "KubeVirt takes a field only where the cluster's configuration allows it, such as by "
@@ -121,8 +138,9 @@ WARNINGS: dict[Code, str] = {
         "or set `multus-default` to say that it is not wanted."
     ),
     Code.NO_ROOT_DISK: (
-        "A machine has no disk but cloud-init's, and nothing else to boot from. Give an image "
-        "(`image-url`, `image-datasource`) or a disk in the template."
+        "A machine has no disk with an operating system: cloud-init's, empty disks and CD-ROMs "
+        "without a `bootOrder` are none. Give an image (`image-url`, `image-datasource`) or a "
+        "disk in the template."
     ),
     Code.NO_SECRETS: (
         "`krmfn plan --against`: the earlier state has machines and no Secret, so changes to "
@@ -139,6 +157,11 @@ WARNINGS: dict[Code, str] = {
     Code.NOTHING_EARLIER: (
         "`krmfn plan --against`: the earlier state holds nothing that this config made, so "
         "every object is new."
+    ),
+    Code.NULL_FIELD: (
+        "An object of the template is null, such as `tpm:` or `efi:` without braces. To "
+        "Kubernetes that means that it is absent. Write `tpm: {}` if machines shall have it, or "
+        "leave the key out."
     ),
     Code.OTHER_OWNER: (
         "`krmfn plan --against`: the earlier state holds objects that another config made, or "
@@ -158,6 +181,17 @@ WARNINGS: dict[Code, str] = {
         "while those that are to be deleted are still there, for more machines of a type than "
         "its `maxCapacity`. Kubernetes refuses what goes beyond a quota: raise it, or make "
         "the change in two steps."
+    ),
+    Code.SHARED_HOST_DISK: (
+        "Several machines have a `hostDisk` of one path. Those that run on one host write to "
+        "one file, and destroy each other's data. Use a `dataVolumeTemplates` entry, of which "
+        "each machine gets its own."
+    ),
+    Code.SHARED_IDENTITY: (
+        "Several machines have one firmware UUID or serial number. KubeVirt writes these into "
+        "every machine, so a template that was made from one has them. The nodes report one "
+        "`systemUUID`, by which inventories and storage drivers tell them apart. Leave the "
+        "fields out."
     ),
     Code.SHARED_VOLUME: (
         "Several machines are made from a template whose volume names one existing claim or "

@@ -76,12 +76,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong (error), doubtful (warning) or worth knowing (info)."""
+    """One thing that is wrong (error), doubtful (warning) or worth knowing (info).
+
+    `leads`: it is shown before the errors, since it may be their cause.
+    """
 
     severity: Severity
     code: Code | RuleCode
     message: str
     place: Place = Place()
+    leads: bool = False
 
     @property
     def is_error(self) -> bool:

@@ -17,8 +17,8 @@ def errors(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def ranked(problems: Iterable[Problem]) -> list[Problem]:
-    """Sort errors first, since clients show the first line best."""
-    return sorted(problems, key=lambda problem: _RANKS.index(problem.severity))
+    """Sort errors first, since clients show the first line best; before them what explains them."""
+    return sorted(problems, key=lambda each: (not each.leads, _RANKS.index(each.severity)))
 
 
 def limited(problems: list[Problem]) -> list[Problem]:
@@ -27,7 +27,8 @@ def limited(problems: list[Problem]) -> list[Problem]:
         return problems
     shown = ranked(problems)[:_MOST]
     more = f"and {len(problems) - _MOST} problems more"
-    return [*shown, Problem(shown[0].severity, Code.MORE, more)]
+    gravest = min((problem.severity for problem in problems), key=_RANKS.index)
+    return [*shown, Problem(gravest, Code.MORE, more)]
 
 
 def report(problems: list[Problem]) -> str:

@@ -78,6 +78,7 @@ def test_json() -> None:
             "cluster": "kubevirt-1",
             "namespace": "machines",
             "virtualMachines": 5,
+            "off": 0,
             "resources": {"cpu": "22", "memory": "80Gi", "nvidia.com/gpu": "1"},
         }
     ]
@@ -111,3 +112,34 @@ def test_the_machines_column_gives_way_first_and_keeps_twelve_letters(tmp_path: 
     [row] = [line.split() for line in lines if line.startswith("ppp")]
     assert row[2:] == ["Rendered", "tenant-1", "small", "machi…yyyyyy"]
     assert max(map(len, lines)) == 100
+
+
+@pytest.mark.parametrize(
+    ("spec", "status"),
+    [
+        ({}, "Rendered"),
+        ({"running": True}, "Rendered"),
+        ({"running": False}, "Off"),
+        ({"runStrategy": "Halted"}, "Off"),
+        ({"runStrategy": "Manual"}, "Manual"),
+        ({"runStrategy": "Once"}, "Rendered"),
+    ],
+)
+def test_machines_that_a_template_switches_off(
+    tmp_path: Path, spec: dict[str, object], status: str
+) -> None:
+    provider = PROVIDER
+    for key, value in spec.items():
+        provider = changed(provider, f"spec.kubeVirt.virtualMachineTemplate.spec.{key}", value)
+    other = changed(PROVIDER, "metadata.name", "other")
+    claim = changed(changed(CLAIM, "metadata.name", "node-2"), "spec.providerRef", "other")
+    items = [provider, other, CLAIM, claim, SECRET, CONFIG]
+    file = tmp_path / "all.yaml"
+    file.write_text("---\n".join(json.dumps(item) + "\n" for item in items))
+    plan = json.loads(krmfn("plan", str(file), "-o", "json").stdout)
+    assert [claim["status"] for claim in plan["claims"]] == [status, "Rendered"]
+    off = int(status == "Off")
+    assert plan["totals"][0]["off"] == off
+    assert plan["totals"][0]["virtualMachines"] == 2
+    shown = "2 (1 off)" if off else "2  "
+    assert f"machines    {shown}" in krmfn("plan", str(file)).stdout

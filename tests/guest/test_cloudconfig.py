@@ -456,3 +456,30 @@ def test_a_value_arrives_as_itself_or_is_refused(value: str) -> None:
 def test_what_cloud_init_reads_is_what_the_user_wrote(value: Any) -> None:
     text = yaml.safe_dump({"data": value}, allow_unicode=True)
     assert merged(with_property(text)) == {"bootcmd": [], "data": value}
+
+
+def test_a_host_name_is_told_once_at_its_text() -> None:
+    text = "#cloud-config\nhostname: vm1\n"
+    volumes = [
+        {"name": "root", "persistentVolumeClaim": {"claimName": "x"}},
+        {"name": "ci", "cloudInitNoCloud": {"userData": text}},
+    ]
+    path = "spec.kubeVirt.virtualMachineTemplate.spec.template.spec.volumes"
+    provider = changed(PROVIDER, path, volumes)
+    types = [{"name": "small"}, {"name": "large"}]
+    provider = changed(provider, "spec.kubeVirt.nodeTypes", types)
+    claims = [changed(CLAIM, "metadata.name", name) for name in ("c1", "c2", "vm1")]
+    claims[1] = changed(claims[1], "spec.typeRef", "large")
+    said = refusal(function(resource_list(provider, *claims, SECRET)))
+    assert said.count("sets hostname") == 1
+    message = (
+        'cloudInitNoCloud.userData: sets hostname to "vm1"; each host is named after its claim'
+    )
+    assert f"error: NodeProvider edge: {path}[1].{message}, c1, c2\n" in said
+    # A property's cloud-config is merged over it.
+    properties = {"vcluster.com/user-data": "fqdn: c1.example.com"}
+    other = changed(changed(provider, path, volumes[:1]), "spec.properties", properties)
+    said = refusal(function(resource_list(other, *claims, SECRET)))
+    at = "error: NodeProvider edge: spec.properties[vcluster.com/user-data]"
+    assert f'{at}: sets fqdn to "c1.example.com"; each host is named after' in said
+    assert function(resource_list(other, claims[0], SECRET)).code == 0

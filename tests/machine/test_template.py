@@ -7,6 +7,7 @@ import pytest
 
 from tests.support import (
     CLAIM,
+    CONFIG,
     PROVIDER,
     SECRET,
     changed,
@@ -177,11 +178,73 @@ def test_a_data_volume_that_clones_its_sibling() -> None:
     ]
 
 
-def test_resources_beside_an_instancetype() -> None:
-    said = refused(
-        (f"{TEMPLATE}.spec.instancetype", {"name": "u1.small"}), (f"{TYPE}.resources", {"cpu": 1})
+IMAGE_SOURCE = {"source": {"registry": {"url": "docker://example.com/image"}}, "storage": {}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "follows"),
+    [
+        (
+            {"storage": {"dataSourceRef": {"kind": "PersistentVolumeClaim"}}},
+            "storage.dataSourceRef",
+            True,
+        ),
+        (
+            {"storage": {"dataSource": {"kind": "PersistentVolumeClaim"}}},
+            "storage.dataSource",
+            True,
+        ),
+        ({"pvc": {"dataSourceRef": {"kind": "PersistentVolumeClaim"}}}, "pvc.dataSourceRef", True),
+        ({"pvc": {"dataSource": {"kind": "PersistentVolumeClaim"}}}, "pvc.dataSource", True),
+        ({"storage": {}, "source": {"pvc": {"namespace": "machines"}}}, "source.pvc", True),
+        (
+            {
+                "storage": {
+                    "dataSourceRef": {"kind": "PersistentVolumeClaim", "namespace": "machines"}
+                }
+            },
+            "storage.dataSourceRef",
+            True,
+        ),
+        (
+            {
+                "storage": {
+                    "dataSourceRef": {"kind": "PersistentVolumeClaim", "namespace": "images"}
+                }
+            },
+            "storage.dataSourceRef",
+            False,
+        ),
+        # A snapshot or a DataSource is another object, whatever its name.
+        (
+            {"storage": {"dataSourceRef": {"kind": "VolumeSnapshot"}}},
+            "storage.dataSourceRef",
+            False,
+        ),
+        ({"storage": {}, "sourceRef": {"kind": "DataSource"}}, "sourceRef", False),
+        (
+            {"storage": {}, "source": {"snapshot": {"namespace": "machines"}}},
+            "source.snapshot",
+            False,
+        ),
+    ],
+)
+def test_a_sibling_is_followed_wherever_it_is_named(
+    spec: dict[str, Any], path: str, follows: bool
+) -> None:
+    spec = changed(spec, f"{path}.name", "root")
+    templates = [
+        {"metadata": {"name": "root"}, "spec": IMAGE_SOURCE},
+        {"metadata": {"name": "data"}, "spec": spec},
+    ]
+    volumes = [{"name": name, "dataVolume": {"name": name}} for name in ("root", "data")]
+    machine = rendered(
+        (f"{TEMPLATE}.spec.dataVolumeTemplates", templates), (f"{SPEC}.volumes", volumes)
     )
-    assert f"{AT_TYPE}.resources: stands beside spec.instancetype of the template" in said
+    found = machine["spec"]["dataVolumeTemplates"][1]["spec"]
+    for key in path.split("."):
+        found = found[key]
+    assert found["name"] == ("node-1-root" if follows else "root")
 
 
 @pytest.mark.parametrize(
@@ -226,6 +289,56 @@ def test_data_volumes_and_what_refers_to_them() -> None:
         {"name": "d", "dataVolume": {"name": "other"}},
         {"name": "root", "emptyDisk": {"capacity": "1Gi"}},
     ]
+
+
+BUS = {"bus": "virtio"}
+OWN = {"name": "ci", "cloudInitNoCloud": {"userData": "#cloud-config\n{}\n"}}
+FILES = {"name": "files", "configMap": {"name": "x"}}
+CLAIM_A = {"name": "a", "persistentVolumeClaim": {"claimName": "a"}}
+CLAIM_B = {"name": "b", "persistentVolumeClaim": {"claimName": "b"}}
+OURS = {"name": "cloudinit", "disk": BUS}
+
+
+@pytest.mark.parametrize(
+    ("devices", "volumes", "disks"),
+    [
+        ({}, [CLAIM_A, CLAIM_B], [{"name": "a"}, {"name": "b"}, OURS]),
+        ({"disks": None}, [CLAIM_A], [{"name": "a"}, OURS]),
+        (
+            {"disks": [{"name": "b", "disk": {}}]},
+            [CLAIM_A, CLAIM_B],
+            [{"name": "b", "disk": {}}, {"name": "a"}, OURS],
+        ),
+        ({}, [CLAIM_A, OWN, CLAIM_B], [{"name": "a"}, {"name": "ci"}, {"name": "b"}]),
+        (
+            {"disks": [{"name": "ci", "disk": BUS}]},
+            [CLAIM_A, OWN],
+            [{"name": "ci", "disk": BUS}, {"name": "a"}],
+        ),
+        (
+            {"filesystems": [{"name": "files", "virtiofs": {}}]},
+            [FILES, CLAIM_A],
+            [{"name": "a"}, OURS],
+        ),
+        ({}, [], [OURS]),
+    ],
+)
+@pytest.mark.parametrize("delivery", ["UserData", "Disk"])
+def test_a_volume_without_a_disk_gets_the_one_that_kubevirt_would_add(
+    devices: dict[str, Any], volumes: list[Any], disks: list[Any], delivery: str
+) -> None:
+    provider = changed(PROVIDER, f"{SPEC}.volumes", volumes)
+    provider = changed(provider, f"{DOMAIN}.devices", devices)
+    path = "spec.virtualClusters.0.joinToken.delivery"
+    config = changed(CONFIG, path, delivery)
+    if delivery == "Disk":
+        config = changed(config, "spec.virtualClusters.0.joinToken.secretKeyRef", {"name": "join"})
+        config = changed(config, "spec.virtualClusters.0.certificateAuthority", {"system": True})
+    done = function(resource_list(provider, CLAIM, SECRET, config=config))
+    assert done.code == 0, done.stderr
+    [machine] = made(done)
+    join = [{"name": "krmfn-join", "disk": BUS}] if delivery == "Disk" else []
+    assert domain(machine)["devices"]["disks"] == disks + join
 
 
 def test_nulls_do_not_come_out() -> None:

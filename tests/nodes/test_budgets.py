@@ -180,6 +180,7 @@ def test_the_peak_of_a_change(package: Path) -> None:
         {
             **sums,
             "virtualMachines": 2,
+            "off": 0,
             "resources": {"cpu": "4", "memory": "8Gi", "storage": "40Gi"},
         }
     ]
@@ -187,6 +188,7 @@ def test_the_peak_of_a_change(package: Path) -> None:
         {
             **sums,
             "virtualMachines": 4,
+            "off": 0,
             "resources": {"cpu": "8", "memory": "16Gi", "storage": "80Gi"},
         }
     ]

@@ -270,24 +270,6 @@ def test_sizes_are_discovered(domain: dict[str, Any], told: int) -> None:
     assert ("(no-cpu)" in done.stderr) == ("cpu" not in str(domain))
 
 
-def test_an_instancetype_that_is_not_there() -> None:
-    template = {
-        "spec": {"instancetype": {"name": "u1"}, "template": {"spec": {"domain": {"devices": {}}}}}
-    }
-    said = refusal(
-        function(
-            resource_list(
-                provider({"name": "x", "virtualMachineTemplate": template}), claim(), SECRET
-            )
-        )
-    )
-    assert (
-        "resources.memory: is required: the template has none of spec.template.spec.domain.memory.guest"
-        in said
-    )
-    assert "VirtualMachineClusterInstancetype u1, which is not among the items" in said
-
-
 def test_properties_become_labels_where_kubelet_takes_them() -> None:
     properties = {
         "tier": "gold", "example.com/a": "b", "several": "a,b", "any": "*", "not a label": "x", "kubernetes.io/os": "linux", "kubernetes.io/role": "x",

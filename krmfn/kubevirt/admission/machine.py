@@ -98,7 +98,7 @@ def _annotation_gates(vm: Map, _: Cluster) -> Iterator[Need]:
     if get(vm, _SIDECARS):
         yield _SIDECARS, "Sidecar", ""
     if get(vm, _IGNITION):
-        what = "is for Ignition, and cloud-init, by which nodes join, does not read it"
+        what = "is for Ignition (cloud-init, by which nodes join, does not read it)"
         yield _IGNITION, "ExperimentalIgnitionSupport", what
 
 

@@ -81,7 +81,7 @@ def _least_memory(vm: Map) -> Findings:
         except ValueError:
             continue
         if size and size.value < _MIB:
-            yield path, f"is {size}; must be 1Mi or more"
+            yield path, f"is {size} bytes; must be 1Mi or more"
 
 
 @rule("memory-hotplug", "validateLiveUpdateFeatures", "ValidateLiveUpdateMemory")
