@@ -251,3 +251,11 @@ func indexed(of runtime.Object, by cache.Indexers) cache.SharedIndexInformer {
 	found, _ := testutils.NewFakeInformerWithIndexersFor(of, by)
 	return found
 }
+
+// refusal turns what webhooks refuse into an error.
+func refusal(refused []string, err error) error {
+	if err == nil && len(refused) > 0 {
+		return fmt.Errorf("refused: %v", refused)
+	}
+	return err
+}
