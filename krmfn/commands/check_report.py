@@ -106,9 +106,7 @@ def _github(checked: Checked) -> tuple[str, str]:
         file = problem.place.origin.file
         place = {"file": file or "", "line": str(problem.line or ""), "title": "krmfn check"}
         keys = ",".join(f"{key}={_property(value)}" for key, value in place.items() if value)
-        # The file stands in the command; what follows it is the message.
-        message = str(problem).partition(": ")[2]
-        lines.append(f"::{_LEVELS[problem.severity]} {keys}::{_data(message)}")
+        lines.append(f"::{_LEVELS[problem.severity]} {keys}::{_data(problem.sentence)}")
     return "\n".join([*lines, checked.summary]) + "\n", ""
 
 

@@ -110,10 +110,15 @@ class Problem:
         if origin.file:
             file, line = redacted(origin.file), self.line
             parts.append(f"{file}:{line}" if line else file)
-        if origin.resource:
-            parts.append(redacted(str(origin.resource)))
+        return ": ".join([*parts, self.sentence])
+
+    @property
+    def sentence(self) -> str:
+        """The problem without severity and file: `NodeClaim a/b: spec.typeRef: message`."""
+        parts = []
+        if self.place.origin.resource:
+            parts.append(redacted(str(self.place.origin.resource)))
         if self.place.path:
             parts.append(redacted(path_text(self.place.path)))
-        parts.append(self.text)
         code = "" if self.is_error else f" ({self.code})"
-        return ": ".join(parts) + code
+        return ": ".join([*parts, self.text]) + code
