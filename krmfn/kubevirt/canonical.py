@@ -1,4 +1,4 @@
-"""Quantities of a VirtualMachine in the form in which the API server stores them."""
+"""A VirtualMachine in the form in which an API server with KubeVirt stores it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def canonical(
 ) -> Any:
     """Return a value of this type with every quantity as the API server stores it.
 
-    Any other form would show as drift for ever. `place` gives the place of a path in the value, to
-    report what is no quantity.
+    Fields whose zero value KubeVirt's webhook drops are left out with it: the webhook writes the
+    machine anew from its Go types. Any other form would show as drift for ever. `place` gives the
+    place of a path in the value, to report what is no quantity.
     """
     if kind.name == "Quantity":
         try:
@@ -36,6 +37,10 @@ def canonical(
             field = kind.field(key)
         except LookupError:
             result[key] = child
+            continue
+        zero = field.omitted
+        # False is 0 to Python.
+        if zero is not None and type(child) is type(zero) and child == zero:
             continue
         at = (*path, key)
         if field.kind == "list" and isinstance(child, list):

@@ -53,6 +53,7 @@ class Type:
             # apimachinery looks through a pointer and takes a list for what it points to.
             may_list=kind == "list" or entry.get("ptr", False),
             is_optional=entry.get("ptr", False),
+            omitted=_zero(entry) if entry.get("omits") else None,
         )
 
 
@@ -60,7 +61,8 @@ class Type:
 class Field:
     """A field: its kind, its type, how its list is merged, and whether it may be absent.
 
-    The type of a list or map is that of its elements.
+    The type of a list or map is that of its elements. KubeVirt does not store a field
+    that has the value `omitted`; None means that it stores any.
     """
 
     type: Type
@@ -69,6 +71,14 @@ class Field:
     key: str
     may_list: bool
     is_optional: bool
+    omitted: Any
+
+
+def _zero(entry: dict[str, Any]) -> Any:
+    """Return the zero value of a field's Go type."""
+    if entry["kind"] in ("list", "map"):
+        return [] if entry["kind"] == "list" else {}
+    return {"": "", "bool": False}.get(entry.get("go", ""), 0)
 
 
 def names(struct: str) -> frozenset[str]:

@@ -126,7 +126,7 @@ def shape_problems(vm: Map, find: Find) -> Iterator[Problem]:
     """
     yield from _mapping_problems(vm, find)
     hostname = (*INSTANCE, "hostname")
-    if get(vm, hostname) is not None:
+    if get(vm, hostname):
         message = "can't be set: the host is named after its claim, and guests of the RHEL family"
         yield find(hostname).error(f"{message} would take this name instead")
     for path in (VOLUMES, DISKS):

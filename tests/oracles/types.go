@@ -28,11 +28,13 @@ type typesDocument struct {
 }
 
 type typeField struct {
-	Kind     string `json:"kind"`
-	Type     string `json:"type,omitempty"`
-	Elem     string `json:"elem,omitempty"`
-	Go       string `json:"go,omitempty"`
-	Ptr      bool   `json:"ptr,omitempty"`
+	Kind string `json:"kind"`
+	Type string `json:"type,omitempty"`
+	Elem string `json:"elem,omitempty"`
+	Go   string `json:"go,omitempty"`
+	Ptr  bool   `json:"ptr,omitempty"`
+	// Omits tells of a field that Go does not write if it is zero, and that is no pointer.
+	Omits    bool   `json:"omits,omitempty"`
 	Strategy string `json:"strategy,omitempty"`
 	Key      string `json:"key,omitempty"`
 	// Panics is what the lookup of this field panics with: strategicpatch
@@ -135,6 +137,7 @@ func describeField(field structField, names map[reflect.Type]string) typeField {
 		Strategy: field.Tag.Get("patchStrategy"),
 		Key:      field.Tag.Get("patchMergeKey"),
 		Panics:   field.panics,
+		Omits:    omits(field.Type, field.Tag.Get("json")),
 	}
 	switch described.Kind {
 	case "list", "map":
@@ -147,6 +150,16 @@ func describeField(field structField, names map[reflect.Type]string) typeField {
 		described.Go = t.Kind().String()
 	}
 	return described
+}
+
+// omits tells whether encoding/json leaves a field out for its value, which it
+// never does for structs.
+func omits(t reflect.Type, tag string) bool {
+	_, options, _ := strings.Cut(tag, ",")
+	if !slices.Contains(strings.Split(options, ","), "omitempty") {
+		return false
+	}
+	return t.Kind() != reflect.Pointer && t.Kind() != reflect.Struct
 }
 
 func shortKind(t reflect.Type) string {

@@ -31,6 +31,8 @@ import (
 type vmQuestion struct {
 	clusterSettings
 	VM json.RawMessage `json:"vm"`
+	// Stored asks for the machine as the webhook for changes leaves it.
+	Stored bool `json:"stored"`
 }
 
 type vmAnswer struct {
@@ -39,6 +41,7 @@ type vmAnswer struct {
 	Admission []string `json:"admission"` // what the webhooks for machines say
 	Instance  []string `json:"instance"`  // what the webhooks say of the instance that is made of it
 	Disks     []string `json:"disks"`     // the instance's disks, in their order
+	Stored    any      `json:"stored,omitempty"`
 }
 
 // vmJudge does to a VirtualMachine what an API server with KubeVirt does to
@@ -108,18 +111,19 @@ func (j vmJudge) answer(line []byte) any {
 	if len(answer.Schema) > 0 {
 		return answer // the webhooks get no such object
 	}
-	j.admit(vm, question.clusterSettings, &answer)
+	j.admit(vm, question, &answer)
 	return answer
 }
 
 // admit takes the machine, and then the instance that is made of it, through
 // KubeVirt's webhooks. Settings that come again keep their cluster.
-func (j vmJudge) admit(vm *kubevirtv1.VirtualMachine, settings clusterSettings, answer *vmAnswer) {
+func (j vmJudge) admit(vm *kubevirtv1.VirtualMachine, question vmQuestion, answer *vmAnswer) {
 	defer func() {
 		if r := recover(); r != nil {
 			answer.Admission = append(answer.Admission, fmt.Sprint("panic: ", r))
 		}
 	}()
+	settings := question.clusterSettings
 	key := fmt.Sprint(settings)
 	if j.worlds[key] == nil {
 		j.worlds[key] = newWorld(settings)
@@ -135,6 +139,9 @@ func (j vmJudge) admit(vm *kubevirtv1.VirtualMachine, settings clusterSettings, 
 	}
 	if answer.Admission = append(answer.Admission, refused...); len(answer.Admission) > 0 {
 		return
+	}
+	if question.Stored {
+		answer.Stored = admitted
 	}
 	instance, refused, err := j.worlds[key].start(admitted)
 	if err != nil {
