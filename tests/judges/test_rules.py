@@ -37,6 +37,14 @@ STRICTER = (
     r"is null; write a value in quotes, or leave the key out",
     # krmfn's own cloud-init source takes the place of a template's: what is wrong there would be lost.
     r"cloudInit(NoCloud|ConfigDrive)[.\w]*: ",
+    # What CDI and the API server refuse later.
+    r"dataVolumeTemplates\[\d+\]\.spec",
+    r"nodeSelector\.|nodeSelector\[",
+    r"tolerations\[\d+\]",
+    r"Probe\.(httpGet|tcpSocket)\.port",
+    r"is no resource of a pod",
+    r"containerDisk\.image",
+    r"cpu\.model: ",
     # With the rollout strategy LiveUpdate, its default, KubeVirt does not look; the pod would be killed.
     r"memory\.guest: is \S+, above the memory limit of ",
 )

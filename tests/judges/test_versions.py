@@ -27,13 +27,17 @@ VERSIONS = [
     pytest.param(version, marks=() if version in (NEWEST, OLDEST) else pytest.mark.versions)
     for version in known_versions()
 ]
+# What CDI and the API server refuse later is judged by a live cluster (tests/live).
 # Where krmfn is stricter than KubeVirt, on purpose: what would fail at the start.
+POD = ("node-selector", "tolerations", "probes", "resources", "volumes", "cpu-model")
 STRICTER = {
     "zero-memory": "1Mi or more",
     "guest-memory": "above the memory limit",
     "empty-disk": "above 0",
     "access-credentials": "KubeVirt's pod has a volume",
     "volume-gate": "ContainerPathVolumes",
+    "data-volume-import": "",
+    **{f"pod-{what}": "" for what in POD},
 }
 # Where krmfn can only warn: what the control plane runs on decides.
 WARNED = "feature gate MultiArchitecture"

@@ -68,6 +68,8 @@ def test_the_name_of_an_image_is_for_ever() -> None:
 
 CLAIM_KIND = {"kind": "PersistentVolumeClaim", "name": "golden"}
 URL = {"url": "https://x/y"}
+# A claim as CDI asks for it.
+CLAIMED = {**STORAGE, "accessModes": ["ReadWriteOnce"]}
 
 
 @pytest.mark.parametrize(
@@ -76,15 +78,29 @@ URL = {"url": "https://x/y"}
         {"source": {"http": URL}, "storage": STORAGE},
         {"source": {"s3": URL}, "storage": STORAGE},
         {"source": {"gcs": URL}, "storage": STORAGE},
-        {"source": {"registry": {"imageStream": "x"}}, "pvc": STORAGE},
-        {"source": {"imageio": {**URL, "diskId": "1"}}, "storage": STORAGE},
-        {"source": {"vddk": {"backingFile": "x"}}, "storage": STORAGE},
+        {"source": {"registry": {"imageStream": "x", "pullMethod": "node"}}, "pvc": CLAIMED},
+        {
+            "source": {"imageio": {**URL, "diskId": "1", "secretRef": "s", "certConfigMap": "c"}},
+            "storage": STORAGE,
+        },
+        {
+            "source": {
+                "vddk": {
+                    **URL,
+                    "backingFile": "x",
+                    "secretRef": "s",
+                    "uuid": "u",
+                    "thumbprint": "t",
+                }
+            },
+            "storage": STORAGE,
+        },
         {"source": {"pvc": {"name": "root", "namespace": "images"}}, "storage": STORAGE},
         {"source": {"snapshot": {"name": "x", "namespace": "images"}}, "storage": STORAGE},
         {"sourceRef": {"kind": "DataSource", "name": "x"}, "storage": STORAGE},
         {"storage": {**STORAGE, "dataSource": CLAIM_KIND}},
         {"storage": {**STORAGE, "dataSourceRef": CLAIM_KIND}},
-        {"pvc": {**STORAGE, "dataSourceRef": CLAIM_KIND}},
+        {"pvc": {**CLAIMED, "dataSourceRef": CLAIM_KIND}},
     ],
 )
 def test_sources_with_an_image(spec: dict[str, Any]) -> None:
@@ -210,7 +226,7 @@ def clone(name: str, form: str = "source") -> dict[str, Any]:
         return {"source": {"pvc": {"name": name, "namespace": "machines"}}, "storage": STORAGE}
     claim = {"kind": "PersistentVolumeClaim", "name": name}
     storage, key = form.split(".")
-    return {storage: {**STORAGE, key: claim}}
+    return {storage: {**(CLAIMED if storage == "pvc" else STORAGE), key: claim}}
 
 
 FORMS = ["source", "storage.dataSource", "storage.dataSourceRef", "pvc.dataSource"]

@@ -178,7 +178,8 @@ def test_a_data_volume_that_clones_its_sibling() -> None:
     ]
 
 
-IMAGE_SOURCE = {"source": {"registry": {"url": "docker://example.com/image"}}, "storage": {}}
+STORAGE = {"resources": {"requests": {"storage": "1Gi"}}}
+IMAGE_SOURCE = {"source": {"registry": {"url": "docker://example.com/image"}}, "storage": STORAGE}
 
 
 @pytest.mark.parametrize(
@@ -233,6 +234,12 @@ def test_a_sibling_is_followed_wherever_it_is_named(
     spec: dict[str, Any], path: str, follows: bool
 ) -> None:
     spec = changed(spec, f"{path}.name", "root")
+    # As CDI asks for it.
+    size = {"requests": {"storage": "1Gi"}}
+    if "pvc" in spec:
+        spec["pvc"] |= {"accessModes": ["ReadWriteOnce"], "resources": size}
+    else:
+        spec = changed(spec, "storage.resources", size)
     templates = [
         {"metadata": {"name": "root"}, "spec": IMAGE_SOURCE},
         {"metadata": {"name": "data"}, "spec": spec},

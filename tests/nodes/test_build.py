@@ -103,7 +103,8 @@ def test_two_claims_that_make_one_data_volume() -> None:
             "spec.kubeVirt.virtualMachineTemplate.spec.dataVolumeTemplates",
             [],
         )
-        spec: dict[str, Any] = {"source": {"blank": {}}, "storage": {}}
+        storage = {"resources": {"requests": {"storage": "1Gi"}}}
+        spec: dict[str, Any] = {"source": {"blank": {}}, "storage": storage}
         result["spec"]["kubeVirt"]["virtualMachineTemplate"]["spec"]["dataVolumeTemplates"] = [
             {"metadata": {"name": volume}, "spec": spec}
         ]

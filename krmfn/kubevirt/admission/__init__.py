@@ -15,7 +15,9 @@ from krmfn.kubevirt.admission import (
     disks,
     firmware,
     gates,
+    imports,
     interfaces,
+    launcher,
     machine,
     memory,
     networks,
@@ -43,6 +45,7 @@ RULES: tuple[Rule, ...] = (
     *cloud_init.RULES,
     *firmware.RULES,
     *data_volumes.RULES,
+    *imports.RULES,
     *devices.RULES,
     *security.RULES,
     *resource_claims.RULES,
@@ -53,4 +56,5 @@ RULES: tuple[Rule, ...] = (
     *credentials.RULES,
     *pod.RULES,
     *affinity.RULES,
+    *launcher.RULES,
 )
