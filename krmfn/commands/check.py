@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from krmfn.commands.check_metadata import metadata_problems
 from krmfn.commands.check_report import FORMS, Checked
 from krmfn.commands.reply import DONE, NOTHING, PROBLEMS, Reply, refused
-from krmfn.kubernetes import names
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.judge import refusals
 from krmfn.manifests.files import read_paths
@@ -21,7 +21,11 @@ from krmfn.problems import Code, Collector, Place, Problem, nearest, show
 MACHINE = "VirtualMachine"
 _GROUP = "kubevirt.io"
 _VERSIONS = ("kubevirt.io/v1", "kubevirt.io/v1alpha3")
-_LISTS = ((_GROUP, f"{MACHINE}List"), ("config.kubernetes.io", "ResourceList"))
+_LISTS = (
+    ("", "List"),
+    (_GROUP, f"{MACHINE}List"),
+    ("config.kubernetes.io", "ResourceList"),
+)
 _PARTS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
@@ -80,20 +84,25 @@ def _settings(items: list[Item], config_file: str | None, problems: Collector) -
     return _Settings(cluster, spec.unknown_fields == "Warn", frozenset(spec.accept_warnings))
 
 
-def _opened(items: list[Item]) -> list[Item]:
-    """Return the items, with those of a VirtualMachineList or ResourceList in its place."""
+def _opened(items: Iterable[Item]) -> list[Item]:
+    """Return the items, with those of lists in their place, also where lists are in lists."""
     opened: list[Item] = []
     for item in items:
         elements = item.data.get("items")
-        if (item.group, item.kind) not in _LISTS or not isinstance(elements, list):
+        if (item.group, item.kind) in _LISTS and isinstance(elements, list):
+            opened += _opened(_elements(item, elements))
+        else:
             opened.append(item)
-            continue
-        # A list of one kind need not repeat it in its elements.
-        common = {"apiVersion": item.api_version, "kind": item.kind.removesuffix("List")}
-        for number, element in enumerate(elements):
-            if isinstance(element, dict):
-                opened.append(item.element({**common, **element}, number))
     return opened
+
+
+def _elements(item: Item, elements: list[Any]) -> Iterator[Item]:
+    """Yield the elements of a list object as items."""
+    # A list of one kind need not repeat it in its elements.
+    common = {"apiVersion": item.api_version, "kind": item.kind.removesuffix("List")}
+    for number, element in enumerate(elements):
+        if isinstance(element, dict):
+            yield item.element({**common, **element}, number)
 
 
 def _is_machine(item: Item) -> bool:
@@ -110,8 +119,7 @@ def _problems(item: Item, settings: _Settings) -> Iterator[Problem]:
     for key in item.data:
         if key not in _PARTS:
             yield at.field(key).error(f"is no field of a {MACHINE}{nearest(key, _PARTS)}")
-    if fault := names.subdomain(item.name):
-        yield at.field("metadata", "name").error(fault)
+    yield from metadata_problems(item)
     spec = item.data.get("spec")
     if not isinstance(spec, dict):
         yield at.field("spec").error("is required" if spec is None else "must be a mapping")

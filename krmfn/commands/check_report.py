@@ -106,8 +106,9 @@ def _github(checked: Checked) -> tuple[str, str]:
         file = problem.place.origin.file
         place = {"file": file or "", "line": str(problem.line or ""), "title": "krmfn check"}
         keys = ",".join(f"{key}={_property(value)}" for key, value in place.items() if value)
-        # The file stands in the command; what follows it is the message.
-        message = str(problem).partition(": ")[2]
+        # The command has the severity, file and line; what follows them is the message.
+        _, *rest = problem.parts
+        message = ": ".join(rest[1:] if file else rest)
         lines.append(f"::{_LEVELS[problem.severity]} {keys}::{_data(message)}")
     return "\n".join([*lines, checked.summary]) + "\n", ""
 

@@ -103,8 +103,9 @@ class Problem:
         find = self.place.origin.find_line
         return find(self.place.path) if find else None
 
-    def __str__(self) -> str:
-        """Return `error: nodes.yaml:12: NodeClaim a/b: spec.typeRef: message` on one line."""
+    @property
+    def parts(self) -> list[str]:
+        """Severity, file and line, resource, field and message; what is not known is left out."""
         origin = self.place.origin
         parts: list[str] = [self.severity]
         if origin.file:
@@ -114,6 +115,9 @@ class Problem:
             parts.append(redacted(str(origin.resource)))
         if self.place.path:
             parts.append(redacted(path_text(self.place.path)))
-        parts.append(self.text)
         code = "" if self.is_error else f" ({self.code})"
-        return ": ".join(parts) + code
+        return [*parts, self.text + code]
+
+    def __str__(self) -> str:
+        """Return `error: nodes.yaml:12: NodeClaim a/b: spec.typeRef: message` on one line."""
+        return ": ".join(self.parts)

@@ -17,6 +17,7 @@ from krmfn.kubevirt.admission import (
     gates,
     interfaces,
     machine,
+    matchers,
     memory,
     networks,
     pod,
@@ -33,6 +34,7 @@ __all__ = ["RULES", "Judgement", "Rule"]
 # In the order of the machine's fields, which is the order in the documentation and in messages.
 RULES: tuple[Rule, ...] = (
     *machine.RULES,
+    *matchers.RULES,
     *architecture.RULES,
     *resources.RULES,
     *memory.RULES,

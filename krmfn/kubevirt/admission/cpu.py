@@ -125,8 +125,6 @@ def _dedicated_topology(vm: Map) -> Findings:
     request = amount(vm, CPU_REQUEST)
     limit = amount(vm, CPU_LIMIT)
     count = _virtual_cpus(vm)
-    if whole(request) == whole(limit) == count == 0:
-        yield _DEDICATED, "needs a CPU request, a CPU limit or domain.cpu.cores"
     if _differ(request, limit):
         yield _DEDICATED, f"needs equal CPU request and limit, not {request} and {limit}"
     if count > 0 and not _is_met(count, request, limit):
