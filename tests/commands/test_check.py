@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from krmfn.commands.check import check
+from krmfn.kubevirt.cluster import version_problem
 from tests.support import REMOVED, changed
 
 VM: dict[str, Any] = {
@@ -95,3 +96,15 @@ def test_annotations_of_github_name_the_file_once(tmp_path: Path) -> None:
     line, _ = said(tmp_path, changed(VM, "spec.runStrategy", "On"), "github").splitlines()
     assert line.count("vm.json") == 1
     assert "::VirtualMachine machines/web: spec.runStrategy: is" in line
+
+
+@pytest.mark.parametrize(
+    "version", ["1.6.x", " 1.6", "1.6 ", "1._6", "\u0661.\u0666", "1.6+x", "1", ""]
+)
+def test_what_is_no_version(version: str) -> None:
+    assert version_problem(version)
+
+
+@pytest.mark.parametrize("version", ["1.6", "v1.6", "v1.6.2", "v1.9.0-beta.0.12+abc-dirty"])
+def test_what_is_a_version(version: str) -> None:
+    assert not version_problem(version)
