@@ -24,6 +24,7 @@ _VERSIONS = ("kubevirt.io/v1", "kubevirt.io/v1alpha3")
 _LISTS = (
     ("", "List"),
     (_GROUP, f"{MACHINE}List"),
+    (_GROUP, "KubeVirtList"),
     ("config.kubernetes.io", "ResourceList"),
 )
 _PARTS = ("apiVersion", "kind", "metadata", "spec", "status")
@@ -52,8 +53,8 @@ def check(paths: list[str], form: str, config_file: str | None = None) -> Reply:
     problems = Collector()
     items, unreadable = read_paths(paths)
     problems += unreadable
-    settings = _settings(items, config_file, problems)
     opened = _opened(items)
+    settings = _settings(opened, config_file, problems)
     machines = [item for item in opened if _is_machine(item)]
     if not machines and not problems.has_errors:
         message = f"there is no {MACHINE} among the files"
@@ -75,8 +76,11 @@ def _settings(items: list[Item], config_file: str | None, problems: Collector) -
     if len(candidates) == 1:
         config = read_config(candidates[0], problems)
     elif len(candidates) > 1:
-        message = "are several configs among the files; name the one that counts with --config"
-        problems.append(Place().error(f"{len(candidates)} {KIND} {message}"))
+        message = f"there are {len(candidates)} configs ({KIND})"
+        hint = "name the one that counts with --config"
+        if config_file is not None:
+            message, hint = f"{config_file} has {len(candidates)} configs ({KIND})", "keep one"
+        problems.append(Place().error(f"{message}; {hint}"))
     spec = config.spec if config else None
     cluster, _ = read_cluster(Index(items), spec.kubevirt if spec else None, problems)
     if spec is None:

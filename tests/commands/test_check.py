@@ -92,6 +92,23 @@ def test_lists_in_lists(tmp_path: Path) -> None:
     assert 'spec.runStrategy: is "On"' in said(tmp_path, outer)
 
 
+def test_a_kubevirt_object_in_a_list_counts(tmp_path: Path) -> None:
+    newer = changed(VM, f"{INNER}.utilityVolumes", [])
+    cluster = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "KubeVirt",
+        "metadata": {"name": "kubevirt"},
+        "status": {"observedKubeVirtVersion": "v1.6.2"},
+    }
+    for items in ([cluster], [{**cluster, "kind": "KubeVirtList", "items": [cluster]}]):
+        document = {
+            "apiVersion": "config.kubernetes.io/v1",
+            "kind": "ResourceList",
+            "items": [newer, *items],
+        }
+        assert "utilityVolumes: is no field of KubeVirt 1.6's" in said(tmp_path, document)
+
+
 def test_annotations_of_github_name_the_file_once(tmp_path: Path) -> None:
     line, _ = said(tmp_path, changed(VM, "spec.runStrategy", "On"), "github").splitlines()
     assert line.count("vm.json") == 1
@@ -108,3 +125,10 @@ def test_what_is_no_version(version: str) -> None:
 @pytest.mark.parametrize("version", ["1.6", "v1.6", "v1.6.2", "v1.9.0-beta.0.12+abc-dirty"])
 def test_what_is_a_version(version: str) -> None:
     assert not version_problem(version)
+
+
+def test_the_machine_types_of_s390x(tmp_path: Path) -> None:
+    vm = changed(VM, f"{INNER}.architecture", "s390x")
+    for kind, count in (("s390-ccw-virtio-rhel9", 0), ("q35", 1)):
+        machine = changed(vm, f"{INNER}.domain.machine", {"type": kind})
+        assert said(tmp_path, machine).count("machine.type: is") == count

@@ -27,6 +27,7 @@ _MACHINE_TYPE = (*DOMAIN, "machine", "type")
 _MACHINE_TYPES = {
     "amd64": re.compile(r"q35|pc-q35.*", re.DOTALL),
     "arm64": re.compile(r"virt.*", re.DOTALL),
+    "s390x": re.compile(r"s390-ccw-virtio.*", re.DOTALL),
 }
 _FEATURE_POLICIES = ("", "force", "require", "optional", "disable", "forbid")
 _THREADS = (*CPU, "threads")
