@@ -15,7 +15,7 @@ from krmfn.manifests.files import read_paths
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.nodes.kubevirt_cluster import read_cluster
-from krmfn.platform.config import KIND, Config, read_config
+from krmfn.platform.config import KIND, Config, FactsConfig, read_config
 from krmfn.problems import Code, Collector, Place, Problem, nearest, show
 
 MACHINE = "VirtualMachine"
@@ -74,7 +74,7 @@ def _settings(items: list[Item], config_file: str | None, problems: Collector) -
         problems += unreadable
     config: Config | None = None
     if len(candidates) == 1:
-        config = read_config(candidates[0], problems)
+        config = read_config(candidates[0], problems, FactsConfig)
     elif len(candidates) > 1:
         message = f"there are {len(candidates)} configs ({KIND})"
         hint = "name the one that counts with --config"

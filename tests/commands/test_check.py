@@ -109,6 +109,19 @@ def test_a_kubevirt_object_in_a_list_counts(tmp_path: Path) -> None:
         assert "utilityVolumes: is no field of KubeVirt 1.6's" in said(tmp_path, document)
 
 
+def test_a_config_without_virtual_clusters(tmp_path: Path) -> None:
+    config = {
+        "apiVersion": "krmfn.dev/v1alpha1",
+        "kind": "KubeVirtNodes",
+        "metadata": {"name": "checks"},
+        "spec": {"kubevirt": {"version": "1.6"}},
+    }
+    vm = changed(VM, f"{INNER}.utilityVolumes", [])
+    report = said(tmp_path, {"apiVersion": "v1", "kind": "List", "items": [config, vm]})
+    assert "utilityVolumes: is no field of KubeVirt 1.6's" in report
+    assert report.count("error: ") == 1
+
+
 def test_annotations_of_github_name_the_file_once(tmp_path: Path) -> None:
     line, _ = said(tmp_path, changed(VM, "spec.runStrategy", "On"), "github").splitlines()
     assert line.count("vm.json") == 1
