@@ -104,3 +104,8 @@ def test_names_that_are_no_text_are_refused() -> None:
     claim = {"resources": {}, "dataSourceRef": {"kind": {"a": "b"}, "name": "x"}}
     spec = changed(GOOD[0], "dataVolumeTemplates.0.spec", {"storage": claim})
     assert "dataSourceRef.kind: is a mapping; must be text" in refusal(verdict(spec))
+
+
+def test_annotations_in_any_case_are_taken() -> None:
+    spec = changed(GOOD[0], "template.metadata", {"annotations": {"Example.COM/a": "b"}})
+    assert verdict(spec).code == 0
