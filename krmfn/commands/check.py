@@ -6,22 +6,27 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from krmfn.commands.check_metadata import metadata_problems
 from krmfn.commands.check_report import FORMS, Checked
-from krmfn.commands.reply import DONE, NOTHING, PROBLEMS, Reply, refused
-from krmfn.kubernetes import names
+from krmfn.commands.reply import DONE, NOTHING, PROBLEMS, Reply
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.judge import refusals
 from krmfn.manifests.files import read_paths
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.nodes.kubevirt_cluster import read_cluster
-from krmfn.platform.config import KIND, Config, read_config
+from krmfn.platform.config import KIND, Config, FactsConfig, read_config
 from krmfn.problems import Code, Collector, Place, Problem, nearest, show
 
 MACHINE = "VirtualMachine"
 _GROUP = "kubevirt.io"
 _VERSIONS = ("kubevirt.io/v1", "kubevirt.io/v1alpha3")
-_LISTS = ((_GROUP, f"{MACHINE}List"), ("config.kubernetes.io", "ResourceList"))
+_LISTS = (
+    ("", "List"),
+    (_GROUP, f"{MACHINE}List"),
+    (_GROUP, "KubeVirtList"),
+    ("config.kubernetes.io", "ResourceList"),
+)
 _PARTS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
@@ -48,17 +53,18 @@ def check(paths: list[str], form: str, config_file: str | None = None) -> Reply:
     problems = Collector()
     items, unreadable = read_paths(paths)
     problems += unreadable
-    settings = _settings(items, config_file, problems)
     opened = _opened(items)
+    settings = _settings(opened, config_file, problems)
     machines = [item for item in opened if _is_machine(item)]
+    code = PROBLEMS
     if not machines and not problems.has_errors:
-        message = f"there is no {MACHINE} among the files"
-        return refused([Place().error(message)], NOTHING)
+        problems.append(Place().error(f"there is no {MACHINE} among the files"))
+        code = NOTHING
     others = len(opened) - len(machines)
     checked = [(item.origin, settings.unaccepted(_problems(item, settings))) for item in machines]
     report = Checked(checked, list(problems), others)
     text, messages = FORMS[form](report)
-    return Reply(text, messages, PROBLEMS if report.has_errors else DONE)
+    return Reply(text, messages, code if report.has_errors else DONE)
 
 
 def _settings(items: list[Item], config_file: str | None, problems: Collector) -> _Settings:
@@ -69,10 +75,13 @@ def _settings(items: list[Item], config_file: str | None, problems: Collector) -
         problems += unreadable
     config: Config | None = None
     if len(candidates) == 1:
-        config = read_config(candidates[0], problems)
+        config = read_config(candidates[0], problems, FactsConfig)
     elif len(candidates) > 1:
-        message = "are several configs among the files; name the one that counts with --config"
-        problems.append(Place().error(f"{len(candidates)} {KIND} {message}"))
+        message = f"there are {len(candidates)} configs ({KIND})"
+        hint = "name the one that counts with --config"
+        if config_file is not None:
+            message, hint = f"{config_file} has {len(candidates)} configs ({KIND})", "keep one"
+        problems.append(Place().error(f"{message}; {hint}"))
     spec = config.spec if config else None
     cluster, _ = read_cluster(Index(items), spec.kubevirt if spec else None, problems)
     if spec is None:
@@ -80,20 +89,25 @@ def _settings(items: list[Item], config_file: str | None, problems: Collector) -
     return _Settings(cluster, spec.unknown_fields == "Warn", frozenset(spec.accept_warnings))
 
 
-def _opened(items: list[Item]) -> list[Item]:
-    """Return the items, with those of a VirtualMachineList or ResourceList in its place."""
+def _opened(items: Iterable[Item]) -> list[Item]:
+    """Return the items, with those of lists in their place, also where lists are in lists."""
     opened: list[Item] = []
     for item in items:
         elements = item.data.get("items")
-        if (item.group, item.kind) not in _LISTS or not isinstance(elements, list):
+        if (item.group, item.kind) in _LISTS and isinstance(elements, list):
+            opened += _opened(_elements(item, elements))
+        else:
             opened.append(item)
-            continue
-        # A list of one kind need not repeat it in its elements.
-        common = {"apiVersion": item.api_version, "kind": item.kind.removesuffix("List")}
-        for number, element in enumerate(elements):
-            if isinstance(element, dict):
-                opened.append(item.element({**common, **element}, number))
     return opened
+
+
+def _elements(item: Item, elements: list[Any]) -> Iterator[Item]:
+    """Yield the elements of a list object as items."""
+    # A list of one kind need not repeat it in its elements.
+    common = {"apiVersion": item.api_version, "kind": item.kind.removesuffix("List")}
+    for number, element in enumerate(elements):
+        if isinstance(element, dict):
+            yield item.element({**common, **element}, number)
 
 
 def _is_machine(item: Item) -> bool:
@@ -110,8 +124,7 @@ def _problems(item: Item, settings: _Settings) -> Iterator[Problem]:
     for key in item.data:
         if key not in _PARTS:
             yield at.field(key).error(f"is no field of a {MACHINE}{nearest(key, _PARTS)}")
-    if fault := names.subdomain(item.name):
-        yield at.field("metadata", "name").error(fault)
+    yield from metadata_problems(item)
     spec = item.data.get("spec")
     if not isinstance(spec, dict):
         yield at.field("spec").error("is required" if spec is None else "must be a mapping")

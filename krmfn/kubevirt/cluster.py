@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from krmfn.problems import show
 ARCHITECTURES = ("amd64", "arm64", "s390x")
 RolloutStrategy = Literal["LiveUpdate", "Stage"]
 
+_VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]+(?:[-+].*)?)?")
 # The first version that has each stage of a gate on without being asked for it.
 _ON_BY_DEFAULT = {"GA": "1.5", "Beta": "1.9"}
 
@@ -45,8 +47,10 @@ def minor(version: str) -> tuple[int, int]:
     Raises:
         ValueError: It is not such a version.
     """
-    major, _, rest = version.removeprefix("v").partition(".")
-    return int(major), int(rest.partition(".")[0])
+    match = _VERSION.fullmatch(version)
+    if not match:
+        raise ValueError("is no version")
+    return int(match[1]), int(match[2])
 
 
 def version_problem(version: str) -> str:
@@ -58,7 +62,7 @@ def version_problem(version: str) -> str:
         is_known = False
     if is_known:
         return ""
-    return f"is {show(version)}; known are {known[0]} to {known[-1]}, as text in quotes"
+    return f"is {show(version)}; krmfn knows KubeVirt {known[0]} to {known[-1]}"
 
 
 @dataclass(frozen=True, slots=True)

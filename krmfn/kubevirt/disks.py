@@ -27,13 +27,15 @@ def default_disks(vm: Map) -> list[Map]:
     from v1.5 to v1.9). Their kind and bus come from later defaults, which depend on the
     architecture and on a preference: to write those here would make another machine.
     """
-    used = {
+    named = (
         element.get("name")
         for path in (DISKS, _FILE_SYSTEMS)
         for element in mappings(get(vm, path))
-    }
+    )
+    # The machine is not checked yet.
+    used = {name for name in named if isinstance(name, str | None)}
     names = [volume.get("name") for volume in mappings(get(vm, VOLUMES))]
-    return [{"name": name} for name in names if name not in used]
+    return [{"name": name} for name in names if isinstance(name, str | None) and name not in used]
 
 
 def all_disks(vm: Map) -> list[Map]:

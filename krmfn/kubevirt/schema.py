@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt import types
 from krmfn.kubevirt.cluster import Cluster, known_versions
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INSTANCE_METADATA, Map, get
@@ -39,6 +40,7 @@ _NAMES = {
     "array": "a list",
 }
 _TEXTS = ("labels", "annotations")
+_NAME_FIELDS = ("name", "namespace", "generateName")
 _INT32 = (-(2**31), 2**31 - 1)
 _INT64 = (-(2**63), 2**63 - 1)
 _GO_INTEGER = re.compile(r"(u?)int(\d*)")
@@ -80,6 +82,8 @@ def violations(vm: Map, cluster: Cluster) -> Iterator[Violation]:
                 yield Violation((*path, key), message, unknown=True)
             elif key in _TEXTS:
                 yield from _text_violations(value, (*path, key))
+            elif key in _NAME_FIELDS and not isinstance(value, str):
+                yield Violation((*path, key), f"is {show(value)}; must be text in quotes")
 
 
 def _text_violations(texts: Any, path: Path) -> Iterator[Violation]:
@@ -142,13 +146,23 @@ def _int_or_string_problem(value: Any, node: Node) -> str:
     """Return what is wrong with a value that is a number or text, or ""."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return f"is {show(value)}; must be a whole number or text"
-    if isinstance(value, str):
-        matches = re.search(node.get("pattern", ""), value)
-        return "" if matches else f"is {show(value)}; must be a number or a quantity"
+    if isinstance(value, str) and not re.search(node.get("pattern", ""), value):
+        return f"is {show(value)}; must be a number or a quantity"
+    if "pattern" in node:
+        return _quantity_problem(value)
     # Without a pattern it is no quantity but a port or the like, an int32 to Go.
     low, high = _INT32
-    if "pattern" not in node and not low <= value <= high:
+    if isinstance(value, int) and not low <= value <= high:
         return f"is {show(value)}; must be {low} to {high}"
+    return ""
+
+
+def _quantity_problem(value: str | int) -> str:
+    """Return why a value that has the pattern of a quantity can't be read as one, or ""."""
+    try:
+        Quantity.parse(value)
+    except ValueError as error:
+        return str(error)
     return ""
 
 

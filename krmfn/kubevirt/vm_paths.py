@@ -69,6 +69,17 @@ def cloud_init_kind(volume: Map) -> str | None:
     return next(kinds, None)
 
 
+def has_fallback_memory(vm: Map) -> bool:
+    """Tell whether a machine's memory is for the case that KubeVirt can infer no instancetype.
+
+    `virtctl create vm` writes such machines. KubeVirt drops `domain.memory` where it can
+    (pkg/instancetype/infer/handler.go).
+    """
+    matcher = get(vm, INSTANCETYPE)
+    is_ignored = get(matcher, ("inferFromVolumeFailurePolicy",)) == "Ignore"
+    return is_ignored and bool(get(matcher, ("inferFromVolume",)))
+
+
 def has(value: Any, path: Path) -> bool:
     """Tell whether a text writes the field at a path."""
     for key in path:

@@ -106,7 +106,8 @@ class DataVolumes:
             name = get(source, ("name",))
             is_near = get(source, ("namespace",)) in (None, "", self._namespace)
             kind, group = get(source, ("kind",)), get(source, ("apiGroup",)) or ""
-            is_claim = kind in _CLAIM_KINDS and group in ("", *_CLAIM_KINDS[kind])
+            is_known = isinstance(kind, str | None) and kind in _CLAIM_KINDS
+            is_claim = is_known and group in ("", *_CLAIM_KINDS[kind])
             is_other = self._is_template(name) and name != template["metadata"]["name"]
             if is_near and is_claim and is_other:
                 yield (*path, "name")

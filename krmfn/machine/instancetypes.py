@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity, memory_fault
-from krmfn.kubevirt.vm_paths import DOMAIN, Map, get
+from krmfn.kubevirt.vm_paths import DOMAIN, Map, get, has_fallback_memory
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
@@ -110,6 +110,8 @@ def node_type_size(
     size, at = dict(source.given), source.at.field("resources")
     discovered = instancetype_size(prototype.vm, source, problems)
     known = template_size(prototype.vm) if discovered is None else discovered
+    if has_fallback_memory(prototype.vm):
+        known["memory"] = None
     for name in ("cpu", "memory"):
         amount = known[name]
         if name not in size and amount is not None:

@@ -39,7 +39,8 @@ def metadata_problems(metadata: Any, find: Find, known: tuple[str, ...]) -> Iter
 
 def _annotation_problems(annotations: dict[str, Any], at: Place) -> Iterator[Problem]:
     """Yield what is wrong with annotations, one by one and together."""
-    yield from _label_problems(annotations, at, lambda value: "")
+    # An API server takes their keys in any case.
+    yield from _label_problems(annotations, at, lambda value: "", str.lower)
     size = sum(len(key) + len(str(value)) for key, value in annotations.items())
     if size > _LARGEST_ANNOTATIONS:
         limit = f"{_LARGEST_ANNOTATIONS // 1024} KiB"
@@ -61,14 +62,17 @@ def _finalizer_problems(finalizers: Any, find: Find) -> Iterator[Problem]:
 
 
 def _label_problems(
-    labels: dict[str, Any], at: Place, check: Callable[[str], str]
+    labels: dict[str, Any],
+    at: Place,
+    check: Callable[[str], str],
+    folded: Callable[[str], str] = str,
 ) -> Iterator[Problem]:
     """Yield labels or annotations that are not legal, or that others set."""
     for key, value in labels.items():
         where = at.field(key)
         if not isinstance(value, str):
             yield where.error(_not_text(value))
-        elif message := names.label_key(key) or check(value):
+        elif message := names.label_key(folded(key)) or check(value):
             yield where.error(message)
         elif key == MANAGED_BY or key.startswith(_RESERVED_PREFIXES):
             yield where.error("can't be set: krmfn or an orchestrator sets it itself")

@@ -42,10 +42,10 @@ def read_cluster(
     if found is None:
         return Cluster(version, gates, rollout_strategy=strategy), []
     developer = found.spec.configuration.developer_configuration
-    disabled: frozenset[str] = frozenset()
+    # The config has no word for these.
+    disabled = frozenset(developer.disabled_feature_gates)
     if gates is None:
         gates = frozenset(developer.feature_gates)
-        disabled = frozenset(developer.disabled_feature_gates)
     observed = found.status.observed_kube_virt_version if found.status else ""
     if version is None and observed:
         version = _known_version(observed, item, problems)

@@ -122,6 +122,12 @@ class KubeVirtNodesSpec(Model):
     resources: list[Raw] = Field(default_factory=list)
 
 
+class FactsSpec(KubeVirtNodesSpec):
+    """What a config says to `krmfn check`, which renders nothing for anybody."""
+
+    virtual_clusters: list[VirtualCluster] = Field(default_factory=list)
+
+
 class OwnerMetadata(Metadata):
     """The metadata of a config, whose name is the owner of the output."""
 
@@ -135,6 +141,12 @@ class KubeVirtNodes(Model):
     kind: Literal["KubeVirtNodes"]
     metadata: OwnerMetadata
     spec: KubeVirtNodesSpec
+
+
+class FactsConfig(KubeVirtNodes):
+    """The typed form of a config that need not have virtual clusters."""
+
+    spec: FactsSpec
 
 
 class ConfigMapData(Model):
@@ -172,17 +184,20 @@ class Config(Model):
     flat: bool = False
 
 
-def read_config(item: Item | None, problems: Collector) -> Config | None:
+def read_config(
+    item: Item | None, problems: Collector, form_of: type[KubeVirtNodes] = KubeVirtNodes
+) -> Config | None:
     """Read the config of a run from its functionConfig, in either form.
 
-    Return None if it can't be read. The config may be returned together with errors.
+    `form_of` is the model of the typed form. Return None if it can't be read. The config may be
+    returned together with errors.
     """
     forms = f"a {KIND} ({API_VERSION}) or a ConfigMap"
     if item is None:
         problems.append(Place().error(f"there is no functionConfig; krmfn needs {forms}"))
         return None
     if item.kind == KIND:
-        return _read_typed(item, problems)
+        return _read_typed(item, problems, form_of)
     if item.kind == "ConfigMap":
         form = validate(ConfigMapForm, item.data, item.place, problems)
         return _from_flat(form) if form else None
@@ -191,9 +206,9 @@ def read_config(item: Item | None, problems: Collector) -> Config | None:
     return None
 
 
-def _read_typed(item: Item, problems: Collector) -> Config | None:
+def _read_typed(item: Item, problems: Collector, form_of: type[KubeVirtNodes]) -> Config | None:
     """Read the typed form."""
-    typed = validate(KubeVirtNodes, item.data, item.place, problems)
+    typed = validate(form_of, item.data, item.place, problems)
     if typed is None:
         return None
     problems += _spec_problems(typed.spec, item.place.field("spec"))

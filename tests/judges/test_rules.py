@@ -44,7 +44,7 @@ STRICTER = (
     r"Probe\.(httpGet|tcpSocket)\.port",
     r"is no resource of a pod",
     r"containerDisk\.image",
-    r"cpu\.model: ",
+    r"cpu\.model: |priorityClassName: |firmware\.uuid: ",
     # With the rollout strategy LiveUpdate, its default, KubeVirt does not look; the pod would be killed.
     r"memory\.guest: is \S+, above the memory limit of ",
 )

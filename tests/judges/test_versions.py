@@ -29,7 +29,15 @@ VERSIONS = [
 ]
 # What CDI and the API server refuse later is judged by a live cluster (tests/live).
 # Where krmfn is stricter than KubeVirt, on purpose: what would fail at the start.
-POD = ("node-selector", "tolerations", "probes", "resources", "volumes", "cpu-model")
+POD = (
+    "node-selector",
+    "tolerations",
+    "probes",
+    "resources",
+    "volumes",
+    "cpu-model",
+    "priority-class",
+)
 STRICTER = {
     "zero-memory": "1Mi or more",
     "guest-memory": "above the memory limit",
@@ -37,6 +45,7 @@ STRICTER = {
     "access-credentials": "KubeVirt's pod has a volume",
     "volume-gate": "ContainerPathVolumes",
     "data-volume-import": "",
+    "firmware-uuid": "",
     **{f"pod-{what}": "" for what in POD},
 }
 # Where krmfn can only warn: what the control plane runs on decides.

@@ -96,3 +96,16 @@ def test_the_schema_is_of_the_version_that_judges() -> None:
 
 def test_every_rule_has_a_code_of_its_own() -> None:
     assert len({rule.code for rule in RULES}) == len(RULES)
+
+
+def test_names_that_are_no_text_are_refused() -> None:
+    spec = changed(GOOD[0], "template.spec.domain.devices.filesystems", [{"name": [{}]}])
+    assert "filesystems[0].name: is a list; must be text" in refusal(verdict(spec))
+    claim = {"resources": {}, "dataSourceRef": {"kind": {"a": "b"}, "name": "x"}}
+    spec = changed(GOOD[0], "dataVolumeTemplates.0.spec", {"storage": claim})
+    assert "dataSourceRef.kind: is a mapping; must be text" in refusal(verdict(spec))
+
+
+def test_annotations_in_any_case_are_taken() -> None:
+    spec = changed(GOOD[0], "template.metadata", {"annotations": {"Example.COM/a": "b"}})
+    assert verdict(spec).code == 0

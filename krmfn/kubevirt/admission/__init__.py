@@ -19,6 +19,7 @@ from krmfn.kubevirt.admission import (
     interfaces,
     launcher,
     machine,
+    matchers,
     memory,
     networks,
     pod,
@@ -35,6 +36,7 @@ __all__ = ["RULES", "Judgement", "Rule"]
 # In the order of the machine's fields, which is the order in the documentation and in messages.
 RULES: tuple[Rule, ...] = (
     *machine.RULES,
+    *matchers.RULES,
     *architecture.RULES,
     *resources.RULES,
     *memory.RULES,

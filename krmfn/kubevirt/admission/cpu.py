@@ -27,6 +27,7 @@ _MACHINE_TYPE = (*DOMAIN, "machine", "type")
 _MACHINE_TYPES = {
     "amd64": re.compile(r"q35|pc-q35.*", re.DOTALL),
     "arm64": re.compile(r"virt.*", re.DOTALL),
+    "s390x": re.compile(r"s390-ccw-virtio.*", re.DOTALL),
 }
 _FEATURE_POLICIES = ("", "force", "require", "optional", "disable", "forbid")
 _THREADS = (*CPU, "threads")
@@ -125,8 +126,6 @@ def _dedicated_topology(vm: Map) -> Findings:
     request = amount(vm, CPU_REQUEST)
     limit = amount(vm, CPU_LIMIT)
     count = _virtual_cpus(vm)
-    if whole(request) == whole(limit) == count == 0:
-        yield _DEDICATED, "needs a CPU request, a CPU limit or domain.cpu.cores"
     if _differ(request, limit):
         yield _DEDICATED, f"needs equal CPU request and limit, not {request} and {limit}"
     if count > 0 and not _is_met(count, request, limit):

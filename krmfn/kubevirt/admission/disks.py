@@ -88,6 +88,15 @@ def _disk_target(vm: Map, cluster: Cluster) -> Findings:
         if volume and "containerPath" in volume:
             message = "is of a container path, which is for filesystems, not for disks"
             yield path, f"{message}: the machine would never start"
+    yield from _metrics_without_disk(vm)
+
+
+def _metrics_without_disk(vm: Map) -> Findings:
+    """Yield volumes of downward metrics whose disk would be KubeVirt's own, without a bus."""
+    used = names_in(vm, DISKS) | names_in(vm, (*DEVICES, "filesystems"))
+    for path, volume in elements(vm, VOLUMES):
+        if "downwardMetrics" in volume and volume.get("name") not in used:
+            yield (*path, "downwardMetrics"), "needs a disk of its name with the bus virtio"
 
 
 def _may_be_metrics(disk: Map, architecture: str) -> bool:

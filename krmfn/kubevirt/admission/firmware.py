@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
 from krmfn.kubevirt.admission.rule import Findings, cluster_rule, elements, finding, rule
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.vm_paths import DOMAIN, FIRMWARE, VOLUMES, Map, get
 from krmfn.problems import show
 
+# libvirt reads hexadecimal digits, with dashes and blanks between them.
+_UUID = re.compile(r"[ -]*([0-9a-fA-F][ -]*){32}")
 _BOOT = (*FIRMWARE, "kernelBoot")
 _CONTAINER = (*_BOOT, "container")
 _BOOTLOADER = (*FIRMWARE, "bootloader")
@@ -82,6 +85,15 @@ def _firmware(vm: Map, cluster: Cluster) -> Findings:
         yield from _acpi_tables(vm)
 
 
+@rule("firmware-uuid")
+def _uuid(vm: Map) -> Findings:
+    """The firmware's UUID is one. (KubeVirt takes any text, and libvirt does not.)"""
+    uuid = get(vm, (*FIRMWARE, "uuid"))
+    if uuid and not _UUID.fullmatch(uuid):
+        example = "5d307ca9-b3ef-428c-8861-06e72d69f223"
+        yield (*FIRMWARE, "uuid"), f"is {show(uuid)}; must be as {example}"
+
+
 def _has_smm(vm: Map) -> bool:
     """Tell whether System Management Mode is on."""
     smm = get(vm, (*DOMAIN, "features", "smm"))
@@ -101,4 +113,4 @@ def _acpi_tables(vm: Map) -> Findings:
             yield (*_ACPI, key), f"is {show(name)}, which is no Secret volume"
 
 
-RULES = (_container_disk, _firmware)
+RULES = (_container_disk, _firmware, _uuid)

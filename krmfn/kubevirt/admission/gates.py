@@ -12,7 +12,6 @@ from krmfn.problems import Path
 _START_STRATEGY = (*INSTANCE, "startStrategy")
 # Fields that need a gate if they are there at all.
 _GATED: tuple[tuple[Path, str], ...] = (
-    ((*DEVICES, "hostDevices"), "HostDevices"),
     ((*DEVICES, "video"), "VideoConfig"),
     ((*DEVICES, "downwardMetrics"), "DownwardMetrics"),
     ((*DOMAIN, "rebootPolicy"), "RebootPolicy"),
@@ -20,6 +19,7 @@ _GATED: tuple[tuple[Path, str], ...] = (
 )
 # Fields that need a gate unless they are empty or false.
 _GATED_IF_SET: tuple[tuple[Path, str], ...] = (
+    ((*DEVICES, "hostDevices"), "HostDevices"),
     ((*DEVICES, "panicDevices"), "PanicDevices"),
     ((*DEVICES, "autoattachVSOCK"), "VSOCK"),
     ((*DEVICES, "tpm", "persistent"), "VMPersistentState"),

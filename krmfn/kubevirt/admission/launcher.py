@@ -124,4 +124,12 @@ def _cpu_model(vm: Map) -> Findings:
         yield (*CPU, "model"), fault
 
 
-RULES = (_node_selector, _tolerations, _probes, _resources, _volumes, _cpu_model)
+@rule("pod-priority-class")
+def _priority_class(vm: Map) -> Findings:
+    """`priorityClassName` is a DNS name. (KubeVirt takes others, and the pod can't be made.)"""
+    name = get(vm, (*INSTANCE, "priorityClassName"))
+    if name:
+        yield from finding((*INSTANCE, "priorityClassName"), names.subdomain(name))
+
+
+RULES = (_priority_class, _node_selector, _tolerations, _probes, _resources, _volumes, _cpu_model)

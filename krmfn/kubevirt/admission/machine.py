@@ -1,4 +1,4 @@
-"""Admission rules about the machine as a whole: its run strategy, names and instancetype."""
+"""Admission rules about the machine as a whole: its run strategy and names."""
 
 from __future__ import annotations
 
@@ -16,22 +16,13 @@ from krmfn.kubevirt.admission.rule import (
 )
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.vm_paths import (
-    CPU,
-    CPU_LIMIT,
-    CPU_REQUEST,
-    GUEST_MEMORY,
     INSTANCE,
     INSTANCE_METADATA,
-    INSTANCETYPE,
-    MEMORY_LIMIT,
-    MEMORY_REQUEST,
     RUN_STRATEGY,
     RUNNING,
-    SOCKETS,
     Map,
     get,
 )
-from krmfn.problems import Path
 
 _STRATEGIES = ("Always", "Halted", "Manual", "RerunOnFailure", "Once")
 _RECEIVER = "WaitAsReceiver"
@@ -48,17 +39,6 @@ _RESERVED_LABELS = (
 _ANNOTATIONS = (*INSTANCE_METADATA, "annotations")
 _IGNITION = (*_ANNOTATIONS, "kubevirt.io/ignitiondata")
 _SIDECARS = (*_ANNOTATIONS, "hooks.kubevirt.io/hookSidecars")
-# What an instancetype sets.
-_SIZES: tuple[Path, ...] = (
-    SOCKETS,
-    (*CPU, "cores"),
-    (*CPU, "threads"),
-    GUEST_MEMORY,
-    CPU_REQUEST,
-    MEMORY_REQUEST,
-    CPU_LIMIT,
-    MEMORY_LIMIT,
-)
 
 
 @cluster_rule("run-strategy", "validateRunStrategy")
@@ -116,23 +96,10 @@ def _host_name(vm: Map) -> Findings:
             yield from finding((*INSTANCE, key), grammar(name))
 
 
-@rule("instancetype-conflict")
-def _instancetype_conflict(vm: Map) -> Findings:
-    """Beside an instancetype there is no CPU topology, guest memory, or request or limit of CPU and
-    memory.
-    """
-    if not get(vm, INSTANCETYPE):
-        return
-    for path in _SIZES:
-        if get(vm, path):
-            yield path, "stands beside spec.instancetype, which sets it; keep one of them"
-
-
 RULES = (
     _run_strategy,
     _wait_as_receiver,
     _reserved_labels,
     _annotation_gates,
     _host_name,
-    _instancetype_conflict,
 )

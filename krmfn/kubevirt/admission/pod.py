@@ -55,7 +55,7 @@ def _dns(vm: Map) -> Findings:
     searches of 256 characters together.
     """
     policy, config = get(vm, _DNS_POLICY), get(vm, _DNS)
-    if policy:
+    if policy is not None:
         yield from choice(_DNS_POLICY, policy, _DNS_POLICIES)
     servers = get(config, ("nameservers",)) or []
     if policy == "None" and not servers:

@@ -168,7 +168,7 @@ def _file_systems(vm: Map) -> Findings:
 @rule("utility-volumes", "ValidateUtilityVolumesNotPresentOnCreation")
 def _utility_volumes(vm: Map) -> Findings:
     """There are no utility volumes: those are for running instances."""
-    if "utilityVolumes" in get(vm, INSTANCE):
+    if get(vm, (*INSTANCE, "utilityVolumes")):
         yield (*INSTANCE, "utilityVolumes"), "are for running instances; a template has none"
 
 
