@@ -28,6 +28,21 @@ class Type:
     kind: str
     name: str = ""
 
+    @property
+    def texts_never_null(self) -> list[str]:
+        """The text fields that Go writes as null if they are unset, and the schema forbids so.
+
+        An empty text is the same to Go, and passes.
+        """
+        fields: dict[str, Any] = {}
+        if self.kind == "struct":
+            fields = _document()["types"].get(self.name, {})
+        return [
+            name
+            for name, entry in fields.items()
+            if entry.get("null") and entry["kind"] == "scalar"
+        ]
+
     def field(self, key: str) -> Field:
         """Return the field of a struct by its name, or else without regard to case.
 

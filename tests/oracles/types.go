@@ -34,7 +34,9 @@ type typeField struct {
 	Go   string `json:"go,omitempty"`
 	Ptr  bool   `json:"ptr,omitempty"`
 	// Omits tells of a field that Go does not write if it is zero, and that is no pointer.
-	Omits    bool   `json:"omits,omitempty"`
+	Omits bool `json:"omits,omitempty"`
+	// Null tells of a pointer that Go writes as null if it is not set.
+	Null     bool   `json:"null,omitempty"`
 	Strategy string `json:"strategy,omitempty"`
 	Key      string `json:"key,omitempty"`
 	// Panics is what the lookup of this field panics with: strategicpatch
@@ -138,6 +140,7 @@ func describeField(field structField, names map[reflect.Type]string) typeField {
 		Key:      field.Tag.Get("patchMergeKey"),
 		Panics:   field.panics,
 		Omits:    omits(field.Type, field.Tag.Get("json")),
+		Null:     field.Type.Kind() == reflect.Pointer && !hasOmitEmpty(field.Tag.Get("json")),
 	}
 	switch described.Kind {
 	case "list", "map":
@@ -155,11 +158,12 @@ func describeField(field structField, names map[reflect.Type]string) typeField {
 // omits tells whether encoding/json leaves a field out for its value, which it
 // never does for structs.
 func omits(t reflect.Type, tag string) bool {
+	return hasOmitEmpty(tag) && t.Kind() != reflect.Pointer && t.Kind() != reflect.Struct
+}
+
+func hasOmitEmpty(tag string) bool {
 	_, options, _ := strings.Cut(tag, ",")
-	if !slices.Contains(strings.Split(options, ","), "omitempty") {
-		return false
-	}
-	return t.Kind() != reflect.Pointer && t.Kind() != reflect.Struct
+	return slices.Contains(strings.Split(options, ","), "omitempty")
 }
 
 func shortKind(t reflect.Type) string {

@@ -8,6 +8,7 @@ from krmfn.kubevirt.admission.rule import Findings, elements, exactly_one, rule
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, VOLUMES, Map, get
 from krmfn.problems import Path, show
 
+_REFERENCES = ("dataSource", "dataSourceRef")
 _NO_STORAGE = "neither storage nor pvc"
 
 
@@ -37,6 +38,10 @@ def _data_volumes(vm: Map) -> Findings:
         if len(storages) != 1:
             continue
         storage = body[storages[0]]
+        for key in _REFERENCES:
+            if isinstance(storage.get(key), dict) and "apiGroup" not in storage[key]:
+                message = 'is required, "" for the core group: KubeVirt writes null'
+                yield (*path, "spec", storages[0], key, "apiGroup"), f"{message}, which is refused"
         source_path = (*path, "spec", "source")
         findings = list(_source(body, storage, source_path))
         yield from findings
