@@ -19,6 +19,7 @@ ELSEWHERE = (
     "git archive ",
     "helm ",
     "flux ",
+    "kpt live ",
     "cosign ",
     "docker ",
     "kpt pkg get ",
