@@ -19,6 +19,7 @@ ELSEWHERE = (
     "git archive ",
     "helm ",
     "flux ",
+    "kpt live ",
     "cosign ",
     "docker ",
     "kpt pkg get ",
@@ -111,3 +112,10 @@ def test_the_command_lines_of_examples_work(file: str, tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_no_application_hides_a_change() -> None:
+    """What `ignoreDifferences` names is never applied alone, and KubeVirt's additions need none."""
+    files = [file for name in ("argocd", "examples") for file in (ROOT / name).rglob("*.yaml")]
+    assert ROOT / "argocd" / "application.yaml" in files
+    assert [file for file in files if "ignoreDifferences" in file.read_text()] == []

@@ -123,9 +123,9 @@ class Comparison:
         new = self._alike.read(text)
         if key.is_machine:
             return self._machine_changes(before, new)
-        old, is_live = declaration(before, new)
-        changes = list(self._secrets.differences(before.data, new))
-        changes += self._secret_metadata(old, new, is_live)
+        old = declaration(before, new)
+        changes = list(self._secrets.differences(old, new))
+        changes += self._secret_metadata(old, new)
         return changes
 
     def _machine_changes(self, before: Item, new: Map) -> list[Change]:
@@ -134,18 +134,18 @@ class Comparison:
         The earlier machine is brought into the form in which krmfn writes machines, so that other
         spellings of a value are no changes.
         """
-        declared, is_live = declaration(before, new)
+        declared = declaration(before, new)
         old = canonical(declared, types.ROOT, lambda path: Place(), [])
-        changes = judged(old, new, self._strategy, is_live, self._cluster)
+        changes = judged(old, new, self._strategy, self._cluster)
         return [_without_user_data(change) for change in changes]
 
-    def _secret_metadata(self, old: Map, new: Map, is_live: bool) -> Iterator[Change]:
+    def _secret_metadata(self, old: Map, new: Map) -> Iterator[Change]:
         """Yield what differs in a Secret's metadata, without the values.
 
         Whoever backs a Secret up in an annotation of it shows what it holds.
         """
         before, after = {**old, "spec": None}, {**new, "spec": None}
-        for change in judged(before, after, self._strategy, is_live):
+        for change in judged(before, after, self._strategy):
             yield replace(change, old=None, new=None)
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from krmfn.commands.field_owners import applied_fields, is_live
 from krmfn.commands.object_key import Key, key_of, rendered_objects
 from krmfn.commands.secret_users import Users, earlier_users, rendered_users
 from krmfn.machine.marks import MANAGED_BY, OURS, OWNER
@@ -68,6 +69,7 @@ def read_earlier_state(path: str, built: Build, problems: Collector) -> EarlierS
         collected.append(at.error(message))
     users = earlier_users(sorter.objects, sorter.unchanged, rendered_users(built))
     collected += _missing_halves(sorter.owned, users, at)
+    collected += _without_owners(sorter.objects.values(), at)
     if not sorter.owned and not collected.has_errors:
         message = f"holds nothing that krmfn made for {built.owner}: all is new"
         collected.append(at.notice(message, Code.NOTHING_EARLIER))
@@ -178,6 +180,15 @@ def _missing_halves(keys: Iterable[Key], users: Users, at: Place) -> Iterator[Pr
         names = listed(sorted({str(key) for key in half}))
         message = f"is not whole: of {names} there is only the machine or only its Secret"
         yield at.error(message)
+
+
+def _without_owners(items: Iterable[Item], at: Place) -> Iterator[Problem]:
+    """Yield a notice of live objects that do not tell which of their fields were declared."""
+    count = sum(is_live(item) and applied_fields(item) is None for item in items)
+    if count:
+        message = f"has {count} live objects without managedFields, so some fields that go with"
+        advice = "use kubectl get --show-managed-fields"
+        yield at.notice(f"{message} the change are not shown; {advice}", Code.NO_FIELD_OWNERS)
 
 
 def _providers_elsewhere(built: Build) -> set[str]:

@@ -15,6 +15,12 @@ from krmfn.problems import Collector, Origin, Path, Place
 
 _USER, _NETWORK = "userdata", "networkdata"
 _HOLE = "\0"
+# The server takes `stringData` for `data`, so that a client that drops a key of it drops nothing.
+# Flux alone writes `data` itself.
+_STAYS = (
+    "no-effect",
+    "nothing reads it any more; kubectl and Argo CD leave a key of stringData in the live Secret",
+)
 
 
 class SecretChanges:
@@ -35,8 +41,10 @@ class SecretChanges:
         before, after = _data(old, _USER), _data(new, _USER)
         if before != after:
             yield from self._user_data(shape_of(before, machine), shape_of(after, machine))
-        if _data(old, _NETWORK) != _data(new, _NETWORK):
-            yield _change((_NETWORK,))
+        network = _data(new, _NETWORK)
+        if _data(old, _NETWORK) != network:
+            stays = not network and "stringData" in new
+            yield Change((_NETWORK,), None, None, *_STAYS) if stays else _change((_NETWORK,))
 
     def _user_data(self, before: str, after: str) -> Iterator[Change]:
         """Yield the keys of two user data that differ, or all of it if no key does."""

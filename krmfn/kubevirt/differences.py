@@ -36,11 +36,10 @@ class Change:
         return text
 
 
-def differences(old: Any, new: Any, live: bool = False, path: Path = ()) -> Iterator[Change]:
+def differences(old: Any, new: Any, path: Path = ()) -> Iterator[Change]:
     """Yield the fields that differ between two values at `path`.
 
-    The elements of lists with names are compared by name. If the old object is `live`, what only
-    it has is no change: the server adds defaults and status.
+    The elements of lists with names are compared by name.
     """
     if old == new:
         return
@@ -50,26 +49,25 @@ def differences(old: Any, new: Any, live: bool = False, path: Path = ()) -> Iter
         old, new = old or {}, new or {}
     if isinstance(old, dict) and isinstance(new, dict):
         for key in _union(old, new):
-            if key in new or not live:
-                yield from differences(old.get(key), new.get(key), live, (*path, key))
+            yield from differences(old.get(key), new.get(key), (*path, key))
         return
     before = _by_name(old, path)
     after = _by_name(new, path)
     if before is None or after is None:
         yield Change(path, old, new)
     else:
-        yield from _element_differences(before, after, live, path)
+        yield from _element_differences(before, after, path)
 
 
 def _element_differences(
-    before: dict[str, Map], after: dict[str, Map], live: bool, path: Path
+    before: dict[str, Map], after: dict[str, Map], path: Path
 ) -> Iterator[Change]:
     """Yield what differs between two lists by name, and their order if it does."""
     for name in _union(before, after):
         inner = (*path, Named(name))
         old = before.get(name)
         new = after.get(name)
-        yield from differences(old, new, live, inner)
+        yield from differences(old, new, inner)
     # What is new comes last; in any other order the list has changed as a whole too.
     kept = [name for name in before if name in after]
     if _union(kept, after) != list(after):

@@ -14,6 +14,7 @@ from krmfn.kubevirt.vm_paths import (
     CPU,
     DATA_VOLUMES,
     DISKS,
+    FIRMWARE,
     GUEST_MEMORY,
     INSTANCE,
     INSTANCE_METADATA,
@@ -41,6 +42,7 @@ SCHEDULING: tuple[Path, ...] = (
     (*INSTANCE, "tolerations"),
 )
 _REVISION = (*INSTANCETYPE, "revisionName")
+_UUID: Path = (*FIRMWARE, "uuid")
 _DESCHEDULER = (
     "descheduler.alpha.kubernetes.io/evict",
     "descheduler.alpha.kubernetes.io/prefer-no-eviction",
@@ -180,6 +182,20 @@ def _memory_growth(change: Change, update: Update) -> Verdict:
     return _RESTART
 
 
+def _firmware(change: Change, update: Update) -> Verdict:
+    """Judge firmware, which holds the UUID by which cloud-init knows the machine again.
+
+    Without a UUID, KubeVirt writes one into the machine. It goes with the last declared key, and
+    KubeVirt then writes another one.
+    """
+    old, new = (get(vm, _UUID) for vm in (update.old, update.new))
+    goes = change.path == FIRMWARE and change.new is None
+    if goes or (old != new and change.path in (FIRMWARE, _UUID)):
+        why = "the guest gets another system UUID, so cloud-init runs again on the old disk"
+        return Verdict("restart", why)
+    return _RESTART
+
+
 def _scheduling(change: Change, update: Update) -> Verdict:
     """Judge what decides on the node that the machine runs on."""
     if update.is_staged:
@@ -316,6 +332,7 @@ RULES: tuple[tuple[Path, Rule], ...] = (
     (INSTANCE_METADATA, _template_metadata),
     (SOCKETS, _sockets),
     (GUEST_MEMORY, _guest_memory),
+    (FIRMWARE, _firmware),
     *((path, _scheduling) for path in SCHEDULING),
     (VOLUMES, _volumes),
     (DISKS, _disks),

@@ -41,16 +41,13 @@ def heaviest(verdicts: Iterable[str]) -> str:
     return min(verdicts, key=VERDICTS.index, default="unchanged")
 
 
-def judged(
-    old: Map, new: Map, strategy: Strategy, live: bool = False, cluster: Cluster | None = None
-) -> list[Change]:
+def judged(old: Map, new: Map, strategy: Strategy, cluster: Cluster | None = None) -> list[Change]:
     """Return what differs between two declarations of one machine, each with its verdict.
 
-    Both have their quantities in canonical form. If the old one is `live`, what only it has is no
-    change.
+    Both have their quantities in canonical form.
     """
     update = Update(old, new, strategy, cluster or Cluster())
-    changed = differences(_declared(old), _declared(new), live)
+    changed = differences(_declared(old), _declared(new))
     changes = [_judged(change, update) for change in changed]
     if "Halted" in (run_strategy(old), run_strategy(new)):
         return [_at_next_start(change) for change in changes]

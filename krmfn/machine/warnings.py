@@ -12,6 +12,7 @@ from krmfn.kubevirt.vm_paths import (
     DOMAIN,
     INTERFACES,
     NETWORKS,
+    RUNNING,
     VOLUMES,
     Map,
     get,
@@ -39,6 +40,7 @@ def machine_warnings(vm: Map, at: Place, machines: int, neighbours: int) -> Iter
         yield from _shared_volumes(vm, at)
     yield from _root_disk(vm, at)
     yield from _network_order(vm, at)
+    yield from _running(vm, at)
 
 
 def _masquerade(vm: Map, at: Place) -> Iterator[Problem]:
@@ -137,3 +139,12 @@ def _network_order(vm: Map, at: Place) -> Iterator[Problem]:
     message = "has networks in another order than interfaces, for which KubeVirt would rewrite "
     message += f"its machines for ever: rendered as {names}"
     yield at.warning(message, Code.NETWORK_ORDER)
+
+
+def _running(vm: Map, at: Place) -> Iterator[Problem]:
+    """Warn of `running`, for which KubeVirt's webhook prints a warning at each apply."""
+    running = get(vm, RUNNING)
+    if running is not None:
+        strategy = "Always" if running else "Halted"
+        message = "has spec.running, which KubeVirt deprecates and warns of at each apply: "
+        yield at.warning(f"{message}write runStrategy: {strategy}", Code.DEPRECATED_RUNNING)

@@ -33,6 +33,7 @@ class Code(StrEnum):
     AMBIGUOUS_NODE_TYPE = "ambiguous-node-type"
     BOOT_DISK = "boot-disk"
     BURSTABLE = "burstable"
+    DEPRECATED_RUNNING = "deprecated-running"
     DYNAMIC_POOL = "dynamic-pool"
     EPHEMERAL_ROOT = "ephemeral-root"
     FEATURE_GATE = "feature-gate"
@@ -41,6 +42,7 @@ class Code(StrEnum):
     MERGE_DROPS = "merge-drops"
     NETWORK_ORDER = "network-order"
     NO_CPU = "no-cpu"
+    NO_FIELD_OWNERS = "no-field-owners"
     NO_POD_NETWORK = "no-pod-network"
     NO_ROOT_DISK = "no-root-disk"
     NO_SECRETS = "no-secrets"
@@ -100,6 +102,11 @@ WARNINGS: dict[Code, str] = {
         "Burstable: under pressure they are evicted sooner. Lower the limit in the node type's "
         "`mergeVirtualMachineTemplate` as well."
     ),
+    Code.DEPRECATED_RUNNING: (
+        "A template sets `spec.running`, which KubeVirt deprecates: its webhook prints a warning "
+        "at each apply. Write `runStrategy: Always` for `running: true`, and `runStrategy: Halted` "
+        "for `running: false`."
+    ),
     Code.DYNAMIC_POOL: "A pool is the autoscaler's: its nodes are not rendered.",
     Code.EPHEMERAL_ROOT: (
         "A machine's root disk is a container disk or an ephemeral volume: what is written to it "
@@ -131,6 +138,12 @@ WARNINGS: dict[Code, str] = {
     Code.NO_CPU: (
         "Neither `resources` nor the template tell a node type's CPU: the guest gets 1, and 1 "
         "is counted for cost and capacity."
+    ),
+    Code.NO_FIELD_OWNERS: (
+        "`krmfn plan --against`: live objects have neither `managedFields` nor the annotation of "
+        "`kubectl apply`. So krmfn can't see which fields were declared before, and does not show "
+        "fields that a change takes out. `kubectl get` hides `managedFields` by default: read the "
+        "objects with `kubectl get -o yaml --show-managed-fields`."
     ),
     Code.NO_POD_NETWORK: (
         "A property adds a network to a template that declares none. Such a template gets the "

@@ -197,7 +197,6 @@ def test_a_live_machine_is_no_change(package: Path) -> None:
             inner["domain"]["machine"] = {"type": "q35"}
             inner["domain"]["firmware"] = {"uuid": "y"}
             inner["domain"]["memory"]["guest"] = "4096Mi"
-            inner["domain"]["devices"]["interfaces"][0]["model"] = "virtio"
     listed = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": live})
     assert as_json(package, stdin=listed)["summary"] == {"unchanged": 3}
     edit(package, "provider.yaml", "cores: 2", "cores: 4")

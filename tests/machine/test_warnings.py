@@ -383,3 +383,15 @@ def test_a_size_below_the_limits_is_no_longer_guaranteed(
     )
     found = re.findall(r"nodeTypes\[0\]\.resources\.(\w+): is .* \(burstable\)", said)
     assert found == told
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "instead"),
+    [("running", True, "Always"), ("running", False, "Halted"), ("runStrategy", "Always", None)],
+)
+def test_running_is_deprecated(field: str, value: Any, instead: str | None) -> None:
+    path = f"spec.kubeVirt.virtualMachineTemplate.spec.{field}"
+    done = function(resource_list(changed(PROVIDER, path, value), *CLAIMS, SECRET))
+    told = f"warns of at each apply: write runStrategy: {instead} (deprecated-running)"
+    assert (done.code, done.stderr.count("(deprecated-running)")) == (0, int(instead is not None))
+    assert instead is None or told in done.stderr
