@@ -262,7 +262,8 @@ def test_a_clone_follows_its_sibling(form: str) -> None:
 def test_what_only_has_a_siblings_name_is_left_alone(spec: dict[str, Any]) -> None:
     for config in (CONFIG, ON_RESTART):
         [_, other] = templates_of(rendered(with_disks(root=BLANK, other=spec), config)).values()
-        assert other == spec
+        # Where there is no group, krmfn writes the core one.
+        assert json.dumps(other).replace(', "apiGroup": ""', "") == json.dumps(spec)
 
 
 def test_a_clone_of_a_blank_disk() -> None:
