@@ -26,7 +26,7 @@ demo: $(VENV)/.synced $(TOOLS)/bin/kustomize ## Render a shipped example with th
 
 .PHONY: test
 test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/oracle-light $(TOOLS)/bin/oracle-cover $(TOOLS)/bin/oracle-kubevirt-1.5 $(TOOLS)/bin/oracle-vcluster $(TOOLS)/bin/kpt $(TOOLS)/bin/argocd-cmp-server ## Run the test suite; needs no root
-	$(BIN)/pytest -n 2 -m "not system and not boot and not versions"
+	$(BIN)/pytest -n 2 -m "not system and not boot and not versions and not live"
 
 .PHONY: test-kubevirt-versions
 test-kubevirt-versions: $(VENV)/.synced $(TOOLS)/bin/oracle $(OLD_ORACLES) ## Judge the rules by every version of KubeVirt; `make test` takes the newest and the oldest
@@ -42,6 +42,10 @@ system-packages: $(TOOLS)/.system-packages ## Install the Debian or Ubuntu packa
 .PHONY: test-boot
 test-boot: $(VENV)/.synced $(TOOLS)/.system-packages ## Boot whole machines; two of these tests are in test-system too
 	$(BIN)/pytest -m boot
+
+.PHONY: test-live
+test-live: $(VENV)/.synced $(TOOLS)/live/kube $(TOOLS)/live/kv $(TOOLS)/live/cdi ## Run the tests against a real control plane on loopback; building it takes some fifteen minutes
+	$(BIN)/pytest -m live tests/live
 
 .PHONY: lint
 lint: $(VENV)/.synced ## Check style, types and the direction of imports
@@ -158,6 +162,24 @@ $(TOOLS)/bin/kpt: tests/oracles/kpt/main.go tests/oracles/kpt/go.mod tests/oracl
 
 $(TOOLS)/bin/argocd-cmp-server: tests/oracles/cmp-server/main.go tests/oracles/cmp-server/go.mod tests/oracles/cmp-server/go.sum | $(TOOLS)/.go
 	cd tests/oracles/cmp-server && $(GO_ENV) $(GO_JUDGE) -o $@ .
+
+# The control plane of test-live, one program a module: all that is in it is real but the node (docs/architecture.md).
+LIVE := tests/live/cluster
+KUBERNETES_VERSION := v1.34.2
+CDI := kubevirt.io/containerized-data-importer@v1.65.0
+
+$(TOOLS)/live/kube: $(wildcard $(LIVE)/kube/*) | $(TOOLS)/.go
+	cd $(LIVE)/kube && $(GO_ENV) go build -trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES_VERSION) -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34 -X k8s.io/client-go/pkg/version.gitVersion=$(KUBERNETES_VERSION)" -o $@ .
+
+# CDI keeps its CRDs in a package that pulls in its operator: the one file alone is enough.
+$(TOOLS)/live/kv: $(wildcard $(LIVE)/kubevirt/*) | $(TOOLS)/.go
+	mkdir -p $(LIVE)/kubevirt/cdi
+	folder=$$(cd $(LIVE)/cdi && $(GO_ENV) go mod download -json $(CDI) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'); \
+		sed 's/^package .*/package cdi/' "$$folder/pkg/operator/resources/crds_generated.go" > $(LIVE)/kubevirt/cdi/crds_generated.go
+	cd $(LIVE)/kubevirt && $(GO_ENV) go build -trimpath -ldflags '-s -w' -o $@ .
+
+$(TOOLS)/live/cdi: $(wildcard $(LIVE)/cdi/*) | $(TOOLS)/.go
+	cd $(LIVE)/cdi && $(GO_ENV) go build -trimpath -ldflags '-s -w' -o $@ .
 
 $(TOOLS)/.system-packages: tests/judges/system/install-packages.sh
 	@mkdir -p $(TOOLS)

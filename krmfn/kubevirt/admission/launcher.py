@@ -11,7 +11,7 @@ from typing import Any
 
 from krmfn.kubernetes import names
 from krmfn.kubevirt.admission.rule import Findings, choice, elements, finding, rule
-from krmfn.kubevirt.vm_paths import CPU, INSTANCE, RESOURCES, VOLUMES, Map, get
+from krmfn.kubevirt.vm_paths import CPU, DEVICES, INSTANCE, RESOURCES, VOLUMES, Map, get
 from krmfn.problems import Path, show
 
 _MOST_PORT = 65535
@@ -58,9 +58,12 @@ def _tolerations(vm: Map) -> Findings:
 
 @rule("pod-probes")
 def _probes(vm: Map) -> Findings:
-    """The port of a probe is a number from 1 to 65535. (KubeVirt takes others, and the pod can't be
-    made.)
+    """A probe's port is a number from 1 to 65535, or the name of an interface's port. (KubeVirt
+    takes others, and the pod can't be made, or its probe finds no port.)
     """
+    interfaces = elements(vm, (*DEVICES, "interfaces"))
+    ports = [port for _, each in interfaces for _, port in elements(each, ("ports",))]
+    named = {port.get("name") for port in ports if port.get("name")}
     for kind in ("livenessProbe", "readinessProbe"):
         for handler in ("httpGet", "tcpSocket"):
             path = (*INSTANCE, kind, handler)
@@ -68,8 +71,11 @@ def _probes(vm: Map) -> Findings:
                 continue
             port = get(vm, (*path, "port"))
             is_number = isinstance(port, int) and 0 < port <= _MOST_PORT
-            if not is_number:
-                yield (*path, "port"), f"is {show(port)}; must be a number, 1 to {_MOST_PORT}"
+            is_name = isinstance(port, str) and port in named
+            if not is_number and not is_name:
+                message = f"is {show(port)}; must be a number, 1 to {_MOST_PORT}"
+                other = ", or the name of an interface's port" if isinstance(port, str) else ""
+                yield (*path, "port"), message + other
 
 
 @rule("pod-resources")
