@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from krmfn.kubevirt.vm_paths import ARCHITECTURE, Map, get
+from krmfn.kubevirt.vm_paths import ARCHITECTURE, MACHINE_TYPE, Map, get
 from krmfn.problems import show
 
-ARCHITECTURES = ("amd64", "arm64", "s390x")
+# What KubeVirt makes of a machine without a type, by architecture.
+_MACHINE_TYPES = {"amd64": "q35", "arm64": "virt", "s390x": "s390-ccw-virtio"}
+ARCHITECTURES = tuple(_MACHINE_TYPES)
 RolloutStrategy = Literal["LiveUpdate", "Stage"]
 
 _VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]+(?:[-+].*)?)?")
@@ -71,7 +73,8 @@ class Cluster:
 
     `version` is one of `known_versions`. `gates` are the feature gates that are switched on, and
     `disabled_gates` those that are switched off although they are on by default. `architecture`
-    is the one of machines that do not name theirs.
+    is the one of machines that do not name theirs, and `machine_type` the type that such machines
+    get; "" is KubeVirt's own.
     """
 
     version: str | None = None
@@ -79,6 +82,7 @@ class Cluster:
     disabled_gates: frozenset[str] = frozenset()
     rollout_strategy: RolloutStrategy | None = None
     architecture: str = ARCHITECTURES[0]
+    machine_type: str = ""
 
     @property
     def judged_version(self) -> str:
@@ -94,6 +98,11 @@ class Cluster:
     def architecture_of(self, vm: Map) -> str:
         """Return the architecture that a machine has on the cluster."""
         return get(vm, ARCHITECTURE) or self.architecture
+
+    def machine_type_of(self, vm: Map) -> str:
+        """Return the machine type that a machine has on the cluster."""
+        default = self.machine_type or _MACHINE_TYPES.get(self.architecture_of(vm), "")
+        return get(vm, MACHINE_TYPE) or default
 
     def gate(self, name: str) -> bool | None:
         """Tell whether a feature gate is on, or None if that can't be known.

@@ -14,7 +14,16 @@ from dataclasses import replace
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.differences import Change, differences
 from krmfn.kubevirt.verdict_rules import RULES, SCHEDULING, Strategy, Update, run_strategy
-from krmfn.kubevirt.vm_paths import GUEST_MEMORY, SOCKETS, Map, get
+from krmfn.kubevirt.vm_paths import (
+    ARCHITECTURE,
+    GUEST_MEMORY,
+    INSTANCE,
+    MACHINE_TYPE,
+    SOCKETS,
+    Map,
+    get,
+    put,
+)
 
 __all__ = ["VERDICTS", "Strategy", "heaviest", "judged"]
 
@@ -46,7 +55,9 @@ def judged(old: Map, new: Map, strategy: Strategy, cluster: Cluster | None = Non
 
     Both have their quantities in canonical form.
     """
-    update = Update(old, new, strategy, cluster or Cluster())
+    cluster = cluster or Cluster()
+    old, new = _with_default(old, new, cluster), _with_default(new, old, cluster)
+    update = Update(old, new, strategy, cluster)
     changed = differences(_declared(old), _declared(new))
     changes = [_judged(change, update) for change in changed]
     if "Halted" in (run_strategy(old), run_strategy(new)):
@@ -54,6 +65,20 @@ def judged(old: Map, new: Map, strategy: Strategy, cluster: Cluster | None = Non
     if strategy == "LiveUpdate" and any(_forces_restart(change) for change in changes):
         return [_held_back(change) for change in changes]
     return changes
+
+
+def _with_default(vm: Map, other: Map, cluster: Cluster) -> Map:
+    """Return a machine with what only the other one names, if it is what KubeVirt's webhook adds.
+
+    The webhook adds an architecture and a machine type, which a preference may name.
+    """
+    if get(vm, INSTANCE) is None or get(vm, ("spec", "preference")) is not None:
+        return vm
+    given = {ARCHITECTURE: cluster.architecture_of(vm), MACHINE_TYPE: cluster.machine_type_of(vm)}
+    for path, default in given.items():
+        if get(vm, path) is None and get(other, path) == default:
+            vm = put(vm, path, default)
+    return vm
 
 
 def _declared(vm: Map) -> Map:

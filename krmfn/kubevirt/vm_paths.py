@@ -35,6 +35,7 @@ DEVICES: Path = (*DOMAIN, "devices")
 DISKS: Path = (*DEVICES, "disks")
 INTERFACES: Path = (*DEVICES, "interfaces")
 FIRMWARE: Path = (*DOMAIN, "firmware")
+MACHINE_TYPE: Path = (*DOMAIN, "machine", "type")
 TOPOLOGY_SPREAD: Path = (*INSTANCE, "topologySpreadConstraints")
 CLOUD_INIT_KINDS = ("cloudInitNoCloud", "cloudInitConfigDrive")
 # The lists whose elements have names, with the path to the name in each.

@@ -41,7 +41,8 @@ def read_cluster(
     found = validate(KubeVirtObject, item.data, item.place, problems)
     if found is None:
         return Cluster(version, gates, rollout_strategy=strategy), []
-    developer = found.spec.configuration.developer_configuration
+    configuration = found.spec.configuration
+    developer = configuration.developer_configuration
     # The config has no word for these.
     disabled = frozenset(developer.disabled_feature_gates)
     if gates is None:
@@ -50,12 +51,16 @@ def read_cluster(
     if version is None and observed:
         version = _known_version(observed, item, problems)
     architecture = found.status.default_architecture if found.status else ""
+    if architecture not in ARCHITECTURES:
+        architecture = ARCHITECTURES[0]
+    by_architecture = getattr(configuration.architecture_configuration, architecture)
     cluster = Cluster(
         version,
         gates,
         disabled,
-        strategy or found.spec.configuration.vm_rollout_strategy or "LiveUpdate",
-        architecture if architecture in ARCHITECTURES else ARCHITECTURES[0],
+        strategy or configuration.vm_rollout_strategy or "LiveUpdate",
+        architecture,
+        configuration.machine_type or (by_architecture.machine_type if by_architecture else ""),
     )
     return cluster, [item] if found.status else []
 

@@ -28,9 +28,25 @@ class Developer(_Part):
     disabled_feature_gates: list[Text] = Field(default_factory=list)
 
 
+class Architecture(_Part):
+    """What machines of one architecture get."""
+
+    machine_type: Text = ""
+
+
+class Architectures(_Part):
+    """`spec.configuration.architectureConfiguration`."""
+
+    amd64: Architecture | None = None
+    arm64: Architecture | None = None
+    s390x: Architecture | None = None
+
+
 class Configuration(_Part):
     """`spec.configuration`."""
 
+    architecture_configuration: Architectures = Field(default_factory=lambda: Architectures())
+    machine_type: Text = ""
     developer_configuration: Developer = Field(default_factory=lambda: Developer())
     vm_rollout_strategy: Literal["LiveUpdate", "Stage"] | None = None
 

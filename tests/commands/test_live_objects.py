@@ -460,3 +460,52 @@ def test_odd_managed_fields_are_no_traceback(package: Path, entries: Any) -> Non
         made["metadata"]["managedFields"] = entries
     done = plan(package, before)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+def kubevirt_object(**configuration: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "KubeVirt",
+        "metadata": {"name": "kubevirt", "namespace": "kubevirt"},
+        "spec": {"configuration": configuration},
+    }
+
+
+RHEL = "pc-q35-rhel9.6.0"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "type_", "verdicts"),
+    [
+        (None, "q35", []),
+        (None, RHEL, ["restart"]),
+        ({"machineType": RHEL}, "q35", ["restart"]),
+        ({"machineType": RHEL}, RHEL, []),
+        ({"architectureConfiguration": {"amd64": {"machineType": RHEL}}}, RHEL, []),
+        ({"architectureConfiguration": {"arm64": {"machineType": RHEL}}}, RHEL, ["restart"]),
+        ({"architectureConfiguration": {"arm64": {"machineType": RHEL}}}, "q35", []),
+        ({"architectureConfiguration": {}, "machineType": ""}, "q35", []),
+    ],
+)
+def test_a_machine_type_that_kubevirt_adds_again_is_no_change(
+    package: Path, configuration: Any, type_: str, verdicts: list[str]
+) -> None:
+    if configuration is not None:
+        text = yaml.safe_dump(kubevirt_object(**configuration))
+        (package / "in" / "kubevirt.yaml").write_text(text)
+    line = f"              machine: {{type: {type_}}}\n"
+    edit(package, "            domain:\n", f"            domain:\n{line}")
+    machines = [made for made in rendered(package) if made["kind"] != "KubeVirt"]
+    before = [applied(made) for made in machines]
+    edit(package, line, "")
+    assert [change[-1] for change in changes(package, before)] == verdicts
+
+
+def test_the_rollout_strategy_of_a_kubevirt_object_counts(package: Path) -> None:
+    edit(package, "            domain:", "            nodeSelector: {a: b}\n            domain:")
+    before = [applied(made) for made in rendered(package)]
+    edit(package, "nodeSelector: {a: b}", "nodeSelector: {a: c}")
+    assert [change[-1] for change in changes(package, before)] == ["pending"]
+    text = yaml.safe_dump(kubevirt_object(vmRolloutStrategy="Stage"))
+    (package / "in" / "kubevirt.yaml").write_text(text)
+    assert [change[-1] for change in changes(package, before)] == ["restart"]

@@ -12,8 +12,8 @@ from krmfn.kubevirt.vm_paths import (
     CPU,
     CPU_LIMIT,
     CPU_REQUEST,
-    DOMAIN,
     GUEST_MEMORY,
+    MACHINE_TYPE,
     MEMORY,
     MEMORY_LIMIT,
     MEMORY_REQUEST,
@@ -23,7 +23,6 @@ from krmfn.kubevirt.vm_paths import (
 )
 from krmfn.problems import show
 
-_MACHINE_TYPE = (*DOMAIN, "machine", "type")
 _MACHINE_TYPES = {
     "amd64": re.compile(r"q35|pc-q35.*", re.DOTALL),
     "arm64": re.compile(r"virt.*", re.DOTALL),
@@ -41,11 +40,11 @@ _HUGE_PAGES = (*MEMORY, "hugepages")
 @rule("machine-type", "validateEmulatedMachine", sure=False)
 def _machine_type(vm: Map) -> Findings:
     """The machine type is q35, pc-q35 or pc-q35-…, unless the cluster is configured otherwise."""
-    machine = get(vm, _MACHINE_TYPE)
+    machine = get(vm, MACHINE_TYPE)
     supported = _MACHINE_TYPES.get(get(vm, ARCHITECTURE) or "amd64")
     if machine and supported and not supported.fullmatch(machine):
         reason = "which KubeVirt does not support unless it is configured to"
-        yield _MACHINE_TYPE, f"is {show(machine)}, {reason}"
+        yield MACHINE_TYPE, f"is {show(machine)}, {reason}"
 
 
 @rule("cpu-features", "validateCPUFeaturePolicies")
