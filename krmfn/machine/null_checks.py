@@ -40,17 +40,23 @@ def _warnings(
                 yield at.field(key).warning(NULL_OBJECT, Code.NULL_FIELD)
         elif isinstance(child, dict) and field.kind == "map":
             # In a whole template these are errors.
-            gone = below if isinstance(below, dict) else {}
-            for name, element in child.items() if is_patch else ():
-                if element is None and name not in gone:
-                    message = "is null, and there is no such key to take out"
-                    yield at.field(key, name).warning(message, Code.NULL_FIELD)
+            if is_patch:
+                yield from _needless_nulls(child, below, at.field(key))
         elif isinstance(child, dict) and field.kind == "struct":
             yield from _warnings(child, below, field.type, at.field(key), is_patch)
         elif isinstance(child, list) and field.kind == "list":
             for index, element in enumerate(child):
                 if isinstance(element, dict):
                     yield from _warnings(element, None, field.type, at.field(key, index), is_patch)
+
+
+def _needless_nulls(patch: Map, base: Any, at: Place) -> Iterator[Problem]:
+    """Warn of the nulls in a map of a patch that take nothing out."""
+    gone = base if isinstance(base, dict) else {}
+    for name, element in patch.items():
+        if element is None and name not in gone:
+            message = "is null, and there is no such key to take out"
+            yield at.field(name).warning(message, Code.NULL_FIELD)
 
 
 def null_problems(value: Map, at: Place, kind: types.Type = types.ROOT) -> Iterator[Problem]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from krmfn.kubevirt.cluster import (
     ARCHITECTURES,
     Cluster,
-    RolloutStrategy,
     known_versions,
     minor,
     version_problem,
@@ -13,7 +14,13 @@ from krmfn.kubevirt.cluster import (
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.platform.config import KubeVirtCluster
-from krmfn.platform.kubevirt_object import API_VERSION, KIND, KubeVirtObject
+from krmfn.platform.kubevirt_object import (
+    API_VERSION,
+    KIND,
+    Configuration,
+    KubeVirtObject,
+    KubeVirtStatus,
+)
 from krmfn.platform.model import validate
 from krmfn.problems import Code, Collector
 
@@ -27,42 +34,48 @@ def read_cluster(
     object is input alone if it has a status, as `kubectl get kubevirt -o yaml` shows it; without
     one somebody deploys it, and it must not get lost.
     """
-    stated = stated or KubeVirtCluster()
-    version = stated.version and _minor_text(stated.version)
-    gates = None if stated.feature_gates is None else frozenset(stated.feature_gates)
-    strategy: RolloutStrategy | None = stated.rollout_strategy
+    cluster = _stated(stated or KubeVirtCluster())
     items = [item for item in index.of_kind(KIND) if item.api_version == API_VERSION]
-    if not items:
-        return Cluster(version, gates, rollout_strategy=strategy), []
     for item in items[1:]:
         message = "is a second KubeVirt object; state what the cluster runs in the config's "
         problems.append(item.place.error(f"{message}spec.kubevirt, and leave both out"))
+    if not items:
+        return cluster, []
     item = items[0]
     found = validate(KubeVirtObject, item.data, item.place, problems)
     if found is None:
-        return Cluster(version, gates, rollout_strategy=strategy), []
-    configuration = found.spec.configuration
-    developer = configuration.developer_configuration
-    # The config has no word for these.
-    disabled = frozenset(developer.disabled_feature_gates)
-    if gates is None:
-        gates = frozenset(developer.feature_gates)
-    observed = found.status.observed_kube_virt_version if found.status else ""
-    if version is None and observed:
-        version = _known_version(observed, item, problems)
-    architecture = found.status.default_architecture if found.status else ""
+        return cluster, []
+    status = found.status or KubeVirtStatus()
+    if cluster.version is None and status.observed_kube_virt_version:
+        version = _known_version(status.observed_kube_virt_version, item, problems)
+        cluster = replace(cluster, version=version)
+    cluster = _configured(cluster, found.spec.configuration, status.default_architecture)
+    return cluster, [item] if found.status else []
+
+
+def _stated(stated: KubeVirtCluster) -> Cluster:
+    """Return what the config states."""
+    version = stated.version and _minor_text(stated.version)
+    gates = None if stated.feature_gates is None else frozenset(stated.feature_gates)
+    return Cluster(version, gates, rollout_strategy=stated.rollout_strategy)
+
+
+def _configured(cluster: Cluster, configuration: Configuration, architecture: str) -> Cluster:
+    """Return a cluster with what the object configures, where the config states nothing else."""
     if architecture not in ARCHITECTURES:
         architecture = ARCHITECTURES[0]
-    by_architecture = getattr(configuration.architecture_configuration, architecture)
-    cluster = Cluster(
-        version,
-        gates,
-        disabled,
-        strategy or configuration.vm_rollout_strategy or "LiveUpdate",
-        architecture,
-        configuration.machine_type or (by_architecture.machine_type if by_architecture else ""),
+    developer = configuration.developer_configuration
+    gates, strategy = cluster.gates, cluster.rollout_strategy
+    own = getattr(configuration.architecture_configuration, architecture)
+    return replace(
+        cluster,
+        gates=frozenset(developer.feature_gates) if gates is None else gates,
+        # The config has no word for these.
+        disabled_gates=frozenset(developer.disabled_feature_gates),
+        rollout_strategy=strategy or configuration.vm_rollout_strategy or "LiveUpdate",
+        architecture=architecture,
+        machine_type=configuration.machine_type or (own.machine_type if own else ""),
     )
-    return cluster, [item] if found.status else []
 
 
 def _minor_text(version: str) -> str:

@@ -75,21 +75,24 @@ def _source(source: Map, path: Path) -> Findings:
     if "registry" in source:
         yield from _registry(source["registry"] or {}, (*path, "registry"))
     for kind, needed in _FILES.items():
-        if kind not in source:
-            continue
-        given, at = source[kind] or {}, (*path, kind)
-        url = given.get("url") or ""
-        if _scheme(url) not in _FILE_SCHEMES or _is_spaced(url):
-            yield (*at, "url"), f"is {show(url)}; must begin with http://, https:// or gs://"
-        for key in needed:
-            if not given.get(key):
-                yield (*at, key), "is required"
+        if kind in source:
+            yield from _file(source[kind] or {}, needed, (*path, kind))
     imageio = source.get("imageio") or {}
     if imageio and not imageio.get("certConfigMap") and not imageio.get("insecureSkipVerify"):
         yield (*path, "imageio", "certConfigMap"), "is required, or insecureSkipVerify: true"
     for kind in _CLONES:
         if kind in source and not get(source, (kind, "name")):
             yield (*path, kind, "name"), "is required"
+
+
+def _file(given: Map, needed: tuple[str, ...], path: Path) -> Findings:
+    """Yield what is wrong with a source that has an address."""
+    url = given.get("url") or ""
+    if _scheme(url) not in _FILE_SCHEMES or _is_spaced(url):
+        yield (*path, "url"), f"is {show(url)}; must begin with http://, https:// or gs://"
+    for key in needed:
+        if not given.get(key):
+            yield (*path, key), "is required"
 
 
 def _registry(registry: Map, path: Path) -> Findings:

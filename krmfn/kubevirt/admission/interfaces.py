@@ -98,8 +98,12 @@ def _binding(interface: Map, network: Map, path: Path, cluster: Cluster) -> Find
         yield path, "has no binding; must have one, as masquerade: {} or bridge: {}"
     if "passtBinding" in interface and network and "pod" not in network:
         yield (*path, "passtBinding"), "needs the pod network"
-    if "masquerade" not in interface:
-        return
+    if "masquerade" in interface:
+        yield from _masquerade(interface, network, path)
+
+
+def _masquerade(interface: Map, network: Map, path: Path) -> Findings:
+    """Yield what masquerade does not go with."""
     if network and "pod" not in network:
         yield (*path, "masquerade"), "needs the pod network"
     mac = interface.get("macAddress") or ""
