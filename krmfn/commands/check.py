@@ -11,6 +11,7 @@ from krmfn.commands.check_report import FORMS, Checked
 from krmfn.commands.reply import DONE, NOTHING, PROBLEMS, Reply
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.judge import refusals
+from krmfn.kubevirt.merge import without_nulls
 from krmfn.manifests.files import read_paths
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
@@ -129,6 +130,7 @@ def _problems(item: Item, settings: _Settings) -> Iterator[Problem]:
     if not isinstance(spec, dict):
         yield at.field("spec").error("is required" if spec is None else "must be a mapping")
         return
+    # An API server stores no nulls.
     vm = without_nulls({**item.data, "kind": MACHINE})
     for refusal in refusals(vm, settings.cluster):
         problem = replace(at.field(*refusal.path).error(refusal.message), code=refusal.code)
@@ -137,12 +139,3 @@ def _problems(item: Item, settings: _Settings) -> Iterator[Problem]:
         elif not refusal.certain:
             problem = replace(problem, severity="warning", code=Code.FEATURE_GATE)
         yield problem
-
-
-def without_nulls(value: Any) -> Any:
-    """Return a value without the keys that are null, as an API server stores it."""
-    if isinstance(value, dict):
-        return {key: without_nulls(child) for key, child in value.items() if child is not None}
-    if isinstance(value, list):
-        return [without_nulls(child) for child in value]
-    return value

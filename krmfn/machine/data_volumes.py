@@ -78,8 +78,9 @@ class DataVolumes:
     def volume(self, volume: Map, rename: Rename) -> Map:
         """Return a volume in which the name of a DataVolume follows its template."""
         for path in _REFERENCES:
-            if self._is_template(get(volume, path)):
-                return _renamed(volume, path, lambda name: rename(self._name(name)))
+            name = get(volume, path)
+            if self._is_template(name):
+                return put(volume, path, rename(self._name(name)))
         return volume
 
     def _name(self, name: str) -> str:
@@ -93,7 +94,7 @@ class DataVolumes:
     def _with_siblings(self, template: Map, rename: Rename) -> Map:
         """Return a template in which the names of those that it is cloned from follow them."""
         for path in self._siblings(template):
-            template = _renamed(template, path, lambda name: rename(self._name(name)))
+            template = put(template, path, rename(self._name(get(template, path))))
         return template
 
     def _siblings(self, template: Map) -> Iterator[Path]:
@@ -161,11 +162,3 @@ def _with_plain_amounts(spec: Map) -> Map:
             plain = {name: str(Quantity.parse(text).value) for name, text in amounts.items()}
             spec = put(spec, path, plain)
     return spec
-
-
-def _renamed(value: Map, path: Path, rename: Rename) -> Map:
-    """Return a mapping with another name at a path."""
-    key, rest = str(path[0]), path[1:]
-    child = value[key]
-    renamed: Any = _renamed(child, rest, rename) if rest else rename(child)
-    return {**value, key: renamed}

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from krmfn.commands.check import check, without_nulls
+from krmfn.commands.check import check
 from krmfn.kubevirt.cluster import known_gates, known_versions
+from krmfn.kubevirt.merge import without_nulls
 from tests.judges.test_rules import machine
 from tests.kubevirt.functions import ELSEWHERE
 from tests.kubevirt.mutations import GOOD, TOPICS, mutations
