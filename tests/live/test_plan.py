@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from tests.live.cluster import MODES, Cluster, Object, restart_required, status
-from tests.support import REMOVED, changed, krmfn
+from tests.support import CLAIM, CONFIG, PROVIDER, REMOVED, changed, krmfn, objects
 
 Fields = list[tuple[str, Any]]
+TENANT = "spec.virtualClusters.0"
 T = "template.spec"
 DEVICES = f"{T}.domain.devices"
 TEMPLATE: Object = {
@@ -88,34 +89,13 @@ def declared(where: Path, mode: str, templates: dict[str, Object]) -> Path:
     where.mkdir()
     reference = {"cluster": "k", "namespace": f"plan-{mode}"}
     types = [{"name": name, "virtualMachineTemplate": one} for name, one in templates.items()]
-    provider = {
-        "apiVersion": "management.loft.sh/v1",
-        "kind": "NodeProvider",
-        "metadata": {"name": "edge"},
-        "spec": {"kubeVirt": {"clusterRef": reference, "nodeTypes": types}},
-    }
+    provider = changed(PROVIDER, "spec.kubeVirt", {"clusterRef": reference, "nodeTypes": types})
     claims = [
-        {
-            "apiVersion": "management.loft.sh/v1",
-            "kind": "NodeClaim",
-            "metadata": {"name": name, "namespace": "p"},
-            "spec": {"providerRef": "edge", "typeRef": name, "vClusterRef": "t1"},
-        }
-        for name in templates
+        changed(changed(CLAIM, "metadata.name", name), "spec.typeRef", name) for name in templates
     ]
     token = {"name": "join", "namespace": reference["namespace"]}
-    tenant = {
-        "name": "t1",
-        "endpoint": "t1.example.com",
-        "joinToken": {"delivery": "Disk", "secretKeyRef": token},
-        "certificateAuthority": {"system": True},
-    }
-    config = {
-        "apiVersion": "krmfn.dev/v1alpha1",
-        "kind": "KubeVirtNodes",
-        "metadata": {"name": "nodes"},
-        "spec": {"virtualClusters": [tenant]},
-    }
+    config = changed(CONFIG, f"{TENANT}.joinToken", {"delivery": "Disk", "secretKeyRef": token})
+    config = changed(config, f"{TENANT}.certificateAuthority", {"system": True})
     (where / "all.yaml").write_text(yaml.safe_dump_all([config, provider, *claims]))
     return where
 
@@ -123,7 +103,7 @@ def declared(where: Path, mode: str, templates: dict[str, Object]) -> Path:
 def objects_of(where: Path) -> list[Object]:
     done = krmfn("render", str(where))
     assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
+    return objects(done.stdout)
 
 
 def verdicts(where: Path, live: Path) -> dict[str, str]:

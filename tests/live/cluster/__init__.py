@@ -50,6 +50,7 @@ class Cluster:
         return True
 
     def all_run(self, namespace: str) -> bool:
+        """Whether every machine of a namespace runs."""
         return all(status(one) == "Running" for one in self.machines(namespace).values())
 
 
