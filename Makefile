@@ -44,7 +44,8 @@ test-boot: $(VENV)/.synced $(TOOLS)/.system-packages ## Boot whole machines; two
 	$(BIN)/pytest -m boot
 
 .PHONY: test-live
-test-live: $(VENV)/.synced $(TOOLS)/live/kube $(TOOLS)/live/kv $(TOOLS)/live/cdi ## Run the tests against a real control plane on loopback; building it takes some fifteen minutes
+LIVE_PROGRAMS := kube kv cdi argocd kustomize-controller kapply
+test-live: $(VENV)/.synced $(LIVE_PROGRAMS:%=$(TOOLS)/live/%) ## Run the tests against a real control plane on loopback; building it takes some twenty-five minutes
 	$(BIN)/pytest -m live tests/live
 
 .PHONY: lint
@@ -180,6 +181,24 @@ $(TOOLS)/live/kv: $(wildcard $(LIVE)/kubevirt/*) | $(TOOLS)/.go
 
 $(TOOLS)/live/cdi: $(wildcard $(LIVE)/cdi/*) | $(TOOLS)/.go
 	cd $(LIVE)/cdi && $(GO_ENV) go build -trimpath -ldflags '-s -w' -o $@ .
+
+# What syncs to it: Argo CD without its server, Flux's kustomize-controller, and the engine of kpt live.
+SOURCE_CONTROLLER := github.com/fluxcd/source-controller@v1.9.5
+MODULE := list -m -f '{{.Dir}}'
+
+$(TOOLS)/live/argocd: $(wildcard $(LIVE)/argocd/*) | $(TOOLS)/.go
+	cd $(LIVE)/argocd && $(GO_ENV) go build -trimpath -ldflags '-s -w' -o $@ .
+	folder=$$(cd $(LIVE)/argocd && $(GO_ENV) go $(MODULE) github.com/argoproj/argo-cd/v3) && to=$(TOOLS)/live/manifests/argocd && \
+		mkdir -p $$to/base $$to/hack && cp -R $$folder/manifests/crds $$to/ && cp -R $$folder/manifests/base/config $$to/base/ && cp $$folder/hack/*-wrapper.sh $$to/hack/
+
+$(TOOLS)/live/kustomize-controller: $(wildcard $(LIVE)/flux/*) | $(TOOLS)/.go
+	cd $(LIVE)/flux && $(GO_ENV) go build -trimpath -ldflags '-s -w' -o $@ github.com/fluxcd/kustomize-controller
+	cd $(LIVE)/flux && to=$(TOOLS)/live/manifests/flux && mkdir -p $$to && \
+		cp -R "$$($(GO_ENV) go $(MODULE) github.com/fluxcd/kustomize-controller)/config/crd/bases" $$to/kustomizations && \
+		cp -R "$$(cd / && $(GO_ENV) go mod download -json $(SOURCE_CONTROLLER) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/config/crd/bases" $$to/sources
+
+$(TOOLS)/live/kapply: $(wildcard $(LIVE)/kptlive/*) | $(TOOLS)/.go
+	cd $(LIVE)/kptlive && $(GO_ENV) go build -trimpath -ldflags '-s -w' -o $@ sigs.k8s.io/cli-utils/cmd
 
 $(TOOLS)/.system-packages: tests/judges/system/install-packages.sh
 	@mkdir -p $(TOOLS)

@@ -5,20 +5,27 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.live.clients import CLIENTS, Client, Connect
 from tests.live.cluster import Cluster
-from tests.support import ROOT
+from tests.support import ROOT, TOOLS
 
 HERE = Path(__file__).parent
 PROGRAMS = ROOT / ".tools" / "live"
 # Etcd and its peers, the API server, virt-api, virt-controller, CDI's webhook.
-_PORTS = 6
+_CLUSTER_PORTS = 6
+# Redis, the repo server and its metrics, the controller's metrics.
+_ARGO_PORTS = 4
+# The artifacts; the controller's metrics and health.
+_FLUX_PORTS = 3
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -31,21 +38,58 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="krmfn-live-"))
-    # A group of its own: whatever it starts ends with it, also when a test is interrupted.
-    up = subprocess.Popen(
-        [HERE / "cluster" / "up.sh", PROGRAMS, folder, str(_free_ports())],
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        assert up.wait(timeout=300) == 0, f"see {folder}/logs"
+    with _started("up.sh", folder, _CLUSTER_PORTS):
         yield Cluster(PROGRAMS, folder)
-    finally:
-        _end(up.pid, folder)
     shutil.rmtree(folder)
 
 
-def _end(group: int, folder: Path) -> None:
+@pytest.fixture(scope="session")
+def argo(cluster: Cluster) -> Iterator[None]:
+    with _started("argocd.sh", cluster.folder, _ARGO_PORTS):
+        yield
+
+
+@pytest.fixture(scope="session")
+def flux(cluster: Cluster) -> Iterator[None]:
+    with _started("flux.sh", cluster.folder, _FLUX_PORTS) as port:
+        cluster.artifacts = f"http://127.0.0.1:{port}"
+        yield
+
+
+@pytest.fixture(scope="session")
+def connect(request: pytest.FixtureRequest, cluster: Cluster) -> Connect:
+    """Starts what a client needs, and makes a repository of it."""
+    work = Path(tempfile.mkdtemp(prefix="repositories-", dir=cluster.folder))
+
+    def connected(client: str, name: str) -> Client:
+        if client in ("argo", "argo-rendered"):
+            request.getfixturevalue("argo")
+        elif client == "flux":
+            request.getfixturevalue("flux")
+        return CLIENTS[client](cluster, f"{name}-{client}", work / f"{name}-{client}")
+
+    return connected
+
+
+@contextmanager
+def _started(script: str, folder: Path, ports: int) -> Iterator[int]:
+    """What a script starts, in a process group of its own: all of it ends at the end, also when a test is interrupted."""
+    port = _free_ports(ports)
+    path = f"{Path(sys.executable).parent}:{TOOLS}:{os.environ['PATH']}"
+    up = subprocess.Popen(
+        [HERE / "cluster" / script, PROGRAMS, folder, str(port)],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PATH": path},
+    )
+    try:
+        assert up.wait(timeout=300) == 0, f"see {folder}/logs"
+        yield port
+    finally:
+        _end(up.pid)
+
+
+def _end(group: int) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(group, number)
@@ -54,11 +98,11 @@ def _end(group: int, folder: Path) -> None:
         time.sleep(2)
 
 
-def _free_ports() -> int:
+def _free_ports(count: int) -> int:
     """The first of some ports in a row that nobody listens on."""
     for base in range(21000, 31000, 50):
         try:
-            for port in range(base, base + _PORTS):
+            for port in range(base, base + count):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
         except OSError:

@@ -1,7 +1,8 @@
-"""What happens to machines that run is what `plan --against` said, fed with what the cluster returns."""
+"""What happens to machines that run is what `plan --against` said, fed with what was committed and with what the cluster returns."""
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,55 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.live.cluster import MODES, Cluster, Object, restart_required, status
-from tests.support import CLAIM, CONFIG, PROVIDER, REMOVED, changed, krmfn, objects
+from tests.live.clients import CLIENTS, Connect, provide, rendered
+from tests.live.cluster import Cluster, Object, restart_required, status
+from tests.support import CLAIM, CONFIG, PROVIDER, REMOVED, changed, krmfn
 
 Fields = list[tuple[str, Any]]
 TENANT = "spec.virtualClusters.0"
 T = "template.spec"
 DEVICES = f"{T}.domain.devices"
+# A client and KubeVirt's roll-out strategy.
+WAYS = {client: (client, "LiveUpdate") for client in CLIENTS} | {"stage": ("server", "Stage")}
+
+
+def data_volume(name: str, size: str = "1Gi", url: str = "https://example.com/disk") -> Object:
+    storage = {"resources": {"requests": {"storage": size}}, "accessModes": ["ReadWriteMany"]}
+    return {"metadata": {"name": name}, "spec": {"source": {"http": {"url": url}}, "storage": storage}}  # fmt: skip
+
+
+def instancetype(name: str, cpus: int) -> Object:
+    return {
+        "apiVersion": "instancetype.kubevirt.io/v1beta1",
+        "kind": "VirtualMachineInstancetype",
+        "metadata": {"name": name},
+        "spec": {"cpu": {"guest": cpus}, "memory": {"guest": "1Gi"}},
+    }
+
+
+def disk(name: str, **fields: Any) -> Object:
+    return {"name": name, "disk": {"bus": "scsi" if name == "hot" else "virtio"}, **fields}
+
+
+DISKS = [disk("root", cache="none"), disk("data", serial="data"), disk("image"), disk("hot")]
+INTERFACES: list[Object] = [
+    {"name": "default", "masquerade": {}, "model": "virtio"},
+    {"name": "lan", "bridge": {}},
+]
+NETWORKS: list[Object] = [
+    {"name": "default", "pod": {}},
+    {"name": "lan", "multus": {"networkName": "lan"}},
+]
+VOLUMES: list[Object] = [
+    {"name": "root", "containerDisk": {"image": "x:1", "imagePullPolicy": "Always"}},
+    {"name": "data", "emptyDisk": {"capacity": "1Gi"}},
+    {"name": "image", "dataVolume": {"name": "image"}},
+    {"name": "hot", "dataVolume": {"name": "hot", "hotpluggable": True}},
+]
 TEMPLATE: Object = {
+    "metadata": {"labels": {"own": "a"}},
     "spec": {
+        "dataVolumeTemplates": [data_volume("image"), data_volume("hot")],
         "template": {
             "metadata": {"labels": {"a": "b", "c": "d"}},
             "spec": {
@@ -33,24 +74,40 @@ TEMPLATE: Object = {
                     "resources": {"limits": {"memory": "3Gi"}},
                     "machine": {"type": "q35"},
                     "firmware": {"serial": "SERIAL"},
-                    "devices": {
-                        "rng": {},
-                        "disks": [
-                            {"name": "root", "disk": {"bus": "virtio"}, "cache": "none"},
-                            {"name": "data", "disk": {"bus": "virtio"}, "serial": "data"},
-                        ],
-                        "interfaces": [{"name": "default", "masquerade": {}, "model": "virtio"}],
-                    },
+                    "devices": {"rng": {}, "disks": DISKS, "interfaces": INTERFACES},
                 },
-                "networks": [{"name": "default", "pod": {}}],
-                "volumes": [
-                    {"name": "root", "containerDisk": {"image": "x:1", "imagePullPolicy": "Always"}},
-                    {"name": "data", "emptyDisk": {"capacity": "1Gi"}},
-                ],
+                "networks": NETWORKS,
+                "volumes": VOLUMES,
             },
-        }
-    }
-}  # fmt: skip
+        },
+    },
+}
+
+
+def with_volume(volume: Object) -> Fields:
+    return [(f"{T}.volumes", [*VOLUMES, volume]), (f"{DEVICES}.disks", [*DISKS, disk(volume["name"])])]  # fmt: skip
+
+
+def with_interface(interface: Object) -> Fields:
+    name = interface["name"]
+    network = {"name": name, "multus": {"networkName": name}}
+    return [(f"{T}.networks", [*NETWORKS, network]), (f"{DEVICES}.interfaces", [*INTERFACES, interface])]  # fmt: skip
+
+
+SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+PREFERENCE = {"matchExpressions": [{"key": "zone", "operator": "Exists"}]}
+AFFINITY = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": PREFERENCE}]}}  # fmt: skip
+SPREADING = "descheduler.alpha.kubernetes.io/evict"
+OFF: Fields = [("runStrategy", "Halted")]
+TYPED: Fields = [
+    ("instancetype", {"kind": "VirtualMachineInstancetype", "name": "small"}),
+    (f"{T}.domain.cpu", REMOVED),
+    (f"{T}.domain.memory", REMOVED),
+    (f"{T}.domain.resources", REMOVED),
+]
+# What other machines have before the commit than the template above.
+BEFORE: dict[str, Fields] = {"started": OFF, "off-and-cores": OFF, "instancetype": TYPED}
+INSTANCETYPES = [instancetype("small", 2), instancetype("large", 4)]
 # What a commit takes out or changes in the template.
 CHANGES: dict[str, Fields] = {
     "nothing": [],
@@ -80,14 +137,50 @@ CHANGES: dict[str, Fields] = {
     "image": [(f"{T}.volumes.0.containerDisk.image", "x:2")],
     "pull-policy-out": [(f"{T}.volumes.0.containerDisk.imagePullPolicy", REMOVED)],
     "label-out": [("template.metadata.labels.c", REMOVED)],
-    "halted": [("runStrategy", "Halted")],
-}
+    "label-changed": [("template.metadata.labels.c", "e")],
+    "annotation-in": [("template.metadata.annotations", {"a": "b"})],
+    "descheduler-in": [("template.metadata.annotations", {SPREADING: "true"})],
+    "own-label-changed": [("metadata.labels.own", "b")],
+    "memory-up": [(f"{T}.domain.memory.guest", "3Gi")],
+    "memory-down": [(f"{T}.domain.memory.guest", "1Gi")],
+    "memory-rewritten": [(f"{T}.domain.memory.guest", "2048Mi")],
+    "max-guest-in": [(f"{T}.domain.memory.maxGuest", "4Gi")],
+    "requests-in": [(f"{T}.domain.resources.requests", {"cpu": "1"})],
+    "affinity-in": [(f"{T}.affinity", AFFINITY)],
+    "toleration-in": [(f"{T}.tolerations", [{"operator": "Exists"}])],
+    "spread-in": [(f"{T}.topologySpreadConstraints", [SPREAD])],
+    "subdomain-in": [(f"{T}.subdomain", "nodes")],
+    "priority-in": [(f"{T}.priorityClassName", "system-node-critical")],
+    "volume-in": with_volume({"name": "new", "emptyDisk": {"capacity": "1Gi"}}),
+    "secret-in": with_volume({"name": "new", "secret": {"secretName": "x", "optional": True}}),
+    "volumes-turned": [(f"{T}.volumes", VOLUMES[::-1])],
+    "disks-turned": [(f"{DEVICES}.disks", DISKS[::-1])],
+    "bus-changed": [(f"{DEVICES}.disks.1.disk.bus", "sata")],
+    "data-volume-size": [("dataVolumeTemplates.0", data_volume("image", size="2Gi"))],
+    "data-volume-source": [("dataVolumeTemplates.0", data_volume("image", url="https://example.com/new"))],
+    "data-volume-renamed": [("dataVolumeTemplates.0", data_volume("other")), (f"{T}.volumes.2.dataVolume.name", "other")],
+    "hot-volume-out": [("dataVolumeTemplates.1", REMOVED), (f"{T}.volumes.3", REMOVED), (f"{DEVICES}.disks.3", REMOVED)],
+    "interface-in": with_interface({"name": "new", "bridge": {}}),
+    "interface-absent": [(f"{DEVICES}.interfaces.1.state", "absent")],
+    "interface-down": [(f"{DEVICES}.interfaces.1.state", "down")],
+    "interface-out": [(f"{DEVICES}.interfaces.1", REMOVED), (f"{T}.networks.1", REMOVED)],
+    "mac-in": [(f"{DEVICES}.interfaces.1.macAddress", "02:00:00:00:00:01")],
+    "network-changed": [(f"{T}.networks.1.multus.networkName", "wan")],
+    "manual": [("runStrategy", "Manual")],
+    "once": [("runStrategy", "Once")],
+    "on-failure": [("runStrategy", "RerunOnFailure")],
+    "halted": OFF,
+    "started": [("runStrategy", "Always")],
+    "off-and-cores": [(f"{T}.domain.cpu.cores", 4)],
+    "instancetype": [("instancetype.name", "large")],
+}  # fmt: skip
 
 
-def declared(where: Path, mode: str, templates: dict[str, Object]) -> Path:
+def declared(where: Path, way: str, templates: dict[str, Object]) -> Path:
     """A folder with a node type and a claim for each template."""
     where.mkdir()
-    reference = {"cluster": "k", "namespace": f"plan-{mode}"}
+    _, strategy = WAYS[way]
+    reference = {"cluster": "k", "namespace": f"plan-{way}"}
     types = [{"name": name, "virtualMachineTemplate": one} for name, one in templates.items()]
     provider = changed(PROVIDER, "spec.kubeVirt", {"clusterRef": reference, "nodeTypes": types})
     claims = [
@@ -96,18 +189,28 @@ def declared(where: Path, mode: str, templates: dict[str, Object]) -> Path:
     token = {"name": "join", "namespace": reference["namespace"]}
     config = changed(CONFIG, f"{TENANT}.joinToken", {"delivery": "Disk", "secretKeyRef": token})
     config = changed(config, f"{TENANT}.certificateAuthority", {"system": True})
-    (where / "all.yaml").write_text(yaml.safe_dump_all([config, provider, *claims]))
+    config = changed(config, "spec.kubevirt", {"rolloutStrategy": strategy})
+    sizes = [changed(one, "metadata.namespace", reference["namespace"]) for one in INSTANCETYPES]
+    (where / "config.yaml").write_text(yaml.safe_dump(config))
+    (where / "all.yaml").write_text(yaml.safe_dump_all([provider, *sizes, *claims]))
     return where
 
 
-def objects_of(where: Path) -> list[Object]:
-    done = krmfn("render", str(where))
-    assert done.returncode == 0, done.stderr
-    return objects(done.stdout)
+def templates(*rows: dict[str, Fields]) -> dict[str, Object]:
+    """The template of each machine, with the fields of its rows."""
+    made = {}
+    for name in CHANGES:
+        template = TEMPLATE
+        for row in rows:
+            for path, value in row.get(name, []):
+                root = "" if path.startswith("metadata.") else "spec."
+                template = changed(template, f"{root}{path}", value)
+        made[name] = template
+    return made
 
 
-def verdicts(where: Path, live: Path) -> dict[str, str]:
-    done = krmfn("plan", str(where), "--against", str(live), "-o", "json")
+def verdicts(where: Path, against: Path) -> dict[str, str]:
+    done = krmfn("plan", str(where), "--against", str(against), "-o", "json")
     assert done.returncode == 0, done.stderr
     changes = json.loads(done.stdout)["changes"]
     said = {one["name"]: one["verdict"] for one in changes if one["kind"] == "VirtualMachine"}
@@ -118,30 +221,46 @@ def verdicts(where: Path, live: Path) -> dict[str, str]:
 class Outcome:
     resting: dict[str, str]  # said of what is applied already
     said: dict[str, str]
+    said_of_files: dict[str, str]
     complaints: str
     before: dict[str, Object]
     machines: dict[str, Object]
 
 
-@pytest.fixture(scope="module", params=MODES)
-def outcome(cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: Any) -> Outcome:
+@pytest.fixture(scope="module", params=WAYS)
+def outcome(
+    cluster: Cluster, connect: Connect, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Outcome]:  # fmt: skip
     """All changes in one commit, each to a machine of its own."""
-    mode, tmp = request.param, tmp_path_factory.mktemp(request.param)
-    namespace = f"plan-{mode}"
-    new = dict.fromkeys(CHANGES, TEMPLATE)
-    for name, fields in CHANGES.items():
-        for path, value in fields:
-            new[name] = changed(new[name], f"spec.{path}", value)
-    before = declared(tmp / "old", mode, dict.fromkeys(CHANGES, TEMPLATE))
-    after = declared(tmp / "new", mode, new)
-    complaints = cluster.apply(objects_of(before), mode)
-    assert "rror" not in complaints, complaints
-    assert cluster.wait(lambda: cluster.all_run(namespace), 120), cluster.machines(namespace)
-    live = tmp / "live.yaml"
+    way, tmp = request.param, tmp_path_factory.mktemp(request.param)
+    client, strategy = WAYS[way]
+    namespace = f"plan-{way}"
+    cluster.configure({"vmRolloutStrategy": strategy})
+    cluster.run("create", "namespace", namespace)
+    for one in INSTANCETYPES:
+        cluster.run("apply", "-n", namespace, "-f", "-", text=json.dumps(one))
+    before = declared(tmp / "old", way, templates(BEFORE))
+    after = declared(tmp / "new", way, templates(BEFORE, CHANGES))
+    for folder in (before, after):
+        provide(cluster, folder)
+    repository = connect(client, namespace)
+    complaints = repository.sync(before)
+    assert complaints == ""
+    off = {name for name in CHANGES if BEFORE.get(name) == OFF}
+
+    def all_started() -> bool:
+        machines = cluster.machines(namespace)
+        return all(status(machines[name]) == ("Stopped" if name in off else "Running") for name in CHANGES)  # fmt: skip
+
+    assert cluster.wait(all_started, 180), {
+        name: status(one) for name, one in cluster.machines(namespace).items()
+    }
+    live, committed = tmp / "live.yaml", tmp / "committed"
     live.write_text(cluster.live(namespace))
-    resting, said = verdicts(before, live), verdicts(after, live)
+    assert rendered(before, committed) == ""
+    resting, said, said_of_files = verdicts(before, live), verdicts(after, live), verdicts(after, committed)  # fmt: skip
     running = cluster.machines(namespace)
-    complaints = cluster.apply(objects_of(after), mode)
+    complaints = repository.sync(after)
 
     def all_staged() -> bool:
         machines = cluster.machines(namespace)
@@ -150,21 +269,34 @@ def outcome(cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: 
     cluster.wait(all_staged, 30)
     # And what should stay as it is, does.
     time.sleep(5)
-    return Outcome(resting, said, complaints, running, cluster.machines(namespace))
+    yield Outcome(resting, said, said_of_files, complaints, running, cluster.machines(namespace))
+    cluster.run("delete", "virtualmachines", "--all", "-n", namespace, "--wait=false")
+    cluster.configure({"vmRolloutStrategy": None})
+
+
+def declares(machine: Object) -> tuple[Any, Any]:
+    return machine["spec"], machine["metadata"]["labels"]
 
 
 def test_nothing_is_said_of_what_is_applied(outcome: Outcome) -> None:
     assert {name: verdict for name, verdict in outcome.resting.items() if verdict != "unchanged"} == {}  # fmt: skip
 
 
+def test_the_same_is_said_of_what_was_committed(outcome: Outcome) -> None:
+    assert outcome.said_of_files == outcome.said
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_happens_is_what_plan_said(outcome: Outcome, name: str) -> None:
-    assert "rror" not in outcome.complaints, outcome.complaints
+    assert outcome.complaints == ""
     said, before, machine = outcome.said[name], outcome.before[name], outcome.machines[name]
     assert restart_required(machine) == (said == "restart"), said
-    assert (status(machine) == "Stopped") == (said == "stop"), said
-    assert (machine["spec"] == before["spec"]) == (said == "unchanged"), said
+    # A machine that was off stays off, unless the plan starts it.
+    off = said == "stop" or (status(before) == "Stopped" and said != "start")
+    assert (status(machine) == "Stopped") == off, said
+    assert (declares(machine) == declares(before)) == (said == "unchanged"), said
 
 
 def test_the_changes_reach_the_verdicts(outcome: Outcome) -> None:
-    assert {"unchanged", "restart", "stop", "pending", "next-start"} <= set(outcome.said.values())
+    reached = {"unchanged", "restart", "stop", "start", "next-start", "live", "no-effect"}
+    assert reached <= set(outcome.said.values())

@@ -4,6 +4,7 @@
 # usage: up.sh PROGRAMS DIR PORT   PORT to PORT+5 have to be free. DIR/admin.kubeconfig is there once all is ready, and DIR/pids from the start.
 set -euo pipefail
 bin=$1 folder=$2 base=$3
+here=$(cd "$(dirname "$0")" && pwd)
 etcd=$base peer=$((base + 1)) api=$((base + 2)) virtapi=$((base + 3)) metrics=$((base + 4)) hook=$((base + 5))
 mkdir -p "$folder/logs" "$folder/pki"
 cd "$folder"
@@ -62,7 +63,7 @@ start apiserver "$bin/kube" apiserver --etcd-servers "http://127.0.0.1:$etcd" --
 ready /readyz
 start controllers "$bin/kube" controllers --kubeconfig controllers.kubeconfig
 "$bin/kv" objects crds >crds.yaml
-"${kubectl[@]}" apply --server-side -f crds.yaml >/dev/null
+"${kubectl[@]}" apply --server-side -f crds.yaml -f "$here/networks.yaml" >/dev/null
 "${kubectl[@]}" wait --for condition=Established crd --all --timeout 60s >/dev/null
 "${kubectl[@]}" create namespace kubevirt >/dev/null
 "${kubectl[@]}" create configmap kubevirt-ca -n kubevirt --from-file ca-bundle=pki/ca.crt >/dev/null
