@@ -122,6 +122,9 @@ def _instancetype(change: Change, update: Update) -> Verdict:
     after = get(update.new, _REVISION)
     if change.path[-1] == "name" and before and before == after:
         return Verdict("rejected", "revisionName has to go, or change with it")
+    if change.path == (*INSTANCETYPE, "name") and not update.is_staged:
+        # The sizes of both are not known here. KubeVirt judges what they make of the machine.
+        return Verdict("restart", "unless the other one only adds CPUs or memory")
     return _RESTART
 
 

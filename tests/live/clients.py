@@ -27,6 +27,7 @@ class Client(ABC):
     """One repository, and the client that brings it to the cluster."""
 
     prunes: ClassVar[bool] = True
+    patience = 90.0  # how many seconds a commit may take
 
     def __init__(self, cluster: Cluster, name: str, work: Path) -> None:
         self.cluster, self.name, self.work = cluster, name, work
@@ -69,6 +70,7 @@ class Argo(Client):
 
     def __init__(self, cluster: Cluster, name: str, work: Path) -> None:
         super().__init__(cluster, name, work)
+        self.folder = work / "nodes"
         self._git("init", "--quiet", "--initial-branch", "main")
         application = yaml.safe_load((ROOT / "argocd" / "application.yaml").read_text())
         application["metadata"]["name"] = name
@@ -85,14 +87,12 @@ class Argo(Client):
 
     def write(self, declarations: Path, folder: Path) -> str:
         """Write what the repository holds, and return why that fails."""
+        shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(declarations, folder, ignore=_NOT_COPIED)
         return ""
 
     def sync(self, declarations: Path) -> str:
-        folder = self.work / "nodes"
-        if folder.exists():
-            shutil.rmtree(folder)
-        if failure := self.write(declarations, folder):
+        if failure := self.write(declarations, self.folder):
             return failure
         return self.commit()
 
@@ -108,9 +108,7 @@ class Argo(Client):
         asked = time.monotonic()
         self.refresh()
         # A failure of the repo server may be that of the commit before, which Argo CD still has.
-        self.cluster.wait(
-            lambda: self._outcome(revision, time.monotonic() - asked > 10) is not None, 90
-        )
+        self.cluster.wait(lambda: self._outcome(revision, time.monotonic() - asked > 10) is not None, self.patience)  # fmt: skip
         outcome = self._outcome(revision, True)
         return f"not done: {self.status()}" if outcome is None else outcome
 
@@ -166,6 +164,7 @@ class Flux(Client):
 
     def __init__(self, cluster: Cluster, name: str, work: Path) -> None:
         super().__init__(cluster, name, work)
+        self.folder = work / "rendered"
         meta: Object = {"name": name, "namespace": "flux-system"}
         self._source: Object = {
             "apiVersion": "source.toolkit.fluxcd.io/v1",
@@ -187,7 +186,7 @@ class Flux(Client):
         }
 
     def sync(self, declarations: Path) -> str:
-        failure = rendered(declarations, self.work / "rendered")
+        failure = rendered(declarations, self.folder)
         return failure or self.commit()
 
     def commit(self) -> str:
@@ -219,7 +218,7 @@ class Flux(Client):
         for one in (self._source, self.kustomization):
             self.cluster.run("apply", "-f", "-", text=json.dumps(one))
         self.cluster.run("patch", "gitrepository", self.name, "-n", "flux-system", "--subresource", "status", "--type", "merge", "-p", json.dumps({"status": status}))  # fmt: skip
-        self.cluster.wait(lambda: self._outcome(revision) is not None, 90)
+        self.cluster.wait(lambda: self._outcome(revision) is not None, self.patience)
         outcome = self._outcome(revision)
         return "not done" if outcome is None else outcome
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.clients import CLIENTS, Client, Connect, declared, provide
+from tests.live.clients import CLIENTS, ArgoRendered, Client, Connect, Flux, declared, provide
 from tests.live.cluster import Cluster
 from tests.support import krmfn
 
@@ -106,19 +106,30 @@ class Repository:
         return {(one["kind"], one["name"]) for one in changes if one["verdict"] == "delete"}
 
 
-@pytest.fixture(scope="module", params=PRUNING)
-def repository(
-    cluster: Cluster, connect: Connect, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Repository:  # fmt: skip
-    """Three tenants, one of them without a node."""
-    tmp = tmp_path_factory.mktemp(request.param)
-    client = connect(request.param, "deletion")
+def started(cluster: Cluster, client: Client, tmp: Path) -> Repository:
     declarations = declared("three-tenants", client.name, tmp / "declarations")
     provide(cluster, declarations)
     made = Repository(cluster, client, declarations, tmp)
     assert client.sync(declarations) == ""
     assert cluster.wait(lambda: cluster.all_run(made.namespace)), cluster.machines(made.namespace)
     return made
+
+
+@pytest.fixture
+def rendered_files(
+    cluster: Cluster, connect: Connect, tmp_path: Path, request: pytest.FixtureRequest
+) -> Repository:
+    """The same, by a client whose repository holds rendered files."""
+    return started(cluster, connect(request.param, f"files-{request.node.originalname[5:16]}"), tmp_path)  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=PRUNING)
+def repository(
+    cluster: Cluster, connect: Connect, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Repository:  # fmt: skip
+    """Three tenants, one of them without a node."""
+    tmp = tmp_path_factory.mktemp(request.param)
+    return started(cluster, connect(request.param, "deletion"), tmp)
 
 
 @pytest.mark.parametrize("change", REFUSED)
@@ -143,3 +154,24 @@ def test_what_goes_is_what_the_plan_said(repository: Repository, change: str) ->
     assert repository.client.sync(declarations) == ""
     cluster.wait(lambda: before - repository.existing() == said | disks, 20)
     assert before - repository.existing() == said | disks
+
+
+@pytest.mark.parametrize("rendered_files", ["argo-rendered", "flux"], indirect=True)
+def test_half_of_the_rendered_files(rendered_files: Repository) -> None:
+    """The kustomization beside them lists them all, so that one that is missing is an error."""
+    client, before = rendered_files.client, rendered_files.existing()
+    assert isinstance(client, ArgoRendered | Flux)
+    (client.folder / "kubevirt-1" / "red-workers-0.yaml").unlink()
+    assert client.commit() != ""
+    assert rendered_files.existing() == before
+
+
+@pytest.mark.parametrize("rendered_files", ["argo-rendered", "flux"], indirect=True)
+def test_no_rendered_files(rendered_files: Repository) -> None:
+    client, before = rendered_files.client, rendered_files.existing()
+    assert isinstance(client, ArgoRendered | Flux)
+    shutil.rmtree(client.folder)
+    client.folder.mkdir()
+    (client.folder / "README.md").write_text("A folder that Git keeps.")
+    assert client.commit() != ""
+    assert rendered_files.existing() == before

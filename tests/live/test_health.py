@@ -15,7 +15,7 @@ from tests.live.cluster import Cluster, status
 from tests.support import changed
 
 WAVE = "argocd.argoproj.io/sync-wave"
-NEVER_IMPORTED = {"krmfn.dev/never-imported": "true"}
+NEVER_IMPORTED = {"example.com/never-imported": "true"}
 Start = Callable[[str, str], tuple[Client, Path, str]]
 
 
@@ -118,6 +118,7 @@ def test_a_suspended_machine_holds_later_waves(cluster: Cluster, start: Start) -
     annotate(declarations, **{WAVE: "-1"})
     later = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "later", "namespace": namespace}}  # fmt: skip
     (declarations / "later.yaml").write_text(yaml.safe_dump(later))
+    argo.patience = 20
     said = argo.sync(declarations)
     assert argo.status()["operationState"]["phase"] == "Running", said
     assert len(cluster.machines(namespace)) == 3
@@ -129,6 +130,7 @@ def test_a_prune_that_waits_holds_later_commits(cluster: Cluster, start: Start) 
     assert isinstance(argo, Argo)
     annotate(declarations, **{"argocd.argoproj.io/sync-options": "Prune=confirm"})
     assert argo.sync(declarations) == ""
+    argo.patience = 20
     file = declarations / "vclusters.yaml"
     file.write_text(file.read_text().replace("quantity: 2", "quantity: 1"))
     argo.sync(declarations)

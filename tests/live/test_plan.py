@@ -27,12 +27,12 @@ def data_volume(name: str, size: str = "1Gi", url: str = "https://example.com/di
     return {"metadata": {"name": name}, "spec": {"source": {"http": {"url": url}}, "storage": storage}}  # fmt: skip
 
 
-def instancetype(name: str, cpus: int) -> Object:
+def instancetype(name: str, cpus: int, memory: str) -> Object:
     return {
         "apiVersion": "instancetype.kubevirt.io/v1beta1",
         "kind": "VirtualMachineInstancetype",
         "metadata": {"name": name},
-        "spec": {"cpu": {"guest": cpus}, "memory": {"guest": "1Gi"}},
+        "spec": {"cpu": {"guest": cpus}, "memory": {"guest": memory}},
     }
 
 
@@ -106,8 +106,15 @@ TYPED: Fields = [
     (f"{T}.domain.resources", REMOVED),
 ]
 # What other machines have before the commit than the template above.
-BEFORE: dict[str, Fields] = {"started": OFF, "off-and-cores": OFF, "instancetype": TYPED}
-INSTANCETYPES = [instancetype("small", 2), instancetype("large", 4)]
+BEFORE: dict[str, Fields] = {
+    "started": OFF,
+    "off-and-cores": OFF,
+    "instancetype": TYPED,
+    "larger-instancetype": TYPED,
+}
+# The plan says more than happens: the sizes of instancetypes are not known to it, and it says so.
+HEAVIER = {"larger-instancetype"}
+INSTANCETYPES = [instancetype("small", 2, "2Gi"), instancetype("large", 4, "2Gi"), instancetype("tiny", 2, "1Gi")]  # fmt: skip
 # What a commit takes out or changes in the template.
 CHANGES: dict[str, Fields] = {
     "nothing": [],
@@ -172,7 +179,8 @@ CHANGES: dict[str, Fields] = {
     "halted": OFF,
     "started": [("runStrategy", "Always")],
     "off-and-cores": [(f"{T}.domain.cpu.cores", 4)],
-    "instancetype": [("instancetype.name", "large")],
+    "instancetype": [("instancetype.name", "tiny")],
+    "larger-instancetype": [("instancetype.name", "large")],
 }  # fmt: skip
 
 
@@ -225,6 +233,7 @@ class Outcome:
     complaints: str
     before: dict[str, Object]
     machines: dict[str, Object]
+    strategy: str
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -264,12 +273,12 @@ def outcome(
 
     def all_staged() -> bool:
         machines = cluster.machines(namespace)
-        return all(restart_required(machines[name]) for name in said if said[name] == "restart")
+        return all(restart_required(machines[name]) for name in said if said[name] == "restart" and name not in HEAVIER)  # fmt: skip
 
     cluster.wait(all_staged, 30)
     # And what should stay as it is, does.
     time.sleep(5)
-    yield Outcome(resting, said, said_of_files, complaints, running, cluster.machines(namespace))
+    yield Outcome(resting, said, said_of_files, complaints, running, cluster.machines(namespace), strategy)  # fmt: skip
     cluster.run("delete", "virtualmachines", "--all", "-n", namespace, "--wait=false")
     cluster.configure({"vmRolloutStrategy": None})
 
@@ -290,6 +299,9 @@ def test_the_same_is_said_of_what_was_committed(outcome: Outcome) -> None:
 def test_what_happens_is_what_plan_said(outcome: Outcome, name: str) -> None:
     assert outcome.complaints == ""
     said, before, machine = outcome.said[name], outcome.before[name], outcome.machines[name]
+    if name in HEAVIER and outcome.strategy == "LiveUpdate":
+        assert said == "restart"
+        said = "pending"
     assert restart_required(machine) == (said == "restart"), said
     # A machine that was off stays off, unless the plan starts it.
     off = said == "stop" or (status(before) == "Stopped" and said != "start")
