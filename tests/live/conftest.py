@@ -82,11 +82,16 @@ def _started(script: str, folder: Path, ports: int) -> Iterator[int]:
         stdout=subprocess.DEVNULL,
         env={**os.environ, "PATH": path},
     )
+    # Nothing else ends the group when pytest itself is killed.
+    ends = f"while kill -0 {os.getpid()}; do sleep 1; done; kill -KILL -- -{up.pid}"
+    watch = subprocess.Popen(["sh", "-c", ends], start_new_session=True, stderr=subprocess.DEVNULL)
     try:
         assert up.wait(timeout=300) == 0, f"see {folder}/logs"
         yield port
     finally:
         _end(up.pid)
+        watch.kill()
+        watch.wait()
 
 
 def _end(group: int) -> None:

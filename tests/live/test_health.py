@@ -1,6 +1,5 @@
 """In which order machines come, and what each client makes of one that does not run, as docs/ says it."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,9 +49,9 @@ def annotate(declarations: Path, **annotations: str) -> None:
 
 
 @contextmanager
-def watched(cluster: Cluster, namespace: str) -> Iterator[dict[tuple[str, str], int]]:
+def watched(cluster: Cluster, namespace: str) -> Iterator[dict[str, int]]:
     """The resource version by which each Secret and machine was made, once the `with` is over."""
-    made: dict[tuple[str, str], int] = {}
+    made: dict[str, int] = {}
     watches = [cluster.watch(kind, namespace) for kind in ("secrets", "virtualmachines")]
     # Until both watch.
     time.sleep(3)
@@ -62,14 +61,10 @@ def watched(cluster: Cluster, namespace: str) -> Iterator[dict[tuple[str, str], 
     finally:
         for watch in watches:
             watch.terminate()
-        for watch in watches:
-            text, _ = watch.communicate()
-            decoder, at = json.JSONDecoder(), 0
-            while at < len(text.rstrip()):
-                event, at = decoder.raw_decode(text, at + len(text[at:]) - len(text[at:].lstrip()))
-                if event["type"] == "ADDED":
-                    meta = event["object"]["metadata"]
-                    made[event["object"]["kind"], meta["name"]] = int(meta["resourceVersion"])
+            lines, _ = watch.communicate()
+            for event, name, version in map(str.split, lines.splitlines()):
+                if event == "ADDED":
+                    made[name] = int(version)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -82,11 +77,11 @@ def test_secrets_come_before_machines(cluster: Cluster, start: Start, client: st
     for name, machine in machines.items():
         for volume in machine["spec"]["template"]["spec"]["volumes"]:
             if secret := volume.get("cloudInitNoCloud", {}).get("secretRef"):
-                assert made["Secret", secret["name"]] < made["VirtualMachine", name]
+                assert made[secret["name"]] < made[name]
 
 
-def healths(argo: Argo) -> set[str]:
-    return {one.get("health", {}).get("status", "") for one in argo.status()["resources"] if one["kind"] == "VirtualMachine"}  # fmt: skip
+def health(argo: Argo) -> str:
+    return str(argo.status()["health"]["status"])
 
 
 @pytest.mark.parametrize("change", [switch_off, never_import])
@@ -100,11 +95,10 @@ def test_argo_suspends_a_machine_that_does_not_run(
     expected = "Stopped" if change is switch_off else "Provisioning"
     assert cluster.wait(lambda: states(cluster, namespace) == {expected})
     argo.refresh()
-    assert cluster.wait(lambda: healths(argo) == {"Suspended"}, 40), argo.status()["resources"]
-    assert argo.status()["health"]["status"] == "Suspended"
+    assert cluster.wait(lambda: health(argo) == "Suspended", 40)
     annotate(declarations, **{"argocd.argoproj.io/ignore-healthcheck": "true"})
     assert argo.sync(declarations) == ""
-    assert cluster.wait(lambda: argo.status()["health"]["status"] == "Healthy", 40)
+    assert cluster.wait(lambda: health(argo) == "Healthy", 40)
 
 
 def states(cluster: Cluster, namespace: str) -> set[str]:
@@ -164,5 +158,5 @@ def test_kpt_live_ends_with_stopped_machines_applied(cluster: Cluster, start: St
     kpt, declarations, namespace = start("kpt", "stopped")
     switch_off(declarations)
     assert kpt.sync(declarations) == ""
-    assert states(cluster, namespace) == {"Stopped"}
+    assert cluster.wait(lambda: states(cluster, namespace) == {"Stopped"})
     assert len(cluster.machines(namespace)) == 3

@@ -60,7 +60,7 @@ class Life:
         """Delete the instances, as `virtctl restart` makes KubeVirt do, and wait for those that follow."""
         assert self.cluster.wait(self.staged), "no restart is required"
         before = {one["metadata"]["uid"] for one in self.instances()}
-        self.cluster.run("delete", "virtualmachineinstances", "--all", "-n", self.namespace)
+        self.cluster.run("delete", "virtualmachineinstances", "--all", "-n", self.namespace, "--wait=false")  # fmt: skip
 
         def again() -> bool:
             found = {one["metadata"]["uid"] for one in self.instances()}

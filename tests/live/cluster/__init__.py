@@ -71,17 +71,9 @@ class Cluster:
         return list(json.loads(got)["items"])
 
     def watch(self, kind: str, namespace: str) -> "subprocess.Popen[str]":
-        """Start to print each event of a kind, as JSON documents, until it is terminated."""
-        asked = [
-            "get",
-            kind,
-            "-n",
-            namespace,
-            "--watch-only",
-            "--output-watch-events",
-            "-o",
-            "json",
-        ]
+        """Start to print event, name and resource version of each change, until it is terminated."""
+        line = '{.type} {.object.metadata.name} {.object.metadata.resourceVersion}{"\\n"}'
+        asked = ["get", kind, "-n", namespace, "--watch-only", "--output-watch-events", "-o", f"jsonpath={line}"]  # fmt: skip
         return subprocess.Popen([*self._kubectl, *asked], stdout=subprocess.PIPE, text=True)
 
     def machines(self, namespace: str) -> dict[str, Object]:
