@@ -11,7 +11,7 @@ from krmfn.manifests.item import Item
 from krmfn.nodes import ownership
 from krmfn.nodes.build import Build
 from krmfn.nodes.render import Layout
-from krmfn.platform.config import KIND, Config, read_config
+from krmfn.platform.config import KIND, Config, is_config, read_config
 from krmfn.problems import Collector, Origin, Place
 
 # kustomize's and kpt's own files are for them alone.
@@ -66,7 +66,7 @@ def foreign(items: list[Item], built: Build) -> list[Item]:
     consumed = {item.origin for item in built.consumed}
     result = []
     for item in items:
-        is_ours = item.origin in consumed or item.kind == KIND
+        is_ours = item.origin in consumed or is_config(item)
         is_tools = item.api_version.startswith(_TOOLS)
         if not is_ours and not is_tools and not ownership.is_earlier(item, built.owner):
             result.append(item)

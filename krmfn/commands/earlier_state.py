@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from krmfn.commands.field_owners import applied_fields, is_live
 from krmfn.commands.object_key import Key, key_of, rendered_objects
 from krmfn.commands.secret_users import Users, earlier_users, rendered_users
-from krmfn.machine.marks import MANAGED_BY, OURS, OWNER
+from krmfn.machine.marks import OURS, OWNER
 from krmfn.manifests.files import STDIN, KnownDocuments, read_paths
 from krmfn.manifests.item import Item
 from krmfn.manifests.secret_names import owner_of_secret
@@ -109,7 +109,7 @@ class _Sorter:
         if item.kind not in _KINDS:
             return
         key = key_of(item)
-        if item.labels.get(MANAGED_BY) != "krmfn":
+        if OWNER not in item.annotations:
             self._add_foreign(key, item, problems)
         elif not ownership.is_earlier(item, self._owner):
             self._add_of_other_owner(key, item)

@@ -125,7 +125,7 @@ def build(
         claims=claims,
         node_types=inputs.providers.offers,
         problems=_unaccepted(problems, accepted),
-        consumed=_consumed(inputs, config),
+        consumed=[*inputs.consumed, *inputs.instancetypes.consumed],
         owner=owner,
         cluster=inputs.cluster,
         nothing=not claims and not is_idle,
@@ -156,14 +156,12 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
     config_maps = labelled(index)
     named = _named_clusters(requests, providers, config_maps)
     clusters = read_virtual_clusters(config, at, lookup, named, problems)
-    consumed = [*told, *provider_items, *claim_items, *shared, *clusters.consumed]
+    consumed = [*told, *provider_items, *claim_items, *shared, *config_maps, *clusters.consumed]
     if config_maps or clusters.has_values:
         # Imported by need: many runs have no pools, and the start is what most users wait for.
         from krmfn.nodes.pool_reader import PoolReader
 
-        reader = PoolReader(clusters)
-        requests += reader.read(config_maps, problems)
-        consumed += reader.consumed
+        requests += PoolReader(clusters).read(config_maps, problems)
     requests.sort(key=lambda request: request.order)
     return _Inputs(
         cluster,
@@ -224,21 +222,3 @@ def _claims(groups: list[Group]) -> list[Claim]:
         for request in group.requests
     ]
     return sorted(claims, key=lambda claim: claim.request.order)
-
-
-def _consumed(inputs: _Inputs, config: Config) -> list[Item]:
-    """Return the items that were read.
-
-    A flat config serves one virtual cluster: the claims of others stay as they are.
-    """
-    consumed = [*inputs.consumed, *inputs.instancetypes.consumed]
-    if not config.flat:
-        return consumed
-    others = {
-        request.at.origin
-        for request in inputs.requests
-        if request.asked.pool is None
-        and request.asked.virtual_cluster is not None
-        and inputs.clusters.of(request) is None
-    }
-    return [item for item in consumed if item.origin not in others]

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from posixpath import dirname, isabs, normpath
 
-from krmfn.machine.marks import MANAGED_BY, OURS, OWNER
+from krmfn.machine.marks import OURS, OWNER
 from krmfn.manifests.annotate import UNCOMMON_LAYOUT, annotated
 from krmfn.manifests.item import LOCAL_CONFIG, OLD_PATH, PATH, Item
 from krmfn.manifests.resource_list import ResourceList
 from krmfn.nodes.build import Build
-from krmfn.platform.config import KIND
-from krmfn.problems import Code, Collector, Problem, show
+from krmfn.platform.config import is_config
+from krmfn.problems import Code, Collector, Problem, redacted, show
 
 _KINDS = {("Secret", "v1"), ("VirtualMachine", "kubevirt.io/v1")}
 
@@ -30,10 +30,12 @@ def package_folder(resources: ResourceList) -> str | None:
 
 
 def is_earlier(item: Item, owner: str) -> bool:
-    """Tell whether an earlier run of the same config made the object."""
-    is_managed = item.labels.get(MANAGED_BY) == "krmfn"
+    """Tell whether an earlier run of the same config made the object.
+
+    Its annotation alone counts: kustomize and functions after krmfn may change its labels.
+    """
     is_owned = item.annotations.get(OWNER) == owner
-    return is_managed and is_owned and (item.kind, item.api_version) in _KINDS
+    return is_owned and (item.kind, item.api_version) in _KINDS
 
 
 def conflicts(items: Iterable[Item], built: Build) -> Iterator[Problem]:
@@ -58,8 +60,9 @@ def conflicts(items: Iterable[Item], built: Build) -> Iterator[Problem]:
             continue
         namespace = namespaces.get(provider, item.namespace)
         if namespace != item.namespace:
-            message = f"is {item.namespace}, but the provider says {namespace} now: "
-            message += "that can't change while machines exist; delete them first"
+            message = f"is {item.namespace}, but the provider says {namespace}: either something "
+            message += "after krmfn changed it, such as set-namespace, so set clusterRef.namespace "
+            message += "instead; or the provider changed, so delete the machines first"
             at = item.place.field("metadata", "namespace")
             yield at.error(message, Code.NAMESPACE_CHANGED)
 
@@ -67,8 +70,12 @@ def conflicts(items: Iterable[Item], built: Build) -> Iterator[Problem]:
 def _foreign(item: Item, owner: str) -> Iterator[Problem]:
     """Report an object of others that is in the way."""
     if item.group in ("", "kubevirt.io"):
-        message = "has the name of an object that krmfn makes and is not its own "
-        message += f"(label {MANAGED_BY}, annotation {OWNER}: {owner})"
+        message = f"has the name of an object that krmfn makes for config {owner}, and "
+        other = item.annotations.get(OWNER)
+        if isinstance(other, str):
+            message += f"is of config {redacted(other)}: two configs render the same node"
+        else:
+            message += f"is not krmfn's: it has no annotation {OWNER}"
         yield item.place.field("metadata", "name").error(message, Code.FOREIGN_OBJECT)
 
 
@@ -115,7 +122,7 @@ def remaining_items(resources: ResourceList, built: Build, problems: Collector) 
     for item in resources.items:
         if item not in consumed and is_earlier(item, built.owner):
             continue
-        if item in consumed or item.kind == KIND or _is_config(item, config):
+        if item in consumed or is_config(item):
             problems += path_problems(item)
             item = _marked(item, problems)
         remaining.append(item)
@@ -131,10 +138,3 @@ def _marked(item: Item, problems: Collector) -> Item:
         problems.append(item.place.field("metadata", "annotations").error(UNCOMMON_LAYOUT))
         return item
     return replace(item, text=text)
-
-
-def _is_config(item: Item, config: Item | None) -> bool:
-    """Tell whether an item is a ConfigMap that the orchestrator passed as the config too."""
-    if config is None or item.origin.resource != config.origin.resource:
-        return False
-    return bool(item.data.get("data") == config.data.get("data"))

@@ -13,13 +13,9 @@ from krmfn.problems import Collector, Place, path_text, show
 
 
 class PoolReader:
-    """Reads the static pools of the virtual clusters, with a bound on the nodes of a run.
-
-    `consumed` are the ConfigMaps that it read.
-    """
+    """Reads the static pools of the virtual clusters, with a bound on the nodes of a run."""
 
     def __init__(self, clusters: VirtualClusters) -> None:
-        self.consumed: list[Item] = []
         self._clusters = clusters
         self._sources: dict[Tenant, Place] = {}
         self._room = MOST_NODES
@@ -44,7 +40,6 @@ class PoolReader:
         tenant = self._labelled(item, problems)
         if tenant is None:
             return []
-        self.consumed.append(item)
         values, at = read_vcluster_yaml(item, problems)
         other = self._sources.get(tenant)
         self._sources[tenant] = at

@@ -184,6 +184,21 @@ class Config(Model):
     flat: bool = False
 
 
+def is_config(item: Item) -> bool:
+    """Tell whether an item is a config in either form, of this run or of another one.
+
+    A ConfigMap is one if it has the fields of the flat form and no others.
+    """
+    if item.kind == KIND:
+        return True
+    data = item.data.get("data")
+    if item.kind != "ConfigMap" or not isinstance(data, dict):
+        return False
+    fields = ConfigMapData.model_fields.values()
+    required = {field.alias for field in fields if field.is_required()}
+    return required <= data.keys() <= {field.alias for field in fields}
+
+
 def read_config(
     item: Item | None, problems: Collector, form_of: type[KubeVirtNodes] = KubeVirtNodes
 ) -> Config | None:

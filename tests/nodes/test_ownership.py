@@ -67,8 +67,16 @@ def test_a_flat_config_among_the_items_is_marked() -> None:
     assert out["ConfigMap", "nodes"]["metadata"]["annotations"][LOCAL_CONFIG] == "true"
 
 
-def test_another_config_map_with_the_configs_name_is_not_marked() -> None:
+def test_the_flat_config_of_another_virtual_cluster_is_marked() -> None:
+    """Declarations never come out as manifests to apply, whoever's they are."""
     other = changed(FLAT, "data.endpoint", "other.example.com")
+    other = changed(other, "metadata.name", "other")
+    out = items(function(resource_list(PROVIDER, CLAIM, SECRET, other, config=FLAT)).stdout)
+    assert out["ConfigMap", "other"]["metadata"]["annotations"][LOCAL_CONFIG] == "true"
+
+
+def test_another_config_map_with_the_configs_name_is_not_marked() -> None:
+    other = changed(FLAT, "data.another", "value")
     done = function(resource_list(PROVIDER, CLAIM, SECRET, other, config=FLAT))
     assert done.code == 0, done.stderr
     assert items(done.stdout)["ConfigMap", "nodes"] == other
@@ -81,7 +89,11 @@ def test_another_config_map_with_the_configs_name_is_not_marked() -> None:
         (earlier("Secret"), False),
         (earlier(owner="others"), True),
         (changed(earlier(), "metadata.annotations", REMOVED), True),
-        (changed(earlier(), "metadata.labels", {"app.kubernetes.io/managed-by": "helm"}), True),
+        # As kustomize's managedByLabel leaves it.
+        (
+            changed(earlier(), "metadata.labels", {"app.kubernetes.io/managed-by": "kustomize-v5"}),
+            False,
+        ),
         (earlier("ConfigMap"), True),
     ],
 )
@@ -93,13 +105,20 @@ def test_only_what_this_config_made_is_pruned(item: dict[str, Any], stays: bool)
 @pytest.mark.parametrize("kind", ["VirtualMachine", "Secret"])
 def test_a_foreign_object_is_never_overwritten(kind: str) -> None:
     name = "node-1" if kind == "VirtualMachine" else "node-1-cloud-init"
-    for owner in ("others", ""):
-        foreign = changed(earlier(kind, owner), "metadata.name", name)
-        said = refusal(function(resource_list(PROVIDER, CLAIM, SECRET, foreign)))
-        assert (
-            f"{kind} machines/{name}: metadata.name: has the name of an object that krmfn makes and is not its own"
-            in said
+    whose = {
+        "others": "is of config others: two configs render the same node",
+        REMOVED: "is not krmfn's: it has no annotation krmfn.dev/owner",
+    }
+    for owner, why in whose.items():
+        foreign = changed(earlier(kind), "metadata.name", name)
+        foreign = changed(
+            foreign,
+            "metadata.annotations",
+            {"krmfn.dev/owner": owner} if owner is not REMOVED else REMOVED,
         )
+        said = refusal(function(resource_list(PROVIDER, CLAIM, SECRET, foreign)))
+        at = f"{kind} machines/{name}: metadata.name: has the name of an object that krmfn makes"
+        assert f"{at} for config nodes, and {why}" in said
 
 
 def test_machines_do_not_move_to_another_namespace() -> None:
@@ -109,7 +128,7 @@ def test_machines_do_not_move_to_another_namespace() -> None:
         "krmfn.dev/node-provider": "edge",
     }
     old = changed(earlier(namespace="old"), "metadata.labels", labels)
-    assert "metadata.namespace: is old, but the provider says machines now" in refusal(
+    assert "metadata.namespace: is old, but the provider says machines: " in refusal(
         function(resource_list(PROVIDER, CLAIM, SECRET, old))
     )
 
@@ -173,11 +192,13 @@ def test_a_config_outside_of_the_package_is_refused() -> None:
     assert "KubeVirtNodes nodes: metadata.annotations: names a file outside of the package" in said
 
 
-def test_claims_of_others_stay_as_they_are_beside_a_flat_config() -> None:
+def test_claims_of_others_stay_beside_a_flat_config_and_are_marked() -> None:
     flat = changed(FLAT, "data.virtualCluster", "tenant-1")
     other = changed(changed(CLAIM, "metadata.name", "node-2"), "spec.vClusterRef", "tenant-2")
     out = items(function(resource_list(PROVIDER, CLAIM, other, SECRET, config=flat)).stdout)
-    assert out["NodeClaim", "node-2"] == other
+    assert out["NodeClaim", "node-2"] == changed(
+        other, "metadata.annotations", {LOCAL_CONFIG: "true"}
+    )
     nameless = changed(other, "spec.vClusterRef", None)
     assert "spec.vClusterRef: is required" in refusal(
         function(resource_list(PROVIDER, CLAIM, nameless, SECRET, config=flat))
