@@ -105,7 +105,9 @@ def build(
     if len(clusters) > 1 and not several_clusters:
         message = f"is required: the claims go to {', '.join(clusters)}"
         problems.append(at.field("cluster").error(message))
-    problems += type_problems(claims, matching.claimed, config.spec.image_updates)
+    problems += type_problems(
+        claims, matching.claimed, inputs.instancetypes, config.spec.image_updates
+    )
     problems += group_problems(groups)
     owner = inputs.clusters.owner
     objects: list[Rendered] = []

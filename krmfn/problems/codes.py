@@ -42,6 +42,7 @@ class Code(StrEnum):
     MERGE_DROPS = "merge-drops"
     NETWORK_ORDER = "network-order"
     NO_CPU = "no-cpu"
+    NO_DEVICE = "no-device"
     NO_FIELD_OWNERS = "no-field-owners"
     NO_POD_NETWORK = "no-pod-network"
     NO_ROOT_DISK = "no-root-disk"
@@ -138,6 +139,12 @@ WARNINGS: dict[Code, str] = {
     Code.NO_CPU: (
         "Neither `resources` nor the template tell a node type's CPU: the guest gets 1, and 1 "
         "is counted for cost and capacity."
+    ),
+    Code.NO_DEVICE: (
+        "A node type's `resources` name a device, such as `nvidia.com/gpu`, that its machines do "
+        "not have, or fewer of it: `resources` are for choosing a type. Add the device to the "
+        "template, under `domain.devices.gpus` or `hostDevices`. Accept the warning where one "
+        "device counts as several, as with time-slicing or MIG."
     ),
     Code.NO_FIELD_OWNERS: (
         "`krmfn plan --against`: live objects have neither `managedFields` nor the annotation of "

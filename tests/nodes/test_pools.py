@@ -473,3 +473,17 @@ def test_the_secret_of_a_token_on_a_disk_is_not_overwritten(name: str) -> None:
     pool = {"name": "workers", "quantity": 2, "properties": ADDRESSES}
     said = refusal(run(list_form(pool), config=config))
     assert f"joinToken.secretKeyRef.name: is {name}, a Secret in machines that krmfn makes" in said
+
+
+def test_a_pool_asks_for_a_gpu_by_the_name_of_its_type() -> None:
+    gpu = {"name": "gpu", "resources": {"nvidia.com/gpu": 1}, "properties": {"model": "a"}}
+    provider = changed(PROVIDER, "spec.kubeVirt.nodeTypes", [{"name": "small"}, gpu])
+
+    def result(**selector: str) -> Reply:
+        values = config_map(list_form({**POOL, "nodeTypeSelector": [selector]}))
+        return function(resource_list(provider, SECRET, values))
+
+    named = made(result(property="vcluster.com/node-type", value="gpu"))
+    assert {machine["metadata"]["labels"]["krmfn.dev/node-type"] for machine in named} == {"gpu"}
+    said = refusal(result(property="model", value="a"))
+    assert "misses nvidia.com/gpu (not asked for by vcluster.com/node-type In [edge.gpu])" in said
