@@ -24,6 +24,17 @@ from krmfn.problems import Collector, Place
 
 
 @dataclass(frozen=True, slots=True)
+class Effective:
+    """The properties of a request: all of them, and the `traits` that describe its node.
+
+    What an OSImage adds says how to get the image: it is no trait.
+    """
+
+    given: Given
+    traits: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Properties:
     """Finds the effective properties of requests.
 
@@ -35,7 +46,7 @@ class Properties:
 
     def effective(
         self, request: Request, offer: Offer, provider: Place, problems: Collector
-    ) -> Given:
+    ) -> Effective:
         """Return the effective properties of a request, each with the place that gave it.
 
         `provider` is the place of the provider's spec.
@@ -51,7 +62,9 @@ class Properties:
             environment = (asked.environment, asked.at.field("environmentRef"))
         if environment:
             inherited |= self._environment(request, *environment, problems)
-        return self._with_image(inherited | claimed, problems)
+        properties = inherited | claimed
+        traits = {key: value for key, (value, _) in properties.items()}
+        return Effective(self._with_image(properties, problems), traits)
 
     def _environment(self, request: Request, name: str, at: Place, problems: Collector) -> Given:
         """Return the properties of a NodeEnvironment that `at` names.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from krmfn.guest.kubelet import placed
 from krmfn.kubernetes.quantity import memory_fault
 from krmfn.kubernetes.requirements import required
 from krmfn.manifests.item import Item
@@ -46,7 +47,10 @@ def _request(claim: NodeClaim, at: Place, problems: Collector) -> Request:
         requirements=requirements,
         capacity=spec.desired_capacity,
         written=(Written(spec.properties, place.field("properties")),),
-        taints=(*spec.taints, *spec.startup_taints),
+        taints=(
+            *placed(spec.taints, place.field("taints")),
+            *placed(spec.startup_taints, place.field("startupTaints")),
+        ),
         kubelet_arguments=spec.kubelet_args,
         off=off,
         environment=spec.environment_ref,

@@ -108,6 +108,16 @@ class Offer:
             total += amount.value * each
         return math.floor(total + Fraction(1, 2))
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The built-in properties that tell the node type, as its nodes' labels have them."""
+        return dict.fromkeys(BUILT_IN, self.full_name) if self.node_type else {}
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """The built-in properties that hold unless a property of the same key is given."""
+        return _DEFAULTS if self.node_type else {}
+
     def offers(self, key: str) -> Allowed:
         """Return the values of a property, built-in ones included."""
         if key in BUILT_IN:

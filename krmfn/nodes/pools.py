@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from krmfn.guest.kubelet import placed
 from krmfn.kubernetes import names
 from krmfn.kubernetes.requirements import required
 from krmfn.kubevirt.vm_paths import get
@@ -98,9 +99,10 @@ def _asked(declared: Declared, virtual_cluster: str, problems: Collector) -> Ask
         requirements=requirements,
         written=tuple(Written(*part) for part in declared.properties),
         node_labels=declared.pool.node_labels,
-        taints=tuple(declared.pool.taints),
+        taints=tuple(placed(declared.pool.taints, declared.at.field("taints"))),
         pool=declared.pool.name,
         profile=declared.profile,
+        is_default_profile=not declared.pool.profile,
     )
 
 

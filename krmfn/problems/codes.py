@@ -47,11 +47,13 @@ class Code(StrEnum):
     NO_POD_NETWORK = "no-pod-network"
     NO_ROOT_DISK = "no-root-disk"
     NO_SECRETS = "no-secrets"
+    NODE_ANNOTATIONS = "node-annotations"
     NOT_KRMFN = "not-krmfn"
     NOTHING_DEPLOYED = "nothing-deployed"
     NOTHING_EARLIER = "nothing-earlier"
     NULL_FIELD = "null-field"
     OTHER_OWNER = "other-owner"
+    OVERRIDDEN_LABEL = "overridden-label"
     PLAINTEXT_TOKEN = "plaintext-token"
     POD_NETWORK_ADDRESS = "pod-network-address"
     QUOTA = "quota"
@@ -166,6 +168,12 @@ WARNINGS: dict[Code, str] = {
         "`krmfn plan --against`: the earlier state has machines and no Secret, so changes to "
         "their user data are not shown. Export the Secrets too."
     ),
+    Code.NODE_ANNOTATIONS: (
+        "A NodeProfile has `nodeAnnotations`. kubelet has no flag for annotations, so krmfn does "
+        "not render them. vCluster's reconciler sets them on every node that carries the label "
+        "`vcluster.com/node-profile`, if the Platform has the profile too; krmfn sets that label "
+        "where a pool or claim names the profile. Otherwise use `kubectl annotate node`."
+    ),
     Code.NOT_KRMFN: (
         "`krmfn plan --against`: the earlier state holds machines or Secrets that krmfn did "
         "not make. They are left out."
@@ -186,6 +194,10 @@ WARNINGS: dict[Code, str] = {
     Code.OTHER_OWNER: (
         "`krmfn plan --against`: the earlier state holds objects that another config made, or "
         "that belong to another cluster. They are left out."
+    ),
+    Code.OVERRIDDEN_LABEL: (
+        "A pool's `nodeLabels` and its NodeProfile set one label to two values. The profile's "
+        "wins, as on the Platform."
     ),
     Code.PLAINTEXT_TOKEN: (
         "The output holds the join token in clear, in every cloud-init Secret: don't commit "

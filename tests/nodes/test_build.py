@@ -14,7 +14,9 @@ from tests.support import (
     SECRET,
     changed,
     function,
+    kubelet_arguments,
     made,
+    node_labels,
     refusal,
     resource_list,
     user_data,
@@ -203,10 +205,8 @@ def test_taints_of_the_node_type_and_of_the_claim() -> None:
     done = function(resource_list(provider, node, SECRET))
     [machine] = made(done)
     assert "taints" not in machine["spec"]["template"]["spec"]
-    assert (
-        "kubelet_arguments=--register-with-taints=a=b:NoSchedule,c=:NoExecute\n"
-        in user_data(done)[0]
-    )
+    arguments = kubelet_arguments(user_data(done)[0])
+    assert arguments["register-with-taints"] == "a=b:NoSchedule,c=:NoExecute"
 
 
 def test_what_kubelet_keeps_for_itself() -> None:
@@ -217,7 +217,10 @@ def test_what_kubelet_keeps_for_itself() -> None:
     )
     node = claim("n", kubeletArgs={"max-pods": "50"})
     [text] = user_data(function(resource_list(provider, node, SECRET)))
-    assert "kubelet_arguments='--max-pods=50 --kube-reserved=cpu=100m,memory=512Mi'\n" in text
+    arguments = kubelet_arguments(text)
+    assert list(arguments) == ["max-pods", "kube-reserved", "node-labels"]
+    assert arguments["max-pods"] == "50"
+    assert arguments["kube-reserved"] == "cpu=100m,memory=512Mi"
 
 
 @pytest.mark.parametrize(
@@ -240,7 +243,7 @@ def test_a_kubelet_that_keeps_all_for_itself_does_not_start(
     assert done.stderr.count(message) == warned
 
 
-@pytest.mark.parametrize("name", ["register-with-taints", "node-labels", "kube-reserved"])
+@pytest.mark.parametrize("name", ["register-with-taints", "kube-reserved"])
 def test_an_argument_that_is_also_made(name: str) -> None:
     provider = changed(PROVIDER, "spec.kubeVirt.nodeTypes.0.overhead", {"kubeReserved": {"cpu": 1}})
     provider = changed(provider, "spec.properties", {"rack": "a"})
@@ -249,6 +252,28 @@ def test_an_argument_that_is_also_made(name: str) -> None:
     assert (
         f"spec.kubeletArgs.{name}: is also made of the taints, labels, properties or overhead"
         in said
+    )
+
+
+def test_labels_in_the_arguments_join_those_that_are_made() -> None:
+    provider = changed(PROVIDER, "spec.properties", {"rack": "a"})
+    arguments = {"node-labels": "b=c,rack=a,topology.kubernetes.io/zone=z", "max-pods": "5"}
+    [text] = user_data(function(resource_list(provider, claim("n", kubeletArgs=arguments), SECRET)))
+    assert list(kubelet_arguments(text)) == ["node-labels", "max-pods"]
+    assert node_labels(text) == {"b": "c", "rack": "a", "topology.kubernetes.io/zone": "z"}
+
+
+@pytest.mark.parametrize(
+    ("label", "other"), [("rack=b", "a"), ("node.kubernetes.io/instance-type=b", "edge.small")]
+)
+def test_labels_in_the_arguments_with_another_value(label: str, other: str) -> None:
+    provider = changed(PROVIDER, "spec.properties", {"rack": "a"})
+    node = claim("n", kubeletArgs={"node-labels": label})
+    said = refusal(function(resource_list(provider, node, SECRET)))
+    key, _, value = label.partition("=")
+    assert (
+        f'spec.kubeletArgs.node-labels: sets {key} to "{value}", but a property, a profile or the '
+        f'node type sets it to "{other}"; keep one of them' in said
     )
 
 

@@ -5,19 +5,23 @@ from typing import Any
 import pytest
 
 from tests.support import (
+    BUILT_IN,
     CLAIM,
     CONFIG,
     PROVIDER,
     SECRET,
     changed,
     function,
+    kubelet_arguments,
     made,
+    node_labels,
     refusal,
     resource_list,
     user_data,
 )
 
 TYPE = "krmfn.dev/node-type"
+NAMES = ["vcluster.com/node-type", "node.kubernetes.io/instance-type"]
 
 
 def provider(*types: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -284,8 +288,40 @@ def test_properties_become_labels_where_kubelet_takes_them() -> None:
             SECRET,
         )
     )
-    labels = "example.com/a=b,kubernetes.io/os=linux,node.kubernetes.io/x=y,p=q,tier=gold,topology.kubernetes.io/zone=z"
-    assert f"--node-labels={labels}" in user_data(done)[0].replace("'", "")
+    assert node_labels(user_data(done)[0]) == {
+        "example.com/a": "b",
+        "node.kubernetes.io/x": "y",
+        "p": "q",
+        "tier": "gold",
+        "topology.kubernetes.io/zone": "z",
+    }
+
+
+def test_built_in_properties_become_labels() -> None:
+    done = function(resource_list())
+    text = kubelet_arguments(user_data(done)[0])["node-labels"]
+    assert text == ",".join(f"{key}={BUILT_IN[key]}" for key in sorted(BUILT_IN))
+
+
+@pytest.mark.parametrize(
+    ("name", "zone", "expected"),
+    [
+        # A name that is too long for a label, and zones that are several or any, make no label.
+        ("a" * 60, "z", {"topology.kubernetes.io/zone": "z"}),
+        ("a", "y,z", {}),
+        ("a", "*", {}),
+    ],
+)
+def test_built_in_properties_that_are_no_labels(
+    name: str, zone: str, expected: dict[str, str]
+) -> None:
+    node_type = {"name": name, "properties": {"topology.kubernetes.io/zone": zone}}
+    labels = node_labels(
+        user_data(function(resource_list(provider(node_type), claim(), SECRET)))[0]
+    )
+    if len(name) == 1:
+        expected = dict.fromkeys(NAMES, "edge.a") | expected
+    assert labels == expected
 
 
 def test_what_is_wrong_with_a_shared_template_is_told_once() -> None:
@@ -312,7 +348,6 @@ def test_templates_without_end_are_refused() -> None:
     assert said.count("makes the templates of this run come to over 400000 values") == 1
 
 
-NAMES = ["vcluster.com/node-type", "node.kubernetes.io/instance-type"]
 OTHER_GPU = sized("other-gpu", 2, "4Gi", resources={"amd.com/gpu": 1}, cost=2)
 
 

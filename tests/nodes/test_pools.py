@@ -20,7 +20,9 @@ from tests.support import (
     by_name,
     changed,
     function,
+    kubelet_arguments,
     made,
+    node_labels,
     refusal,
     resource_list,
     user_data,
@@ -102,10 +104,8 @@ def test_labels_and_taints_of_a_pool() -> None:
         "terminationGracePeriod": "30s",
     }
     [shared] = user_data(run(list_form({**pool, "properties": {"tier": "tin", "rack": "r1"}})))
-    assert (
-        "kubelet_arguments='--node-labels=generation=5,rack=r1,tier=gold --register-with-taints=a=:NoSchedule'"
-        in shared
-    )
+    assert node_labels(shared) == {"generation": "5", "rack": "r1", "tier": "gold"}
+    assert kubelet_arguments(shared)["register-with-taints"] == "a=:NoSchedule"
 
 
 def test_the_rest_of_the_values_may_hold_anything() -> None:
