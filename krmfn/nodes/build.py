@@ -31,6 +31,7 @@ from krmfn.nodes.rendering import Rendering
 from krmfn.nodes.request import Request
 from krmfn.nodes.resolve import Resolver
 from krmfn.nodes.run_checks import group_problems, type_problems
+from krmfn.nodes.unread import unread_problems
 from krmfn.nodes.virtual_clusters import (
     LABEL,
     VirtualClusters,
@@ -167,6 +168,7 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
         requests += reader.read(config_maps, problems)
         consumed += reader.consumed
     requests.sort(key=lambda request: request.order)
+    problems += unread_problems(index)
     return _Inputs(
         cluster,
         instancetypes,

@@ -112,9 +112,9 @@ def _provider_problems(provider: NodeProvider, at: Place) -> Iterator[Problem]:
     yield from admission(provider, at)
     spec = provider.spec
     place = at.field("spec")
-    yield from property_problems(spec.properties, place.field("properties"))
     if spec.kube_virt is None:
         return
+    yield from property_problems(spec.properties, place.field("properties"))
     for index, node_type in enumerate(spec.kube_virt.node_types):
         where = place.field("kubeVirt", "nodeTypes", index, "properties")
         yield from property_problems(node_type.properties, where)

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from krmfn.kubernetes.requirements import NEED_VALUES, Allowed, required
+from krmfn.kubevirt.vm_paths import get
 from krmfn.platform.model import LabelKey, LabelValue, Model, Taint, Text, validate
 from krmfn.problems import Code, Collector, Place, Problem, show
 
@@ -49,6 +51,22 @@ class Selector(Model):
     operator: Text = ""
     value: AnyText = ""
     values: list[AnyText] = Field(default_factory=list)
+
+    def operation(self) -> str:
+        """The operator, which is In unless it is given."""
+        return self.operator or "In"
+
+    def all_values(self) -> list[str]:
+        """The values, however they are written."""
+        return self.values or ([self.value] if self.value else [])
+
+    def allowed(self) -> Allowed:
+        """Return the set of values that meet the requirement.
+
+        Raises:
+            ValueError: The operator is unknown, or its values don't fit it.
+        """
+        return required(self.operation(), self.all_values())
 
 
 class StaticPool(Model):
@@ -160,6 +178,7 @@ def read_values(values: Any, at: Place, problems: Collector) -> list[Declared]:
     The problems are those that vCluster itself finds, and a notice for each dynamic pool. Use the
     pools only if there is no error among them.
     """
+    problems += _unread(values, at)
     private = values.get("privateNodes") if isinstance(values, dict) else None
     at = at.field("privateNodes")
     if not isinstance(values, dict) or not isinstance(private, dict | None):
@@ -182,6 +201,27 @@ def read_values(values: Any, at: Place, problems: Collector) -> list[Declared]:
         message = "is not true: vCluster makes no nodes for autoNodes without it"
         problems.append(at.field("enabled").error(message))
     return declared
+
+
+# What asks for something that krmfn does not make, and what to know about it.
+_UNREAD = {
+    ("controlPlane", "standalone", "autoNodes"): (
+        "is not read: these are nodes of the control plane, and krmfn renders worker nodes"
+    ),
+    ("deploy", "csi", "kubeVirt"): (
+        "is not read: this driver plugs disks into the machines of the virtual cluster's own "
+        "namespace, so the provider needs namespaceStrategy VirtualCluster"
+    ),
+}
+
+
+def _unread(values: Any, at: Place) -> Iterator[Problem]:
+    """Yield a notice for each part of a vcluster.yaml that concerns nodes and is not read."""
+    for path, message in _UNREAD.items():
+        value = get(values, path)
+        is_off = isinstance(value, dict) and value.get("enabled") is False
+        if value and not is_off:
+            yield at.field(*path).notice(message, Code.NOT_READ)
 
 
 def _entries(auto_nodes: Any, at: Place, problems: Collector) -> list[_Entry] | None:
@@ -303,13 +343,16 @@ def _static_problems(pool: StaticPool, at: Place, entry: _Entry) -> Iterator[Pro
 
 
 def _selector_problems(selector: Selector, at: Place) -> Iterator[Problem]:
-    """Yield where a requirement breaks vCluster's rules, except for the operator's meaning."""
-    operator = selector.operator or "In"
-    has_values = bool(selector.value or selector.values)
+    """Yield where a requirement breaks vCluster's rules."""
     if not selector.property:
         yield at.field("property").error("is required")
     if selector.value and selector.values:
         yield at.field("values").error("stands beside value; keep one of them")
-    elif operator not in ("Exists", "DoesNotExist") and not has_values:
-        message = f"is required by operator {operator}; one of value and values"
+    elif selector.operation() in NEED_VALUES and not selector.all_values():
+        message = f"is required by operator {selector.operation()}; one of value and values"
         yield at.field("value").error(message)
+    else:
+        try:
+            selector.allowed()
+        except ValueError as error:
+            yield at.field("operator").error(str(error))

@@ -49,10 +49,12 @@ class Code(StrEnum):
     NO_SECRETS = "no-secrets"
     NODE_ANNOTATIONS = "node-annotations"
     NOT_KRMFN = "not-krmfn"
+    NOT_READ = "not-read"
     NOTHING_DEPLOYED = "nothing-deployed"
     NOTHING_EARLIER = "nothing-earlier"
     NULL_FIELD = "null-field"
     OTHER_OWNER = "other-owner"
+    OTHER_PROVIDER = "other-provider"
     OVERRIDDEN_LABEL = "overridden-label"
     PLAINTEXT_TOKEN = "plaintext-token"
     POD_NETWORK_ADDRESS = "pod-network-address"
@@ -178,6 +180,12 @@ WARNINGS: dict[Code, str] = {
         "`krmfn plan --against`: the earlier state holds machines or Secrets that krmfn did "
         "not make. They are left out."
     ),
+    Code.NOT_READ: (
+        "An object or a value says something about nodes that krmfn does not read: autoNodes in a "
+        "HelmRelease, Application or VirtualClusterInstance, for which the Platform makes the "
+        "nodes itself; nodes of a control plane; which node types and profiles a Project allows; "
+        "the KubeVirt CSI driver of a vcluster.yaml."
+    ),
     Code.NOTHING_DEPLOYED: (
         "The Platform would install a chart (`spec.kubeVirt.deploy`); krmfn installs nothing. "
         "Install it with the cluster's own manifests."
@@ -198,6 +206,10 @@ WARNINGS: dict[Code, str] = {
     Code.OVERRIDDEN_LABEL: (
         "A pool's `nodeLabels` and its NodeProfile set one label to two values. The profile's "
         "wins, as on the Platform."
+    ),
+    Code.OTHER_PROVIDER: (
+        "A pool is of a provider that is not a KubeVirt provider: the Platform makes its nodes, "
+        "krmfn does not."
     ),
     Code.PLAINTEXT_TOKEN: (
         "The output holds the join token in clear, in every cloud-init Secret: don't commit "
