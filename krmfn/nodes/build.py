@@ -39,8 +39,9 @@ from krmfn.nodes.virtual_clusters import (
     labelled,
     read_virtual_clusters,
 )
-from krmfn.platform.config import Config
+from krmfn.platform.config import Config, KubeVirtNodesSpec
 from krmfn.platform.named_objects import KINDS, NamedObjects
+from krmfn.platform.properties import Leave
 from krmfn.problems import Collector, Place, Problem
 
 
@@ -94,10 +95,13 @@ def build(
     """
     problems = Collector()
     inputs = _read(Index(items), config, at, problems)
-    matching = Matching(inputs.providers, inputs.clusters, config.spec)
+    leave = _leave(config.spec)
+    matching = Matching(inputs.providers, inputs.clusters, config.spec, leave)
     groups = group_requests(inputs.requests, inputs.clusters)
+    if config.spec.live_claims == "Error":
+        problems += matching.live_problems(groups)
     problems += decide(groups, matching.match)
-    problems += _resolve(groups, inputs, config)
+    problems += _resolve(groups, inputs, leave)
     claims = _claims(groups)
     problems += cluster_problems(
         inputs.clusters, matching.claimed, matching.excused, inputs.is_complete
@@ -136,6 +140,11 @@ def build(
     )
 
 
+def _leave(spec: KubeVirtNodesSpec) -> Leave:
+    """Return what a config leaves to properties."""
+    return Leave(spec.allow_claim_templates, spec.unknown_properties == "Ignore")
+
+
 def _unaccepted(problems: Iterable[Problem], accepted: frozenset[str]) -> list[Problem]:
     """Leave out repetitions, and the warnings and notices whose codes the config accepts."""
     each = dict.fromkeys(problems)
@@ -149,9 +158,12 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
     compiler = Compiler(spec.unknown_fields, cluster)
     provider_items = platform_items(index, "NodeProvider", problems)
     instancetypes = Instancetypes(index, (each.vm_namespace for each in spec.virtual_clusters))
-    providers = read_providers(provider_items, spec.cluster, compiler, instancetypes, problems)
+    leave = _leave(spec)
+    providers = read_providers(
+        provider_items, spec.cluster, compiler, instancetypes, leave, problems
+    )
     claim_items = platform_items(index, "NodeClaim", problems)
-    requests = read_node_claims(claim_items, spec.allow_claim_templates, problems)
+    requests = read_node_claims(claim_items, leave, problems)
     shared: list[Item] = []
     for kind in KINDS:
         shared += platform_items(index, kind, problems)
@@ -196,7 +208,7 @@ def _named_clusters(
     return [*named, *(label for label in labels if isinstance(label, str))]
 
 
-def _resolve(groups: list[Group], inputs: _Inputs, config: Config) -> list[Problem]:
+def _resolve(groups: list[Group], inputs: _Inputs, leave: Leave) -> list[Problem]:
     """Resolve the groups that have a node type and a virtual cluster."""
     resolver = Resolver(
         inputs.instancetypes,
@@ -204,7 +216,7 @@ def _resolve(groups: list[Group], inputs: _Inputs, config: Config) -> list[Probl
         inputs.lookup,
         inputs.providers,
         inputs.compiler,
-        config.spec.allow_claim_templates,
+        leave,
     )
 
     def resolve(group: Group) -> list[Problem]:

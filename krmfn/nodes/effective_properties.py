@@ -18,6 +18,7 @@ from krmfn.platform.properties import (
     OS_IMAGE,
     SOURCES,
     Given,
+    Leave,
     given,
 )
 from krmfn.problems import Collector, Place
@@ -38,11 +39,11 @@ class Effective:
 class Properties:
     """Finds the effective properties of requests.
 
-    `templates_allowed`: claims may bring machine templates.
+    `leave` is what the config leaves to them.
     """
 
     objects: NamedObjects
-    templates_allowed: bool
+    leave: Leave
 
     def effective(
         self, request: Request, offer: Offer, provider: Place, problems: Collector
@@ -90,7 +91,7 @@ class Properties:
             message = "names an environment of control planes; krmfn renders worker nodes"
             problems.append(at.error(message))
         self._check(spec.properties, where, (ENVIRONMENT,), problems)
-        if MERGE_TEMPLATE in spec.properties and not self.templates_allowed:
+        if MERGE_TEMPLATE in spec.properties and not self.leave.templates:
             # An environment belongs to the project, as its claims do.
             place = where.field("properties", MERGE_TEMPLATE)
             problems.append(place.error(NEEDS_LEAVE))
@@ -123,7 +124,7 @@ class Properties:
     ) -> None:
         """Check the properties of an object that is named by one of `nested`."""
         at = where.field("properties")
-        problems += platform_properties.problems(properties, at)
+        problems += platform_properties.problems(properties, at, self.leave)
         for key in nested:
             if key in properties:
                 message = "can't be set here: it is what names this object"

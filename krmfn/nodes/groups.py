@@ -13,7 +13,7 @@ from krmfn.nodes.providers import Provider, Providers
 from krmfn.nodes.request import Asked, Request
 from krmfn.nodes.virtual_clusters import Tenant, VirtualClusters
 from krmfn.platform.config import KubeVirtNodesSpec
-from krmfn.platform.properties import VM_TEMPLATE
+from krmfn.platform.properties import VM_TEMPLATE, Leave
 from krmfn.problems import Code, Collector, Problem, listed, nearest, show
 
 
@@ -46,6 +46,7 @@ class Matching:
     providers: Providers
     clusters: VirtualClusters
     spec: KubeVirtNodesSpec
+    leave: Leave
     claimed: Counter[Tenant] = field(default_factory=Counter)
     excused: set[Tenant] = field(default_factory=set)
     _checked_namespaces: set[tuple[Tenant, str]] = field(default_factory=set)
@@ -60,6 +61,19 @@ class Matching:
             group.namespace = self._namespace(group.tenant, group.offer, problems)
             problems += self._disk_problems(group.tenant, group.namespace)
         return problems
+
+    def live_problems(self, groups: Iterable[Group]) -> Iterator[Problem]:
+        """Yield the claims whose machines the Platform runs, and this run would make again."""
+        for group in groups:
+            provider = self.providers.by_name.get(group.asked.provider)
+            if group.tenant is None or (provider and not provider.is_ours):
+                continue
+            for request in group.requests:
+                if request.live:
+                    message = "shows that the Platform runs this claim's machine, so krmfn would "
+                    message += "make the node twice: render claims from Git, not from a cluster. "
+                    message += "liveClaims: Render in the config renders them all the same"
+                    yield replace(request.live.error(message, Code.LIVE_CLAIM), leads=True)
 
     def _may_be_kubevirt(self, group: Group) -> bool:
         """Tell whether a group's nodes are machines, as far as it is known."""
@@ -89,9 +103,8 @@ class Matching:
         """Choose among a provider's node types."""
         asked = group.asked
         if asked.pool is not None:
-            allowed = self.spec.allow_claim_templates
             for part in asked.written:
-                problems += property_problems(part.properties, part.at, allowed)
+                problems += property_problems(part.properties, part.at, self.leave, by_claim=True)
         if VM_TEMPLATE in asked.properties:
             return _offer_without_type(group, provider, problems)
         if not provider.offers:

@@ -12,6 +12,7 @@ from krmfn.kubernetes.requirements import Allowed, offered
 from krmfn.machine.prototype import Prototype
 from krmfn.platform import properties as platform_properties
 from krmfn.platform.node_provider import KubeVirt, NodeProvider, NodeType
+from krmfn.platform.properties import Leave
 from krmfn.problems import Place, Problem
 
 NODE_TYPE = "vcluster.com/node-type"
@@ -146,15 +147,14 @@ def name_clashes(offers: Iterable[Offer]) -> Iterator[Problem]:
 
 
 def property_problems(
-    properties: dict[str, str], at: Place, template_allowed: bool | None = None
+    properties: dict[str, str], at: Place, leave: Leave, by_claim: bool = False
 ) -> Iterator[Problem]:
     """Yield what is wrong with the properties that are written in one place.
 
-    `template_allowed` is None if no claim writes them, else whether claims may bring
-    templates.
+    `by_claim`: a claim or a pool writes them.
     """
     others = {key: value for key, value in properties.items() if key not in BUILT_IN}
-    yield from platform_properties.problems(others, at, template_allowed)
+    yield from platform_properties.problems(others, at, leave, by_claim)
     for key in properties:
         if key in BUILT_IN:
             yield at.field(key).error("is built in: it is the node type's name")

@@ -96,7 +96,8 @@ class Request:
     """One node that is asked for: its name, and all that it shares with its pool.
 
     `namespace` is the claim's: its project's. `ordinal` is the node's number in the pool, 0
-    for a claim of its own. `at` is the place of the claim or of the pool.
+    for a claim of its own. `at` is the place of the claim or of the pool. `live` is the field that
+    shows that the Platform runs the claim's machine.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Request:
     asked: Asked
     at: Place
     ordinal: int = 0
+    live: Place | None = None
 
     @property
     def order(self) -> tuple[str, str]:

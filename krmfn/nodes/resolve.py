@@ -32,11 +32,12 @@ from krmfn.platform.properties import (
     MERGE_TEMPLATE,
     NETWORK_DATA,
     NETWORK_DATA_TEMPLATE,
-    PREFIXES,
     SSH_KEYS,
     USER_DATA_TEMPLATE,
     VM_TEMPLATE,
     Given,
+    Leave,
+    is_trait,
 )
 from krmfn.platform.property_values import split
 from krmfn.problems import Collector, Origin, Place, Problem
@@ -69,14 +70,14 @@ class Resolver:
         lookup: Lookup,
         providers: Providers,
         compiler: Compiler,
-        templates_allowed: bool,
+        leave: Leave,
     ) -> None:
         self._instancetypes = instancetypes
         self._objects = objects
         self._lookup = lookup
         self._providers = providers
         self._compiler = compiler
-        self._properties = Properties(objects, templates_allowed)
+        self._properties = Properties(objects, leave)
         self._shapes: dict[Hashable, _Shape | None] = {}
         self._failures: dict[Hashable, tuple[Origin, list[Problem]]] = {}
         self._prototypes: dict[Hashable, Prototype | None] = {}
@@ -282,7 +283,7 @@ def _kubelet_arguments(
         # As the Platform's reconciler decides: the profile's value wins.
         labels = labels | profile.labels
         taints += profile.taints
-    traits = {key: value for key, value in shape.traits.items() if not key.startswith(PREFIXES)}
+    traits = {key: value for key, value in shape.traits.items() if is_trait(key)}
     kubelet = Kubelet(
         arguments=asked.kubelet_arguments,
         labels=labels,

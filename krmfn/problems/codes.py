@@ -24,6 +24,7 @@ class Code(StrEnum):
     CAPACITY = "capacity"
     NO_NODE_TYPE = "no-node-type"
     NO_NODES = "no-nodes"
+    LIVE_CLAIM = "live-claim"
     UNRESOLVED_TOKEN = "unresolved-token"
     FOREIGN_OBJECT = "foreign-object"
     NAMESPACE_CHANGED = "namespace-changed"
@@ -33,6 +34,7 @@ class Code(StrEnum):
     AMBIGUOUS_NODE_TYPE = "ambiguous-node-type"
     BOOT_DISK = "boot-disk"
     BURSTABLE = "burstable"
+    DELETED_CLAIM = "deleted-claim"
     DEPRECATED_RUNNING = "deprecated-running"
     DYNAMIC_POOL = "dynamic-pool"
     EPHEMERAL_ROOT = "ephemeral-root"
@@ -80,6 +82,10 @@ ERRORS: dict[Code, str] = {
     Code.CAPACITY: "More claims ask for a node type than its `maxCapacity` allows.",
     Code.NO_NODE_TYPE: "No node type meets what a claim or pool asks for.",
     Code.NO_NODES: "A listed virtual cluster has no claim, so a prune would delete its machines.",
+    Code.LIVE_CLAIM: (
+        "A claim has a status or names a machine, so the Platform runs that machine. "
+        "`liveClaims: Render` of the config renders it all the same."
+    ),
     Code.UNRESOLVED_TOKEN: "A token is still encrypted, or a placeholder.",
     Code.FOREIGN_OBJECT: "An object that krmfn did not make has the name of one that it makes.",
     Code.NAMESPACE_CHANGED: "A provider's namespace changed while machines exist in the old one.",
@@ -106,6 +112,9 @@ WARNINGS: dict[Code, str] = {
         "Guaranteed. A node type's `resources` lower a request below the limit, which makes them "
         "Burstable: under pressure they are evicted sooner. Lower the limit in the node type's "
         "`mergeVirtualMachineTemplate` as well."
+    ),
+    Code.DELETED_CLAIM: (
+        "A claim is being deleted (`metadata.deletionTimestamp`): its node is not rendered."
     ),
     Code.DEPRECATED_RUNNING: (
         "A template sets `spec.running`, which KubeVirt deprecates: its webhook prints a warning "

@@ -277,6 +277,50 @@ def test_labels_in_the_arguments_with_another_value(label: str, other: str) -> N
     )
 
 
+REF = {"kubevirt.vcluster.com/vm-ref": "machines/node-1"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("status", {"phase": "Available"}, "status"),
+        ("metadata.annotations", REF, "metadata.annotations[kubevirt.vcluster.com/vm-ref]"),
+    ],
+)
+def test_a_claim_whose_machine_the_platform_runs(path: str, value: Any, field: str) -> None:
+    live = changed(CLAIM, path, value)
+    others = [claim("node-2"), claim("node-3", typeRef="none")]
+    said = refusal(function(resource_list(PROVIDER, *others, live, SECRET)))
+    first = said.splitlines()[0]
+    assert f"{field}: shows that the Platform runs this claim's machine" in first
+    assert "liveClaims: Render in the config" in first
+    # All problems are told.
+    assert 'NodeClaim p-default/node-3: spec.typeRef: is "none"' in said
+    accepted = changed(CONFIG, "spec.liveClaims", "Render")
+    assert len(made(function(resource_list(PROVIDER, live, SECRET, config=accepted)))) == 1
+
+
+def test_claims_that_only_look_live_are_rendered() -> None:
+    idle = changed(changed(CLAIM, "status", {}), "metadata.annotations", {})
+    elsewhere = changed(CLAIM, "status", {"phase": "Available"})
+    elsewhere = changed(changed(elsewhere, "metadata.name", "x"), "spec.providerRef", "far")
+    far = changed(PROVIDER, "spec.kubeVirt.clusterRef.cluster", "other")
+    far = changed(far, "metadata.name", "far")
+    config = changed(CONFIG, "spec.cluster", "kubevirt-1")
+    done = function(resource_list(PROVIDER, far, idle, elsewhere, SECRET, config=config))
+    assert len(made(done)) == 1
+
+
+def test_a_claim_that_is_being_deleted_is_not_rendered() -> None:
+    gone = changed(claim("gone"), "metadata.deletionTimestamp", "2026-08-01T10:00:00Z")
+    gone = changed(gone, "status", {"phase": "Available"})
+    done = function(resource_list(PROVIDER, CLAIM, gone, SECRET))
+    assert [machine["metadata"]["name"] for machine in made(done)] == ["node-1"]
+    assert "NodeClaim p-default/gone: metadata.deletionTimestamp: is set" in done.stderr
+    # A virtual cluster that has no other claim would lose its machines.
+    assert "tenant-1 has no claim" in refusal(function(resource_list(PROVIDER, gone, SECRET)))
+
+
 def test_namesakes_in_two_projects() -> None:
     config = changed(CONFIG, f"{TENANT}.namespace", "p-default")
     second = {

@@ -715,3 +715,62 @@ def test_what_is_read_is_consumed() -> None:
 
 def test_every_property_has_a_prefix_that_is_checked() -> None:
     assert all(key.startswith((*PREFIXES, "netris.")) for key in TABLE)
+
+
+@pytest.mark.parametrize(
+    "place", ["provider", "type", "claim", "pool", "environment", "image"]
+)  # fmt: skip
+def test_unknown_properties_are_errors_unless_they_are_ignored(place: str) -> None:
+    unknown = {VC + "profile": "xlarge", KV + "new-thing": "x"}
+    provider, claim, items = PROVIDER, CLAIM, []
+    config = changed(CONFIG, "spec.secretEncoding", "stringData")
+    if place == "provider":
+        provider = changed(provider, "spec.properties", unknown)
+    elif place == "type":
+        provider = changed(provider, "spec.kubeVirt.nodeTypes.0.properties", unknown)
+    elif place == "claim":
+        claim = changed(claim, "spec.properties", unknown)
+    elif place == "pool":
+        pool = {"name": "a", "quantity": 1, "properties": unknown}
+        values = {"enabled": True, "autoNodes": [{"provider": "edge", "static": [pool]}]}
+        config = changed(config, "spec.virtualClusters.0.values", {"privateNodes": values})
+    elif place == "environment":
+        items.append(shared("NodeEnvironment", "e", properties=unknown))
+        claim = changed(claim, "spec.environmentRef", "e")
+    else:
+        items.append(shared("OSImage", "i", properties=unknown))
+        claim = changed(claim, "spec.properties", {VC + "os-image": "i"})
+    given = resource_list(provider, claim, SECRET, *items, config=config)
+    said = refusal(function(given))
+    for key in unknown:
+        assert f"[{key}]: is no property that krmfn knows; under " in said
+    assert "unknownProperties: Ignore accepts others" in said
+    config = changed(config, "spec.unknownProperties", "Ignore")
+    done = function(resource_list(provider, claim, SECRET, *items, config=config))
+    name = "tenant-1-a-cloud-init" if place == "pool" else "node-1-cloud-init"
+    text = by_name(done)["Secret", name]["stringData"]["userdata"]
+    # Pods can select on what is the user's own; the keys of KubeVirt's provider describe no node.
+    labels = {} if place == "image" else {VC + "profile": "xlarge"}
+    assert node_labels(text) == labels
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        (KV + "image-ur", KV + "image-url"),
+        (VC + "image-url", KV + "image-url"),
+        (VC + "OS-image", VC + "os-image"),
+        (VC + "user-data-templates", VC + "user-data-template-config"),
+        # Nothing like it, or only keys that krmfn refuses.
+        (VC + "profile", None),
+        (VC + "vpc-cidrs", None),
+        (VC + "csi-enable", None),
+        (KV + "capacity-typ", None),
+    ],
+)
+def test_hints_name_what_krmfn_takes(key: str, meant: str | None) -> None:
+    said = refusal(run({key: "x"}))
+    assert ("did you mean" in said) == bool(meant)
+    assert not meant or f'(did you mean "{meant}"?)' in said
+    for name, row in TABLE.items():
+        assert not row.refused or f'"{name}"' not in said
