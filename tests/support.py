@@ -67,9 +67,12 @@ def oracle(command: str, values: list[Any], program: str = "") -> list[Any]:
     """Ask the Go judge (KubeVirt's and apimachinery's own code), one answer a value."""
     lines = "".join(json.dumps(value) + "\n" for value in values)
     # KubeVirt's admission code takes seconds to start: a second binary does without it.
-    program = program or {"vm": "oracle", "change": "oracle", "vcluster": "oracle-vcluster"}.get(
-        command, "oracle-light"
-    )
+    program = program or {
+        "vm": "oracle",
+        "change": "oracle",
+        "vcluster": "oracle-vcluster",
+        "template": "oracle-template",
+    }.get(command, "oracle-light")
     done = subprocess.run(
         [TOOLS / program, command],
         input=lines,
