@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from krmfn.guest.go_functions import FUNCTIONS
 from krmfn.guest.go_syntax import Call, Chain, Expression, Literal, Node
 from krmfn.guest.go_values import (
-    FUNCTIONS,
     Marks,
     Missing,
     TemplateError,

@@ -6,35 +6,21 @@ are those of Go's `text/template/parse`; what krmfn leaves out is a `TemplateSyn
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
-from krmfn.problems import show
+from krmfn.guest.go_tokens import (
+    SPACES,
+    TemplateSyntaxError,
+    Token,
+    read_action,
+    unescaped,
+    unread,
+)
 
-SPACES = " \t\r\n"
 # Deeper than anybody writes, and not too deep for the recursion that executes it.
 _DEEPEST = 40
 _BLOCKS = ("if", "with", "range")
 _UNREAD = ("break", "continue", "define", "template", "block")
-_COMMENT = re.compile(r"/\*.*?\*/(?=[ \t\r\n]-\}\}|\}\})", re.DOTALL)
-_END = re.compile(r"[ \t\r\n]*(?:(?<=[ \t\r\n])-)?\}\}")
-_TOKEN = re.compile(
-    r"""[ \t\r\n]*(?:
-    (?P<string>"(?:[^"\\\n]|\\.)*") | (?P<raw>`[^`]*`)
-    | (?P<number>[+-]?(?:0|[1-9][0-9]{0,15})(?![\w.]))
-    | (?P<field>\.[^\W\d]\w*) | (?P<dot>\.) | (?P<variable>\$\w*) | (?P<assign>:=|=)
-    | (?P<word>[^\W\d]\w*) | (?P<sign>[|(),])
-    )""",
-    re.VERBOSE,
-)
-_ESCAPE = re.compile(
-    r"\\(?:([abfnrtv\\\"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.?))"
-)
-_ESCAPED = dict(zip('abfnrtv\\"', '\a\b\f\n\r\t\v\\"', strict=True))
-
-
-class TemplateSyntaxError(ValueError):
-    """A template can't be read; the message goes on after the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +68,6 @@ class Node:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """A token of an action; `follows`: nothing stands between it and the one before."""
-
-    kind: str
-    text: str
-    follows: bool
-
-
 def parse_nodes(text: str, functions: frozenset[str]) -> list[Node]:
     """Parse a template that may call these functions.
 
@@ -102,7 +79,7 @@ def parse_nodes(text: str, functions: frozenset[str]) -> list[Node]:
     while (start := text.find("{{", end)) >= 0:
         between = text[end:start]
         line = text.count("\n", 0, start) + 1
-        tokens, end_of_action, before, after = _action(text, start, line)
+        tokens, end_of_action, before, after = read_action(text, start, line)
         between = between.lstrip(SPACES) if trims else between
         parser.add_text(between.rstrip(SPACES) if before else between)
         end, trims = end_of_action, after
@@ -115,38 +92,6 @@ def parse_nodes(text: str, functions: frozenset[str]) -> list[Node]:
     rest = text[end:]
     parser.add_text(rest.lstrip(SPACES) if trims else rest)
     return parser.finish()
-
-
-def _action(text: str, start: int, line: int) -> tuple[list[_Token] | None, int, bool, bool]:
-    """Read the action at `start`.
-
-    Return its tokens (None for a comment), its end, and which sides have a trim mark. As in Go, a
-    mark counts only if white space stands between it and the rest.
-    """
-    position = start + 2
-    before = text[position : position + 1] == "-" and text[position + 1 : position + 2] in SPACES
-    position += before
-    is_spaced = before and text[position + 1 : position + 3] == "/*"
-    comment = _COMMENT.match(text, position + is_spaced)
-    position = comment.end() if comment else position
-    tokens: list[_Token] = []
-    while (end := _END.match(text, position)) is None:
-        token = None if comment else _TOKEN.match(text, position)
-        if token is None:
-            close = text.find("}}", start)
-            if close < 0:
-                raise TemplateSyntaxError(f"line {line}: has {{{{ without }}}}")
-            raise TemplateSyntaxError(f"line {line}: {_unread(text[start + 2 : close])}")
-        kind = token.lastgroup or ""
-        follows = bool(tokens) and token.start(kind) == position
-        tokens.append(_Token(kind, token[kind], follows))
-        position = token.end()
-    return None if comment else tokens, end.end(), before, end[0].endswith("-}}")
-
-
-def _unread(source: str, reason: str = "") -> str:
-    """Say that an action is not read."""
-    return f"{show(source.strip(SPACES))} is not read by krmfn{reason}"
 
 
 class _Parser:
@@ -172,11 +117,11 @@ class _Parser:
             raise TemplateSyntaxError(f"has {_with_article(self._open[-1].kind)} without end")
         return self._nodes
 
-    def add(self, tokens: list[_Token], source: str) -> None:
+    def add(self, tokens: list[Token], source: str) -> None:
         """Add an action."""
         keyword = tokens[0].text if tokens and tokens[0].kind == "word" else ""
         if keyword in _UNREAD:
-            raise TemplateSyntaxError(_unread(source, f": {keyword} is not one of its actions"))
+            raise TemplateSyntaxError(unread(source, f": {keyword} is not one of its actions"))
         if keyword == "end" and len(tokens) == 1:
             self._end()
         elif keyword == "else":
@@ -189,7 +134,7 @@ class _Parser:
             self._targets[-1].append(Node("action", "", names, is_new, value, source=source))
             self._names += names if is_new else ()
 
-    def _block(self, kind: str, tokens: list[_Token], source: str) -> None:
+    def _block(self, kind: str, tokens: list[Token], source: str) -> None:
         """Open a block."""
         if len(self._open) >= _DEEPEST:
             raise TemplateSyntaxError(f"nests more than {_DEEPEST} blocks")
@@ -203,7 +148,7 @@ class _Parser:
         self._scopes.append(len(self._names))
         self._names += names if is_new else ()
 
-    def _else(self, tokens: list[_Token], source: str) -> None:
+    def _else(self, tokens: list[Token], source: str) -> None:
         """Begin the else of a block; `else if` and `else with` are blocks in it."""
         if not self._open or self._targets[-1] is self._open[-1].other:
             raise TemplateSyntaxError("has an else without if, with or range")
@@ -215,7 +160,7 @@ class _Parser:
             return
         kind = tokens[0].text
         if kind not in ("if", "with") or kind != node.kind:
-            raise TemplateSyntaxError(_unread(source))
+            raise TemplateSyntaxError(unread(source))
         self._block(kind, tokens[1:], source)
         # One end closes both.
         self._open[-1].text = "else"
@@ -241,7 +186,7 @@ class _Reader:
     """Reads the tokens of one action as an expression."""
 
     def __init__(
-        self, tokens: list[_Token], source: str, functions: frozenset[str], names: list[str]
+        self, tokens: list[Token], source: str, functions: frozenset[str], names: list[str]
     ) -> None:
         self._tokens = tokens
         self._source = source
@@ -278,13 +223,13 @@ class _Reader:
     def _known(self, name: str) -> None:
         """Refuse a variable that is not declared before."""
         if name not in self._names:
-            raise TemplateSyntaxError(_unread(self._source, f": variable {name} is not defined"))
+            raise TemplateSyntaxError(unread(self._source, f": variable {name} is not defined"))
 
     def _fault(self, reason: str = "") -> TemplateSyntaxError:
         """Refuse the action."""
-        return TemplateSyntaxError(_unread(self._source, reason))
+        return TemplateSyntaxError(unread(self._source, reason))
 
-    def _peek(self, text: str = "") -> _Token | None:
+    def _peek(self, text: str = "") -> Token | None:
         """Return the next token, if there is one; with `text`, only if it is that sign."""
         token = self._tokens[self._position] if self._position < len(self._tokens) else None
         if token and text and (token.kind, token.text) != ("sign", text):
@@ -317,7 +262,7 @@ class _Reader:
         arguments += [] if before is None else [before]
         return Call(name, tuple(arguments))
 
-    def _function(self, token: _Token) -> str:
+    def _function(self, token: Token) -> str:
         """Take the name of a function."""
         if token.text not in self._functions:
             known = ", ".join(sorted(self._functions))
@@ -375,23 +320,10 @@ class _Reader:
         return value
 
 
-def _literal(token: _Token) -> Literal:
+def _literal(token: Token) -> Literal:
     """Return the value of a constant."""
     if token.kind == "number":
         return Literal(int(token.text))
     if token.kind == "raw":
         return Literal(token.text[1:-1].replace("\r", ""))
-    return Literal(_ESCAPE.sub(_unescaped, token.text[1:-1]))
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    """Return the character of an escape, as Go's strconv.Unquote does."""
-    plain, byte, octal, short, long, other = match.groups()
-    if plain:
-        return _ESCAPED[plain]
-    code = int(byte or short or long or "0", 16) if octal is None else int(octal, 8)
-    # Escapes of bytes are not characters above ASCII.
-    is_character = code <= 0x7F or bool(short or long)
-    if other is not None or not is_character or code > 0x10FFFF or 0xD800 <= code < 0xE000:
-        raise TemplateSyntaxError(f"has the escape {show(match[0])}, which krmfn does not read")
-    return chr(code)
+    return Literal(unescaped(token.text[1:-1]))

@@ -1,7 +1,7 @@
 """The part of Go's text/template, with sprig, that MachineConfigTemplates need.
 
 krmfn reads fields, variables, pipes and parentheses, `if`, `with`, `range` and `else`, comments,
-the trim marks `{{-` and `-}}`, and the functions of `go_values`. Anything more is an error.
+the trim marks `{{-` and `-}}`, and the functions of `go_functions`. Anything more is an error.
 
 A value is inserted as text, and then checked to be nothing but text: see `filled`.
 """
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from krmfn.guest.go_execution import NAMES, Execution, Values
-from krmfn.guest.go_syntax import Node, TemplateSyntaxError, parse_nodes
+from krmfn.guest.go_syntax import Node, parse_nodes
+from krmfn.guest.go_tokens import TemplateSyntaxError
 from krmfn.guest.go_values import Marks, TemplateError
 from krmfn.problems import Collector, Place
 

@@ -14,6 +14,7 @@ from krmfn.kubernetes import names
 from krmfn.kubevirt.vm_paths import get
 from krmfn.manifests.item import Item
 from krmfn.nodes.request import Asked, Request, Requirement, Written
+from krmfn.nodes.unread import unread_values
 from krmfn.platform.model import embedded
 from krmfn.platform.vcluster_yaml import MOST_NODES, Declared, read_values
 from krmfn.problems import Code, Collector, Place, Problem, show
@@ -55,6 +56,7 @@ def pool_requests(
 
     `room` is how many more nodes the run may have.
     """
+    problems += unread_values(values, at)
     collected = Collector()
     declarations = read_values(values, at, collected)
     problems += (_naming_pool(problem, values, at) for problem in collected)

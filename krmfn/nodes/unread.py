@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from krmfn.kubevirt.vm_paths import get
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.platform.model import PLATFORM
-from krmfn.problems import Code, Path, Problem
+from krmfn.problems import Code, Path, Place, Problem
 
 # The kinds that hold a vcluster.yaml, by API group, and where: "*" is every element of a list.
 _SOURCES: dict[tuple[str, str], tuple[Path, ...]] = {
@@ -33,6 +34,17 @@ _IN_TEXT = re.compile(
     rf"""(?m)(?:^[ \t-]*|[{{,]\s*)["']?{_KEY}["']?:(?!\s*(?:\[\s*\]|\{{\s*\}}|null|~))"""
 )
 
+# What asks for something that krmfn does not make, and what to know about it.
+_UNREAD_VALUES = {
+    ("controlPlane", "standalone", "autoNodes"): (
+        "is not read: these are nodes of the control plane, and krmfn renders worker nodes"
+    ),
+    ("deploy", "csi", "kubeVirt"): (
+        "is not read: this driver plugs disks into the machines of the virtual cluster's own "
+        "namespace, so the provider needs namespaceStrategy VirtualCluster"
+    ),
+}
+
 
 def unread_problems(index: Index) -> Iterator[Problem]:
     """Yield a notice for each object that asks for nodes or limits them, and is not read."""
@@ -47,6 +59,15 @@ def unread_problems(index: Index) -> Iterator[Problem]:
     for item in index.of_kind("Project"):
         if item.api_version in PLATFORM:
             yield from _project(item)
+
+
+def unread_values(values: Any, at: Place) -> Iterator[Problem]:
+    """Yield a notice for each part of a vcluster.yaml that concerns nodes and is not read."""
+    for path, message in _UNREAD_VALUES.items():
+        value = get(values, path)
+        is_off = isinstance(value, dict) and value.get("enabled") is False
+        if value and not is_off:
+            yield at.field(*path).notice(message, Code.NOT_READ)
 
 
 def _auto_nodes(item: Item, paths: tuple[Path, ...]) -> Iterator[Problem]:

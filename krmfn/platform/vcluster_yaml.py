@@ -14,7 +14,6 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from krmfn.kubernetes.requirements import NEED_VALUES, Allowed, required
-from krmfn.kubevirt.vm_paths import get
 from krmfn.platform.model import LabelKey, LabelValue, Model, Taint, Text, validate
 from krmfn.problems import Code, Collector, Place, Problem, show
 
@@ -178,7 +177,6 @@ def read_values(values: Any, at: Place, problems: Collector) -> list[Declared]:
     The problems are those that vCluster itself finds, and a notice for each dynamic pool. Use the
     pools only if there is no error among them.
     """
-    problems += _unread(values, at)
     private = values.get("privateNodes") if isinstance(values, dict) else None
     at = at.field("privateNodes")
     if not isinstance(values, dict) or not isinstance(private, dict | None):
@@ -201,27 +199,6 @@ def read_values(values: Any, at: Place, problems: Collector) -> list[Declared]:
         message = "is not true: vCluster makes no nodes for autoNodes without it"
         problems.append(at.field("enabled").error(message))
     return declared
-
-
-# What asks for something that krmfn does not make, and what to know about it.
-_UNREAD = {
-    ("controlPlane", "standalone", "autoNodes"): (
-        "is not read: these are nodes of the control plane, and krmfn renders worker nodes"
-    ),
-    ("deploy", "csi", "kubeVirt"): (
-        "is not read: this driver plugs disks into the machines of the virtual cluster's own "
-        "namespace, so the provider needs namespaceStrategy VirtualCluster"
-    ),
-}
-
-
-def _unread(values: Any, at: Place) -> Iterator[Problem]:
-    """Yield a notice for each part of a vcluster.yaml that concerns nodes and is not read."""
-    for path, message in _UNREAD.items():
-        value = get(values, path)
-        is_off = isinstance(value, dict) and value.get("enabled") is False
-        if value and not is_off:
-            yield at.field(*path).notice(message, Code.NOT_READ)
 
 
 def _entries(auto_nodes: Any, at: Place, problems: Collector) -> list[_Entry] | None:

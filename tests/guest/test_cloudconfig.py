@@ -504,6 +504,42 @@ def test_a_value_arrives_as_itself_or_is_refused(value: str) -> None:
     assert document == {"b": value, "c": [value, {"d": "e"}], "f": f"{value}.\n"}
 
 
+LAID_OUT = [
+    "a: {{ .Values.X | quote }}\nz: end\n",
+    "a: '{{ .Values.X }}'\nz: end\n",
+    'a: {{ printf "%q" .Values.X }}\nz: end\n',
+    "a: {{ .Values.Properties.none | default .Values.X | quote }}\nz: end\n",
+    "{{ with $x := .Values.X }}a: {{ $x | quote }}\n{{ end }}z: end\n",
+]
+LINES = st.text(st.sampled_from("ab:-#|>'\"{}[],&*!%@` \n\t\\"), max_size=12)
+
+
+@given(LINES, st.sampled_from(LAID_OUT))
+def test_a_value_that_is_laid_out_arrives_as_itself_or_is_refused(value: str, text: str) -> None:
+    problems = Collector()
+    template = gotemplate.parse(text, Place(), problems)
+    assert template
+    filled = gotemplate.filled(template, {"X": value, "Properties": {}}, safe_load, problems)
+    assert (filled is None) == problems.has_errors
+    if filled is not None:
+        expected = {"a": value, "z": "end"}
+        assert yaml.safe_load(filled) == (expected if value or "with" not in text else {"z": "end"})
+
+
+@given(LINES, st.sampled_from(["| indent 4", "| nindent 4", "| quote | indent 1", "| upper"]))
+def test_no_value_adds_to_a_document(value: str, function: str) -> None:
+    problems = Collector()
+    text = f"a:\n  b: |\n{{{{ .Values.X {function} }}}}\n  c: d\nz: end\n"
+    template = gotemplate.parse(text, Place(), problems)
+    assert template
+    filled = gotemplate.filled(template, {"X": value}, safe_load, problems)
+    if filled is not None:
+        document = yaml.safe_load(filled)
+        assert list(document) == ["a", "z"]
+        assert list(document["a"]) == ["b", "c"]
+        assert document["a"]["c"] == "d"
+
+
 @given(
     st.recursive(
         st.none()
