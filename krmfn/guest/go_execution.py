@@ -77,7 +77,9 @@ class Execution:
         if node.names:
             self._set(node, (value,))
             return
-        if not isinstance(value, Text | Missing | bool | int):
+        if isinstance(value, Missing):
+            raise self._absent(value.path)
+        if not isinstance(value, Text | bool | int):
             raise TemplateError(f"asks for {show(node.source)}, which is no text here")
         self._write(printed(value))
 

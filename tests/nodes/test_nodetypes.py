@@ -316,9 +316,9 @@ def test_built_in_properties_that_are_no_labels(
     name: str, zone: str, expected: dict[str, str]
 ) -> None:
     node_type = {"name": name, "properties": {"topology.kubernetes.io/zone": zone}}
-    labels = node_labels(
-        user_data(function(resource_list(provider(node_type), claim(), SECRET)))[0]
-    )
+    text = user_data(function(resource_list(provider(node_type), claim(), SECRET)))[0]
+    labels = node_labels(text)
+    assert "zone=global" not in text
     if len(name) == 1:
         expected = dict.fromkeys(NAMES, "edge.a") | expected
     assert labels == expected
