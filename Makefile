@@ -25,7 +25,7 @@ demo: $(VENV)/.synced $(TOOLS)/bin/kustomize ## Render a shipped example with th
 	@fixtures/demo.sh
 
 .PHONY: test
-test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/oracle-light $(TOOLS)/bin/oracle-cover $(TOOLS)/bin/oracle-kubevirt-1.5 $(TOOLS)/bin/oracle-vcluster $(TOOLS)/bin/kpt $(TOOLS)/bin/argocd-cmp-server ## Run the test suite; needs no root
+test: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/oracle $(TOOLS)/bin/oracle-light $(TOOLS)/bin/oracle-cover $(TOOLS)/bin/oracle-kubevirt-1.5 $(TOOLS)/bin/oracle-vcluster $(TOOLS)/bin/oracle-template $(TOOLS)/bin/kpt $(TOOLS)/bin/argocd-cmp-server ## Run the test suite; needs no root
 	$(BIN)/pytest -n 2 -m "not system and not boot and not versions and not live"
 
 .PHONY: test-kubevirt-versions
@@ -157,6 +157,9 @@ $(TOOLS)/bin/oracle-light: $(TOOLS)/bin/oracle
 
 $(TOOLS)/bin/oracle-vcluster: $(wildcard tests/oracles/vcluster/*.go) tests/oracles/vcluster/go.mod tests/oracles/vcluster/go.sum | $(TOOLS)/.go
 	cd tests/oracles/vcluster && $(GO_ENV) $(GO_JUDGE) -o $@ .
+
+$(TOOLS)/bin/oracle-template: tests/oracles/template/main.go tests/oracles/template/go.mod tests/oracles/template/go.sum | $(TOOLS)/.go
+	cd tests/oracles/template && $(GO_ENV) $(GO_JUDGE) -o $@ .
 
 $(TOOLS)/bin/kpt: tests/oracles/kpt/main.go tests/oracles/kpt/go.mod tests/oracles/kpt/go.sum | $(TOOLS)/.go
 	cd tests/oracles/kpt && $(GO_ENV) $(GO_JUDGE) -o $@ .

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -66,9 +67,12 @@ def oracle(command: str, values: list[Any], program: str = "") -> list[Any]:
     """Ask the Go judge (KubeVirt's and apimachinery's own code), one answer a value."""
     lines = "".join(json.dumps(value) + "\n" for value in values)
     # KubeVirt's admission code takes seconds to start: a second binary does without it.
-    program = program or {"vm": "oracle", "change": "oracle", "vcluster": "oracle-vcluster"}.get(
-        command, "oracle-light"
-    )
+    program = program or {
+        "vm": "oracle",
+        "change": "oracle",
+        "vcluster": "oracle-vcluster",
+        "template": "oracle-template",
+    }.get(command, "oracle-light")
     done = subprocess.run(
         [TOOLS / program, command],
         input=lines,
@@ -251,6 +255,36 @@ def by_name(reply: Reply) -> dict[tuple[str, str], dict[str, Any]]:
         (item["kind"], item["metadata"]["name"]): item
         for item in yaml.safe_load(reply.stdout)["items"]
     }
+
+
+# What every node of PROVIDER's type says of itself (`vcluster.com/node-type` and its like).
+BUILT_IN = {
+    "karpenter.sh/capacity-type": "on-demand",
+    "kubernetes.io/os": "linux",
+    "node.kubernetes.io/instance-type": "edge.small",
+    "topology.kubernetes.io/zone": "global",
+    "vcluster.com/node-type": "edge.small",
+}
+
+
+def kubelet_arguments(text: str) -> dict[str, str]:
+    """The kubelet's flags in a node's user data, by name."""
+    [line] = [
+        line
+        for line in text.splitlines()
+        if line.lstrip().startswith("kubelet_arguments=-")
+        or line.lstrip().startswith("kubelet_arguments='-")
+    ]
+    [value] = shlex.split(line.strip().removeprefix("kubelet_arguments="))
+    flags = (flag.removeprefix("--").partition("=") for flag in value.split(" "))
+    return {name: text for name, _, text in flags}
+
+
+def node_labels(text: str) -> dict[str, str]:
+    """The labels in a node's user data, without the built-in ones that every node has."""
+    pairs = (pair.partition("=") for pair in kubelet_arguments(text)["node-labels"].split(","))
+    labels = {key: value for key, _, value in pairs}
+    return {key: value for key, value in labels.items() if BUILT_IN.get(key) != value}
 
 
 def user_data(reply: Reply) -> list[str]:

@@ -153,6 +153,7 @@ class Guest:
         """Fill a template of network data in with one node's values."""
         values = _template_values(node, self.sources)
         address = addresses.address(node.ordinal) if addresses else None
+        values |= {"AllocatedIP": None, "PrefixLength": None, "Gateway": None}
         if addresses and address:
             values["AllocatedIP"] = str(address)
             values["PrefixLength"] = str(addresses.network.prefixlen)
@@ -214,20 +215,16 @@ def _filled(template: GoTemplate, values: Map, problems: Collector) -> str | Non
 
 def _template_values(node: GuestNode, sources: Sources) -> Map:
     """Make the values that templates can use, by the names that the Platform gives them."""
-    references = {
+    # None is what a template may ask for, and is not there.
+    spec = {
         "ProviderRef": node.provider,
-        "VClusterRef": node.virtual_cluster,
-        "TypeRef": node.type_ref,
+        "VClusterRef": node.virtual_cluster or None,
+        "TypeRef": node.type_ref or None,
     }
-    spec = {name: value for name, value in references.items() if value}
-    claim: Map = {"Name": node.name, "Spec": spec}
-    properties = {key: value for key, (value, _) in sources.given.items()}
-    values: Map = {
-        "NodeClaim": claim,
-        "Properties": properties,
+    namespace = node.namespace or None
+    return {
+        "NodeClaim": {"Name": node.name, "Namespace": namespace, "Spec": spec},
+        "Properties": {key: value for key, (value, _) in sources.given.items()},
         "SSHKeys": sources.ssh_keys,
+        "Project": namespace.removeprefix("p-") if namespace else None,
     }
-    if node.namespace:
-        claim["Namespace"] = node.namespace
-        values["Project"] = node.namespace.removeprefix("p-")
-    return values

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from krmfn.kubernetes import names
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.platform.model import Taint
-from krmfn.problems import Place, Problem
+from krmfn.problems import Place, Problem, path_text, show
 
 # k8s.io/kubelet/pkg/apis: what kubelet may set on its own node under Kubernetes' domains.
 _ALLOWED_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
@@ -25,6 +25,15 @@ _ALLOWED_LABELS = (
     "beta.kubernetes.io/arch",
 )
 _RESTRICTED_DOMAINS = ("kubernetes.io", "k8s.io")
+_NODE_LABELS = "node-labels"
+
+PlacedTaint = tuple[Taint, Place]
+
+
+def placed(taints: list[Taint], at: Place) -> Iterator[PlacedTaint]:
+    """Yield the taints of a list, which stands at `at`, with their places."""
+    for index, taint in enumerate(taints):
+        yield taint, at.field(index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +41,15 @@ class Kubelet:
     """One kubelet's settings.
 
     `labels` must be legal labels. `properties` become labels only if they are legal; the others
-    are for scheduling alone.
+    are for scheduling alone. So do `defaults`, unless a label of the same key is set elsewhere.
+    Each of the `taints` comes with its place.
     """
 
     arguments: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
-    taints: tuple[Taint, ...] = ()
+    defaults: dict[str, str] = field(default_factory=dict)
+    taints: tuple[PlacedTaint, ...] = ()
     reserved: dict[str, Quantity] = field(default_factory=dict)
 
     def flags(self) -> list[str]:
@@ -48,18 +59,23 @@ class Kubelet:
 
     def _derived(self) -> dict[str, str]:
         """Make the flags that are not the claim's own arguments."""
-        labels = {}
-        for key, value in self.properties.items():
-            if not label_problem(key, value):
-                labels[key] = value
-        labels |= self.labels
-        taints = dict.fromkeys(taint.register for taint in self.taints)
+        labels = {**_legal(self.defaults), **self._own_labels(), **self._declared_labels()}
+        taints = dict.fromkeys(taint.register for taint, _ in self.taints)
         flags = {
             "kube-reserved": _pairs(self.reserved),
             "node-labels": _pairs(labels),
             "register-with-taints": ",".join(taints),
         }
         return {name: value for name, value in flags.items() if value}
+
+    def _declared_labels(self) -> dict[str, str]:
+        """Return the labels that come from properties, and those that are declared as labels."""
+        return _legal(self.properties) | self.labels
+
+    def _own_labels(self) -> dict[str, str]:
+        """Return the labels among the claim's own arguments: it has no other field for them."""
+        pairs = (label.partition("=") for label in _parts(self.arguments, _NODE_LABELS))
+        return {key: value for key, _, value in pairs}
 
     def problems(self, at: Place) -> Iterator[Problem]:
         """Yield what kubelet would refuse, so that the node would never join.
@@ -69,7 +85,7 @@ class Kubelet:
         yield from self._taint_problems(at.field("taints"))
         arguments = at.field("kubeletArgs")
         for name in self._derived():
-            if name in self.arguments:
+            if name in self.arguments and name != _NODE_LABELS:
                 sources = (
                     "the taints, labels, properties or overhead of the claim and its node type"
                 )
@@ -82,22 +98,40 @@ class Kubelet:
 
     def _argument_problems(self, at: Place) -> Iterator[Problem]:
         """Check the labels and taints among the claim's own arguments."""
-        for label in _parts(self.arguments, "node-labels"):
-            key, _, value = label.partition("=")
+        declared, where = self._declared_labels(), at.field(_NODE_LABELS)
+        for key, value in self._own_labels().items():
             if fault := label_problem(key, value):
-                yield at.field("node-labels").error(f"has a label that {fault}")
+                yield where.error(f"has a label that {fault}")
+            elif declared.get(key, value) != value:
+                message = f"sets {key} to {show(value)}, but a property, a profile or the node "
+                message += f"type sets it to {show(declared[key])}; keep one of them"
+                yield where.error(message)
         for taint in _parts(self.arguments, "register-with-taints"):
             if fault := _taint_fault(taint):
                 yield at.field("register-with-taints").error(f"has a taint that {fault}")
 
     def _taint_problems(self, at: Place) -> Iterator[Problem]:
         """Yield taints that have two values."""
-        values: dict[tuple[str, str], str] = {}
-        for taint in self.taints:
-            first = values.setdefault((taint.key, taint.effect), taint.value)
-            if first != taint.value:
-                name = f"{taint.key} with effect {taint.effect}"
-                yield at.error(f"has {name} twice, with two values; kubelet takes one")
+        seen: dict[tuple[str, str], PlacedTaint] = {}
+        for taint, place in self.taints:
+            first, first_place = seen.setdefault((taint.key, taint.effect), (taint, place))
+            if first.value != taint.value:
+                both = (
+                    f"{show(one.value)} ({_named(where, at)})"
+                    for one, where in ((first, first_place), (taint, place))
+                )
+                message = f"has {taint.key} with effect {taint.effect} twice, with two values; "
+                yield at.error(f"{message}kubelet takes one: {' or '.join(both)}")
+
+
+def _named(place: Place, near: Place) -> str:
+    """Name a place: by its field alone if it is in the object of `near`."""
+    return path_text(place.path) if place.origin == near.origin else place.text
+
+
+def _legal(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels that kubelet may set."""
+    return {key: value for key, value in labels.items() if not label_problem(key, value)}
 
 
 def _pairs(values: Mapping[str, object]) -> str:

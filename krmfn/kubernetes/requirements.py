@@ -14,7 +14,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from krmfn.problems import nearest
+
 OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
+# The operators that compare with values.
+NEED_VALUES = ("In", "NotIn", "Gt", "Lt")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _MISSING = frozenset({None})
 
@@ -83,7 +87,8 @@ def required(operator: str, values: list[str]) -> Allowed:
         known = "which the documentation writes and vCluster refuses"
         raise ValueError(f'is "NotExists", {known}; write DoesNotExist')
     if operator not in OPERATORS:
-        raise ValueError(f"must be one of {', '.join(OPERATORS)}")
+        known = f"must be one of {', '.join(OPERATORS)}"
+        raise ValueError(f"{known}{nearest(operator, OPERATORS)}")
     if operator in ("Exists", "DoesNotExist"):
         if values:
             raise ValueError(f"is {operator}, which takes no value")

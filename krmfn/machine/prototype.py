@@ -28,14 +28,15 @@ _POD_SPEC: Path = ("spec", "template", "spec")
 class Prototype:
     """What all claims of a node type share.
 
-    `vm` holds the VirtualMachine's metadata and spec. `taints` are kubelet's business.
+    `vm` holds the VirtualMachine's metadata and spec. `taints`, each with its
+    place, are kubelet's business.
     `warnings` came up while it was made.
     """
 
     vm: Map
     layers: tuple[Layer, ...]
     provenance: Provenance
-    taints: list[Taint] = field(default_factory=list)
+    taints: list[tuple[Taint, Place]] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
     @property
@@ -139,7 +140,7 @@ def _names(vm: Map, path: Path) -> list[str]:
     return [str(value.get("name")) for value in mappings(get(vm, path))]
 
 
-def _take_taints(prototype: Prototype, problems: Collector) -> list[Taint]:
+def _take_taints(prototype: Prototype, problems: Collector) -> list[tuple[Taint, Place]]:
     """Take out `spec.template.spec.taints`.
 
     The Platform's docs put node taints there, but KubeVirt's VirtualMachine has no such field:
@@ -150,4 +151,5 @@ def _take_taints(prototype: Prototype, problems: Collector) -> list[Taint]:
         return []
     at = prototype.place(_POD_SPEC)
     taken = validate(_Taints, {"taints": spec.pop("taints")}, at, problems)
-    return taken.taints if taken else []
+    taints = taken.taints if taken else []
+    return [(taint, at.field("taints", index)) for index, taint in enumerate(taints)]

@@ -31,6 +31,7 @@ from krmfn.nodes.rendering import Rendering
 from krmfn.nodes.request import Request
 from krmfn.nodes.resolve import Resolver
 from krmfn.nodes.run_checks import group_problems, type_problems
+from krmfn.nodes.unread import unread_problems
 from krmfn.nodes.virtual_clusters import (
     LABEL,
     VirtualClusters,
@@ -38,8 +39,9 @@ from krmfn.nodes.virtual_clusters import (
     labelled,
     read_virtual_clusters,
 )
-from krmfn.platform.config import Config
+from krmfn.platform.config import Config, KubeVirtNodesSpec
 from krmfn.platform.named_objects import KINDS, NamedObjects
+from krmfn.platform.properties import Leave
 from krmfn.problems import Collector, Place, Problem
 
 
@@ -93,10 +95,13 @@ def build(
     """
     problems = Collector()
     inputs = _read(Index(items), config, at, problems)
-    matching = Matching(inputs.providers, inputs.clusters, config.spec)
+    leave = _leave(config.spec)
+    matching = Matching(inputs.providers, inputs.clusters, config.spec, leave)
     groups = group_requests(inputs.requests, inputs.clusters)
+    if config.spec.live_claims == "Error":
+        problems += matching.live_problems(groups)
     problems += decide(groups, matching.match)
-    problems += _resolve(groups, inputs, config)
+    problems += _resolve(groups, inputs, leave)
     claims = _claims(groups)
     problems += cluster_problems(
         inputs.clusters, matching.claimed, matching.excused, inputs.is_complete
@@ -105,7 +110,9 @@ def build(
     if len(clusters) > 1 and not several_clusters:
         message = f"is required: the claims go to {', '.join(clusters)}"
         problems.append(at.field("cluster").error(message))
-    problems += type_problems(claims, matching.claimed, config.spec.image_updates)
+    problems += type_problems(
+        claims, matching.claimed, inputs.instancetypes, config.spec.image_updates
+    )
     problems += group_problems(groups)
     owner = inputs.clusters.owner
     objects: list[Rendered] = []
@@ -133,6 +140,11 @@ def build(
     )
 
 
+def _leave(spec: KubeVirtNodesSpec) -> Leave:
+    """Return what a config leaves to properties."""
+    return Leave(spec.allow_claim_templates, spec.unknown_properties == "Ignore")
+
+
 def _unaccepted(problems: Iterable[Problem], accepted: frozenset[str]) -> list[Problem]:
     """Leave out repetitions, and the warnings and notices whose codes the config accepts."""
     each = dict.fromkeys(problems)
@@ -146,9 +158,12 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
     compiler = Compiler(spec.unknown_fields, cluster)
     provider_items = platform_items(index, "NodeProvider", problems)
     instancetypes = Instancetypes(index, (each.vm_namespace for each in spec.virtual_clusters))
-    providers = read_providers(provider_items, spec.cluster, compiler, instancetypes, problems)
+    leave = _leave(spec)
+    providers = read_providers(
+        provider_items, spec.cluster, compiler, instancetypes, leave, problems
+    )
     claim_items = platform_items(index, "NodeClaim", problems)
-    requests = read_node_claims(claim_items, spec.allow_claim_templates, problems)
+    requests = read_node_claims(claim_items, leave, problems)
     shared: list[Item] = []
     for kind in KINDS:
         shared += platform_items(index, kind, problems)
@@ -163,6 +178,7 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
 
         requests += PoolReader(clusters).read(config_maps, problems)
     requests.sort(key=lambda request: request.order)
+    problems += unread_problems(index)
     return _Inputs(
         cluster,
         instancetypes,
@@ -190,7 +206,7 @@ def _named_clusters(
     return [*named, *(label for label in labels if isinstance(label, str))]
 
 
-def _resolve(groups: list[Group], inputs: _Inputs, config: Config) -> list[Problem]:
+def _resolve(groups: list[Group], inputs: _Inputs, leave: Leave) -> list[Problem]:
     """Resolve the groups that have a node type and a virtual cluster."""
     resolver = Resolver(
         inputs.instancetypes,
@@ -198,7 +214,7 @@ def _resolve(groups: list[Group], inputs: _Inputs, config: Config) -> list[Probl
         inputs.lookup,
         inputs.providers,
         inputs.compiler,
-        config.spec.allow_claim_templates,
+        leave,
     )
 
     def resolve(group: Group) -> list[Problem]:

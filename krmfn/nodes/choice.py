@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubernetes.requirements import Allowed
@@ -25,8 +25,8 @@ def choose(
     if asked.type_ref is not None:
         return _named(asked, asked.type_ref, by_name, problems)
     offers = list(by_name.values())
-    required = _joined(asked, offers)
-    lacks = {offer: list(_missed(offer, asked, required)) for offer in offers}
+    wanted = _Wanted.of(asked, offers)
+    lacks = {offer: list(wanted.missed(offer)) for offer in offers}
     fitting = [offer for offer in offers if not lacks[offer]]
     fitting.sort(key=lambda offer: (offer.cost, offer.name))
     if not fitting:
@@ -43,20 +43,81 @@ def choose(
 
 def missed(offer: Offer, asked: Asked) -> list[str]:
     """List what a request asks for and the node type does not offer."""
-    return list(_missed(offer, asked, _joined(asked, [offer])))
+    return list(_Wanted.of(asked, offer.siblings or [offer]).missed(offer))
 
 
 def _named(
     asked: Asked, type_ref: str, by_name: Mapping[str, Offer], problems: Collector
 ) -> Offer | None:
     """Return the node type that a request names, bare or with its provider."""
-    for name in (type_ref, type_ref.removeprefix(f"{asked.provider}.")):
-        if name in by_name:
-            return by_name[name]
-    known = sorted(by_name)
-    message = f"is {show(type_ref)}; the provider has {listed(known)}{nearest(type_ref, known)}"
-    problems.append(asked.at.field("typeRef").error(message))
-    return None
+    bare = type_ref.removeprefix(f"{asked.provider}.")
+    offer = by_name.get(type_ref) or by_name.get(bare)
+    if offer is None:
+        known = sorted(by_name)
+        message = f"is {show(type_ref)}; the provider has {listed(known)}{nearest(type_ref, known)}"
+        problems.append(asked.at.field("typeRef").error(message))
+        return None
+    problems += _contradictions(asked, offer)
+    return offer
+
+
+def _contradictions(asked: Asked, offer: Offer) -> Iterator[Problem]:
+    """Yield what a request asks for beside `typeRef` and the type that it names does not have.
+
+    Requirements on properties that no type of the provider has are the autoscaler's own, such as
+    `karpenter.sh/nodepool` in a claim of the Platform.
+    """
+    for name, amount in asked.capacity.items():
+        if any(_missed_capacity(offer, name, amount)):
+            has = offer.resources.get(name, "none")
+            message = f"is {amount}, but {offer.name}, which typeRef names, has {has}"
+            yield asked.at.field("desiredCapacity", name).error(message, Code.NO_NODE_TYPE)
+    required = _Wanted.of(asked, offer.siblings).required
+    for requirement in asked.requirements:
+        key = requirement.key
+        is_known = any(not other.offers(key).holds(None) for other in offer.siblings)
+        if is_known and not required[key] & offer.offers(key):
+            has = _values_text(offer.offers(key))
+            message = f"is not met by {offer.name}, which typeRef names: its {key} is {has}"
+            yield requirement.at.error(message, Code.NO_NODE_TYPE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a request asks for, beside the types of a provider.
+
+    `required` joins all requirements of each property. `pinned` are the types with custom
+    resources that the selector asks for by name.
+    """
+
+    asked: Asked
+    required: dict[str, Allowed]
+    pinned: list[Offer]
+
+    @classmethod
+    def of(cls, asked: Asked, offers: list[Offer]) -> _Wanted:
+        """Read what a request asks for of these types."""
+        required = _joined(asked, offers)
+        chosen = [required[key].values for key in BUILT_IN if _is_choice(required.get(key))]
+        named = [offer for offer in offers if any(offer.full_name in names for names in chosen)]
+        # Where a type without custom resources is named too, nobody asked for these.
+        is_special = all(_unasked(offer, asked) for offer in named)
+        return cls(asked, required, named if is_special else [])
+
+    def missed(self, offer: Offer) -> Iterator[str]:
+        """Yield what the offer misses."""
+        for key, allowed in self.required.items():
+            if not allowed & offer.offers(key):
+                yield key
+        for name, amount in self.asked.capacity.items():
+            yield from _missed_capacity(offer, name, amount)
+        unasked = _unasked(offer, self.asked)
+        if unasked and offer not in self.pinned:
+            # The Platform never gives away what is special unless it is asked for by name.
+            way = "in desiredCapacity"
+            if self.asked.pool is not None:
+                way = f"by {NODE_TYPE} In [{offer.full_name}]"
+            yield f"{', '.join(unasked)} (not asked for {way})"
 
 
 def _joined(asked: Asked, offers: list[Offer]) -> dict[str, Allowed]:
@@ -74,20 +135,18 @@ def _joined(asked: Asked, offers: list[Offer]) -> dict[str, Allowed]:
     return joined
 
 
-def _missed(offer: Offer, asked: Asked, required: Mapping[str, Allowed]) -> Iterator[str]:
-    """Yield the requirements that the offer misses."""
-    for key, allowed in required.items():
-        if not allowed & offer.offers(key):
-            yield key
-    for name, amount in asked.capacity.items():
-        yield from _missed_capacity(offer, name, amount)
-    unasked = []
-    for name, amount in offer.resources.items():
-        if _is_custom(name, amount) and name not in asked.capacity:
-            unasked.append(name)
-    if unasked:
-        # The Platform never gives away what is special unless it is asked for by name.
-        yield f"{', '.join(unasked)} (not asked for in desiredCapacity)"
+def _is_choice(allowed: Allowed | None) -> bool:
+    """Tell whether a requirement lists what it takes, as In does."""
+    return allowed is not None and not allowed.complement
+
+
+def _unasked(offer: Offer, asked: Asked) -> list[str]:
+    """List the custom resources of a type that a request does not ask for."""
+    return [
+        name
+        for name, amount in offer.resources.items()
+        if _is_custom(name, amount) and name not in asked.capacity
+    ]
 
 
 def _is_custom(name: str, amount: Quantity) -> bool:
@@ -141,9 +200,14 @@ def _asked_values(asked: Asked, key: str) -> str:
     for requirement in asked.requirements:
         allowed = requirement.allowed
         if requirement.key == key and not allowed.complement:
-            values = sorted(str(value) for value in allowed.values if value is not None)
-            return f" ({', '.join(values[:_SHOWN]) or 'absent'})"
+            return f" ({_values_text(allowed)})"
     return ""
+
+
+def _values_text(allowed: Allowed) -> str:
+    """List the values of a set."""
+    values = sorted(str(value) for value in allowed.values if value is not None)
+    return "any value" if allowed.complement else ", ".join(values[:_SHOWN]) or "absent"
 
 
 def _who(asked: Asked) -> str:

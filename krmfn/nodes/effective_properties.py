@@ -18,24 +18,36 @@ from krmfn.platform.properties import (
     OS_IMAGE,
     SOURCES,
     Given,
+    Leave,
     given,
 )
 from krmfn.problems import Collector, Place
 
 
 @dataclass(frozen=True, slots=True)
+class Effective:
+    """The properties of a request: all of them, and the `traits` that describe its node.
+
+    What an OSImage adds says how to get the image: it is no trait.
+    """
+
+    given: Given
+    traits: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Properties:
     """Finds the effective properties of requests.
 
-    `templates_allowed`: claims may bring machine templates.
+    `leave` is what the config leaves to them.
     """
 
     objects: NamedObjects
-    templates_allowed: bool
+    leave: Leave
 
     def effective(
         self, request: Request, offer: Offer, provider: Place, problems: Collector
-    ) -> Given:
+    ) -> Effective:
         """Return the effective properties of a request, each with the place that gave it.
 
         `provider` is the place of the provider's spec.
@@ -51,7 +63,9 @@ class Properties:
             environment = (asked.environment, asked.at.field("environmentRef"))
         if environment:
             inherited |= self._environment(request, *environment, problems)
-        return self._with_image(inherited | claimed, problems)
+        properties = inherited | claimed
+        traits = {key: value for key, (value, _) in properties.items()}
+        return Effective(self._with_image(properties, problems), traits)
 
     def _environment(self, request: Request, name: str, at: Place, problems: Collector) -> Given:
         """Return the properties of a NodeEnvironment that `at` names.
@@ -77,7 +91,7 @@ class Properties:
             message = "names an environment of control planes; krmfn renders worker nodes"
             problems.append(at.error(message))
         self._check(spec.properties, where, (ENVIRONMENT,), problems)
-        if MERGE_TEMPLATE in spec.properties and not self.templates_allowed:
+        if MERGE_TEMPLATE in spec.properties and not self.leave.templates:
             # An environment belongs to the project, as its claims do.
             place = where.field("properties", MERGE_TEMPLATE)
             problems.append(place.error(NEEDS_LEAVE))
@@ -110,7 +124,7 @@ class Properties:
     ) -> None:
         """Check the properties of an object that is named by one of `nested`."""
         at = where.field("properties")
-        problems += platform_properties.problems(properties, at)
+        problems += platform_properties.problems(properties, at, self.leave)
         for key in nested:
             if key in properties:
                 message = "can't be set here: it is what names this object"

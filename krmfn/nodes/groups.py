@@ -10,11 +10,11 @@ from krmfn.nodes.choice import choose
 from krmfn.nodes.claim import Group
 from krmfn.nodes.node_types import Offer, property_problems
 from krmfn.nodes.providers import Provider, Providers
-from krmfn.nodes.request import Request
+from krmfn.nodes.request import Asked, Request
 from krmfn.nodes.virtual_clusters import Tenant, VirtualClusters
 from krmfn.platform.config import KubeVirtNodesSpec
-from krmfn.platform.properties import VM_TEMPLATE
-from krmfn.problems import Collector, Problem, listed, nearest, show
+from krmfn.platform.properties import VM_TEMPLATE, Leave
+from krmfn.problems import Code, Collector, Problem, listed, nearest, show
 
 
 def group_requests(requests: Iterable[Request], clusters: VirtualClusters) -> list[Group]:
@@ -46,6 +46,7 @@ class Matching:
     providers: Providers
     clusters: VirtualClusters
     spec: KubeVirtNodesSpec
+    leave: Leave
     claimed: Counter[Tenant] = field(default_factory=Counter)
     excused: set[Tenant] = field(default_factory=set)
     _checked_namespaces: set[tuple[Tenant, str]] = field(default_factory=set)
@@ -53,13 +54,31 @@ class Matching:
     def match(self, group: Group) -> list[Problem]:
         """Decide about a group's node type and namespace; return the problems of its leader."""
         problems = Collector()
-        if group.tenant:
+        if group.tenant and self._may_be_kubevirt(group):
             self.claimed[group.tenant] += len(group.requests)
         group.offer = self._offer(group, problems)
         if group.tenant and group.offer:
             group.namespace = self._namespace(group.tenant, group.offer, problems)
             problems += self._disk_problems(group.tenant, group.namespace)
         return problems
+
+    def live_problems(self, groups: Iterable[Group]) -> Iterator[Problem]:
+        """Yield the claims whose machines the Platform runs, and this run would make again."""
+        for group in groups:
+            provider = self.providers.by_name.get(group.asked.provider)
+            if group.tenant is None or (provider and not provider.is_ours):
+                continue
+            for request in group.requests:
+                if request.live:
+                    message = "shows that the Platform runs this claim's machine, so krmfn would "
+                    message += "make the node twice: render claims from Git, not from a cluster. "
+                    message += "liveClaims: Render in the config renders them all the same"
+                    yield replace(request.live.error(message, Code.LIVE_CLAIM), leads=True)
+
+    def _may_be_kubevirt(self, group: Group) -> bool:
+        """Tell whether a group's nodes are machines, as far as it is known."""
+        provider = self.providers.by_name.get(group.asked.provider)
+        return provider is None or provider.kubevirt is not None
 
     def _offer(self, group: Group, problems: Collector) -> Offer | None:
         """Return the node type of a group, None if there is none or another run renders it."""
@@ -70,8 +89,7 @@ class Matching:
                 problems.append(self._unknown_provider(group))
             return None
         if provider.kubevirt is None:
-            message = f"is {show(asked.provider)}, which is no KubeVirt provider"
-            problems.append(asked.provider_place.error(message))
+            problems.append(_other_kind(asked))
             return None
         if not provider.is_ours:
             return None
@@ -85,11 +103,13 @@ class Matching:
         """Choose among a provider's node types."""
         asked = group.asked
         if asked.pool is not None:
-            allowed = self.spec.allow_claim_templates
             for part in asked.written:
-                problems += property_problems(part.properties, part.at, allowed)
+                problems += property_problems(part.properties, part.at, self.leave, by_claim=True)
         if VM_TEMPLATE in asked.properties:
             return _offer_without_type(group, provider, problems)
+        if not provider.offers:
+            problems.append(_no_node_types(provider))
+            return None
         fail = self.spec.on_ambiguous_node_type == "Fail"
         return choose(asked, provider.by_name, fail, problems)
 
@@ -124,6 +144,27 @@ class Matching:
             message += "KubeVirt makes the disk from a Secret there"
             at = tenant.at.field("joinToken", "secretKeyRef", "namespace")
             yield self.clusters.problem(at.error(message))
+
+
+def _no_node_types(provider: Provider) -> Problem:
+    """Report a provider that offers nothing, though somebody asks for its nodes."""
+    at = provider.at.field("spec", "kubeVirt", "nodeTypes")
+    fault = "is required"
+    if provider.kubevirt and "node_types" in provider.kubevirt.model_fields_set:
+        fault = "is empty; must have at least one element"
+    return at.error(f"{fault}: a claim or pool asks for a node of this provider")
+
+
+def _other_kind(asked: Asked) -> Problem:
+    """Report a provider whose nodes are no machines of KubeVirt.
+
+    A vcluster.yaml may have pools of several providers, of which krmfn renders its own.
+    """
+    message = f"is {show(asked.provider)}, which is no KubeVirt provider"
+    if asked.pool is None:
+        return asked.provider_place.error(message)
+    message = f"{message}: the nodes of pool {show(asked.pool)} are not rendered"
+    return asked.provider_place.notice(message, Code.OTHER_PROVIDER)
 
 
 def _offer_without_type(group: Group, provider: Provider, problems: Collector) -> Offer | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from krmfn.guest.kubelet import placed
 from krmfn.kubernetes.quantity import memory_fault
 from krmfn.kubernetes.requirements import required
 from krmfn.manifests.item import Item
@@ -11,25 +12,36 @@ from krmfn.nodes.node_types import property_problems
 from krmfn.nodes.request import Asked, Request, Requirement, Written
 from krmfn.platform.model import validate
 from krmfn.platform.node_claim import NodeClaim, NodeClaimSpec
-from krmfn.problems import Collector, Place, Problem
+from krmfn.platform.properties import Leave
+from krmfn.problems import Code, Collector, Place, Problem
+
+# The annotation by which the Platform links a claim with its machine: `<namespace>/<name>`.
+_MACHINE = "kubevirt.vcluster.com/vm-ref"
 
 
-def read_node_claims(
-    items: list[Item], templates_allowed: bool, problems: Collector
-) -> list[Request]:
-    """Read NodeClaims; `templates_allowed` says whether they may bring machine templates."""
+def read_node_claims(items: list[Item], leave: Leave, problems: Collector) -> list[Request]:
+    """Read NodeClaims, without those that are being deleted.
+
+    `leave` is what the config leaves to their properties.
+    """
     requests = []
     for item in items:
+        if item.metadata.get("deletionTimestamp"):
+            at = item.place.field("metadata", "deletionTimestamp")
+            message = "is set: this claim is being deleted, and its node is not rendered"
+            problems.append(at.notice(message, Code.DELETED_CLAIM))
+            continue
         claim = validate(NodeClaim, item.data, item.place, problems)
         if claim:
-            requests.append(_request(claim, item.place, problems))
+            requests.append(_request(claim, item, problems))
             at = item.place.field("spec")
-            problems += _claim_problems(claim.spec, at, templates_allowed)
+            problems += _claim_problems(claim.spec, at, leave)
     return requests
 
 
-def _request(claim: NodeClaim, at: Place, problems: Collector) -> Request:
-    """Turn a claim into a request."""
+def _request(claim: NodeClaim, item: Item, problems: Collector) -> Request:
+    """Turn a claim, read from an item, into a request."""
+    at = item.place
     spec, place = claim.spec, at.field("spec")
     requirements = _requirements(spec, place.field("requirements"), problems)
     profile = None
@@ -46,13 +58,24 @@ def _request(claim: NodeClaim, at: Place, problems: Collector) -> Request:
         requirements=requirements,
         capacity=spec.desired_capacity,
         written=(Written(spec.properties, place.field("properties")),),
-        taints=(*spec.taints, *spec.startup_taints),
+        taints=(
+            *placed(spec.taints, place.field("taints")),
+            *placed(spec.startup_taints, place.field("startupTaints")),
+        ),
         kubelet_arguments=spec.kubelet_args,
         off=off,
         environment=spec.environment_ref,
         profile=profile,
     )
-    return Request(claim.metadata.name, claim.metadata.namespace, asked, at)
+    live = _live(claim, item)
+    return Request(claim.metadata.name, claim.metadata.namespace, asked, at, live=live)
+
+
+def _live(claim: NodeClaim, item: Item) -> Place | None:
+    """Return the field that shows that the Platform runs the claim's machine, None if none does."""
+    if item.annotations.get(_MACHINE):
+        return item.place.field("metadata", "annotations", _MACHINE)
+    return item.place.field("status") if claim.status else None
 
 
 def _requirements(spec: NodeClaimSpec, at: Place, problems: Collector) -> tuple[Requirement, ...]:
@@ -69,11 +92,11 @@ def _requirements(spec: NodeClaimSpec, at: Place, problems: Collector) -> tuple[
     return tuple(requirements)
 
 
-def _claim_problems(spec: NodeClaimSpec, at: Place, templates_allowed: bool) -> Iterator[Problem]:
+def _claim_problems(spec: NodeClaimSpec, at: Place, leave: Leave) -> Iterator[Problem]:
     """Yield what krmfn can't render, and properties that are wrong."""
     if spec.control_plane:
         yield at.field("controlPlane").error("is true; krmfn renders worker nodes")
     memory = spec.desired_capacity.get("memory")
     if memory is not None and (fault := memory_fault(memory)):
         yield at.field("desiredCapacity", "memory").error(fault)
-    yield from property_problems(spec.properties, at.field("properties"), templates_allowed)
+    yield from property_problems(spec.properties, at.field("properties"), leave, by_claim=True)

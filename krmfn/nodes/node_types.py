@@ -12,6 +12,7 @@ from krmfn.kubernetes.requirements import Allowed, offered
 from krmfn.machine.prototype import Prototype
 from krmfn.platform import properties as platform_properties
 from krmfn.platform.node_provider import KubeVirt, NodeProvider, NodeType
+from krmfn.platform.properties import Leave
 from krmfn.problems import Place, Problem
 
 NODE_TYPE = "vcluster.com/node-type"
@@ -108,6 +109,16 @@ class Offer:
             total += amount.value * each
         return math.floor(total + Fraction(1, 2))
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The built-in properties that tell the node type, as its nodes' labels have them."""
+        return dict.fromkeys(BUILT_IN, self.full_name) if self.node_type else {}
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """The built-in properties that hold unless a property of the same key is given."""
+        return _DEFAULTS if self.node_type else {}
+
     def offers(self, key: str) -> Allowed:
         """Return the values of a property, built-in ones included."""
         if key in BUILT_IN:
@@ -136,15 +147,14 @@ def name_clashes(offers: Iterable[Offer]) -> Iterator[Problem]:
 
 
 def property_problems(
-    properties: dict[str, str], at: Place, template_allowed: bool | None = None
+    properties: dict[str, str], at: Place, leave: Leave, by_claim: bool = False
 ) -> Iterator[Problem]:
     """Yield what is wrong with the properties that are written in one place.
 
-    `template_allowed` is None if no claim writes them, else whether claims may bring
-    templates.
+    `by_claim`: a claim or a pool writes them.
     """
     others = {key: value for key, value in properties.items() if key not in BUILT_IN}
-    yield from platform_properties.problems(others, at, template_allowed)
+    yield from platform_properties.problems(others, at, leave, by_claim)
     for key in properties:
         if key in BUILT_IN:
             yield at.field(key).error("is built in: it is the node type's name")

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from krmfn.guest.kubelet import placed
 from krmfn.kubernetes import names
-from krmfn.kubernetes.requirements import required
 from krmfn.kubevirt.vm_paths import get
 from krmfn.manifests.item import Item
 from krmfn.nodes.request import Asked, Request, Requirement, Written
+from krmfn.nodes.unread import unread_values
 from krmfn.platform.model import embedded
 from krmfn.platform.vcluster_yaml import MOST_NODES, Declared, read_values
-from krmfn.problems import Collector, Place, Problem, show
+from krmfn.problems import Code, Collector, Place, Problem, show
 
 _KEYS = ("vcluster.yaml", "values.yaml")
 
@@ -35,6 +36,10 @@ def read_vcluster_yaml(item: Item, problems: Collector) -> tuple[Any, Place]:
     where = at.field(key)
     collected = Collector()
     values = embedded(text, where, collected)
+    if collected and isinstance(text, str) and "{{" in text:
+        line = text.count("\n", 0, text.index("{{")) + 1
+        message = f"line {line} has {{{{: it is a template; krmfn reads the text that comes of it"
+        collected = Collector([where.error(message, Code.YAML)])
     problems += collected
     return (None if collected else values), where
 
@@ -51,6 +56,7 @@ def pool_requests(
 
     `room` is how many more nodes the run may have.
     """
+    problems += unread_values(values, at)
     collected = Collector()
     declarations = read_values(values, at, collected)
     problems += (_naming_pool(problem, values, at) for problem in collected)
@@ -87,7 +93,6 @@ def _naming_pool(problem: Problem, values: Any, at: Place) -> Problem:
 def _asked(declared: Declared, virtual_cluster: str, problems: Collector) -> Asked | None:
     """Return what a pool asks for, None if something is wrong with it."""
     collected = Collector(_name_problems(declared, virtual_cluster))
-    requirements = _requirements(declared, collected)
     problems += collected
     if collected:
         return None
@@ -95,30 +100,21 @@ def _asked(declared: Declared, virtual_cluster: str, problems: Collector) -> Ask
         at=declared.at,
         provider=declared.provider,
         virtual_cluster=virtual_cluster,
-        requirements=requirements,
+        requirements=tuple(_requirements(declared)),
         written=tuple(Written(*part) for part in declared.properties),
         node_labels=declared.pool.node_labels,
-        taints=tuple(declared.pool.taints),
+        taints=tuple(placed(declared.pool.taints, declared.at.field("taints"))),
         pool=declared.pool.name,
         profile=declared.profile,
+        is_default_profile=not declared.pool.profile,
     )
 
 
-def _requirements(declared: Declared, problems: Collector) -> tuple[Requirement, ...]:
-    """Read the node type selector as sets of allowed values."""
-    requirements = []
+def _requirements(declared: Declared) -> Iterator[Requirement]:
+    """Yield the node type selector as sets of allowed values."""
     for index, selector in enumerate(declared.selector):
         where = declared.at.field(declared.selector_key, index)
-        values = selector.values
-        if not values and selector.value:
-            values = [selector.value]
-        try:
-            allowed = required(selector.operator or "In", values)
-        except ValueError as error:
-            problems.append(where.field("operator").error(str(error)))
-            continue
-        requirements.append(Requirement(selector.property, allowed, where))
-    return tuple(requirements)
+        yield Requirement(selector.property, selector.allowed(), where)
 
 
 def _name_problems(declared: Declared, virtual_cluster: str) -> Iterator[Problem]:

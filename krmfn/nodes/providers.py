@@ -14,6 +14,7 @@ from krmfn.manifests.item import Item
 from krmfn.nodes.node_types import Offer, name_clashes, property_problems, provider_offers
 from krmfn.platform.model import validate
 from krmfn.platform.node_provider import KubeVirt, NodeProvider, admission
+from krmfn.platform.properties import Leave
 from krmfn.problems import Collector, Place, Problem
 
 
@@ -66,6 +67,7 @@ def read_providers(
     cluster: str | None,
     compiler: Compiler,
     instancetypes: Instancetypes,
+    leave: Leave,
     problems: Collector,
 ) -> Providers:
     """Read providers, and compile the node types of those in `cluster` (None: in any)."""
@@ -81,7 +83,7 @@ def read_providers(
         else:
             provider = _provider(model, item.place, cluster)
             providers.by_name[provider.name] = provider
-            collected = Collector(_provider_problems(model, item.place))
+            collected = Collector(_provider_problems(model, item.place, leave))
             problems += collected
             if provider.is_ours and not collected.has_errors:
                 provider.is_usable = _compile(provider, compiler, instancetypes, problems)
@@ -107,17 +109,17 @@ def _provider(model: NodeProvider, at: Place, cluster: str | None) -> Provider:
     return provider
 
 
-def _provider_problems(provider: NodeProvider, at: Place) -> Iterator[Problem]:
+def _provider_problems(provider: NodeProvider, at: Place, leave: Leave) -> Iterator[Problem]:
     """Yield what the Platform's admission would refuse, and wrong properties."""
     yield from admission(provider, at)
     spec = provider.spec
     place = at.field("spec")
-    yield from property_problems(spec.properties, place.field("properties"))
     if spec.kube_virt is None:
         return
+    yield from property_problems(spec.properties, place.field("properties"), leave)
     for index, node_type in enumerate(spec.kube_virt.node_types):
         where = place.field("kubeVirt", "nodeTypes", index, "properties")
-        yield from property_problems(node_type.properties, where)
+        yield from property_problems(node_type.properties, where, leave)
 
 
 def _compile(

@@ -6,9 +6,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from krmfn.guest.guest import GuestNode
+from krmfn.guest.kubelet import PlacedTaint
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubernetes.requirements import Allowed
-from krmfn.platform.model import Taint
 from krmfn.problems import Place
 
 
@@ -35,7 +35,8 @@ class Asked:
 
     `at` is the place of the claim's spec or of the pool. `pool` is None for a NodeClaim.
     Of the properties `written` in several places, the last win. `off` is the place of
-    `power.state` if the machine is switched off.
+    `power.state` if the machine is switched off. `is_default_profile`: the profile is that of
+    all pools without one.
     """
 
     at: Place
@@ -46,12 +47,13 @@ class Asked:
     capacity: dict[str, Quantity] = field(default_factory=dict)
     written: tuple[Written, ...] = ()
     node_labels: dict[str, str] = field(default_factory=dict)
-    taints: tuple[Taint, ...] = ()
+    taints: tuple[PlacedTaint, ...] = ()
     kubelet_arguments: dict[str, str] = field(default_factory=dict)
     off: Place | None = None
     pool: str | None = None
     environment: str | None = None
     profile: tuple[str, Place] | None = None
+    is_default_profile: bool = False
 
     @property
     def properties(self) -> dict[str, str]:
@@ -83,7 +85,7 @@ class Asked:
         """What decides the kubelet's settings, beside the shape."""
         return (
             tuple(self.node_labels.items()),
-            tuple((taint.key, taint.value, taint.effect) for taint in self.taints),
+            tuple((taint.key, taint.value, taint.effect) for taint, _ in self.taints),
             tuple(self.kubelet_arguments.items()),
             self.profile and self.profile[0],
         )
@@ -94,7 +96,8 @@ class Request:
     """One node that is asked for: its name, and all that it shares with its pool.
 
     `namespace` is the claim's: its project's. `ordinal` is the node's number in the pool, 0
-    for a claim of its own. `at` is the place of the claim or of the pool.
+    for a claim of its own. `at` is the place of the claim or of the pool. `live` is the field that
+    shows that the Platform runs the claim's machine.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Request:
     asked: Asked
     at: Place
     ordinal: int = 0
+    live: Place | None = None
 
     @property
     def order(self) -> tuple[str, str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from krmfn.guest.guest import Guest, GuestTemplate, Sources, compile_guest
-from krmfn.guest.kubelet import Kubelet, label_problem
+from krmfn.guest.kubelet import Kubelet
 from krmfn.guest.secrets import Lookup
 from krmfn.guest.static_address import Range, interface_warnings, read_range
 from krmfn.machine.compiler import Compiler, with_properties
@@ -17,8 +16,9 @@ from krmfn.machine.prototype import Prototype
 from krmfn.machine.resources import resized
 from krmfn.manifests.item import Item
 from krmfn.nodes.claim import Group, Node
-from krmfn.nodes.effective_properties import Properties
+from krmfn.nodes.effective_properties import Effective, Properties
 from krmfn.nodes.node_types import Offer
+from krmfn.nodes.profiles import Profile, overridden_labels, read_profile
 from krmfn.nodes.providers import Providers
 from krmfn.nodes.request import Asked
 from krmfn.platform import properties as platform_properties
@@ -32,19 +32,16 @@ from krmfn.platform.properties import (
     MERGE_TEMPLATE,
     NETWORK_DATA,
     NETWORK_DATA_TEMPLATE,
-    PREFIXES,
     SSH_KEYS,
     USER_DATA_TEMPLATE,
     VM_TEMPLATE,
     Given,
+    Leave,
+    is_trait,
 )
 from krmfn.platform.property_values import split
 from krmfn.problems import Collector, Origin, Place, Problem
 
-if TYPE_CHECKING:
-    from krmfn.platform.node_profile import NodeProfileSpec
-
-_PROFILE_LABEL = "vcluster.com/node-profile"
 # The properties that change a machine.
 _SHAPING = (VM_TEMPLATE, MERGE_TEMPLATE, *IMAGES, *ATTACHMENTS)
 
@@ -53,7 +50,7 @@ _SHAPING = (VM_TEMPLATE, MERGE_TEMPLATE, *IMAGES, *ATTACHMENTS)
 class _Shape:
     """What the properties of a request make: all of a node but its kubelet's settings."""
 
-    properties: Given
+    traits: dict[str, str]
     prototype: Prototype
     guest: Guest
     addresses: Range | None
@@ -73,14 +70,14 @@ class Resolver:
         lookup: Lookup,
         providers: Providers,
         compiler: Compiler,
-        templates_allowed: bool,
+        leave: Leave,
     ) -> None:
         self._instancetypes = instancetypes
         self._objects = objects
         self._lookup = lookup
         self._providers = providers
         self._compiler = compiler
-        self._properties = Properties(objects, templates_allowed)
+        self._properties = Properties(objects, leave)
         self._shapes: dict[Hashable, _Shape | None] = {}
         self._failures: dict[Hashable, tuple[Origin, list[Problem]]] = {}
         self._prototypes: dict[Hashable, Prototype | None] = {}
@@ -91,7 +88,7 @@ class Resolver:
             return None
         collected = Collector()
         shape = self._shape(group, group.offer, collected)
-        profile = self._profile(group.asked, collected)
+        profile = read_profile(group.asked, self._objects, collected)
         arguments = []
         if shape:
             asked, offer = group.asked, group.offer
@@ -129,15 +126,16 @@ class Resolver:
         at = provider.at.field("spec")
         properties = self._properties.effective(group.leader, offer, at, collected)
         shape = None
-        if platform_properties.sound(properties):
+        if platform_properties.sound(properties.given):
             shape = self._shape_of(properties, offer, at, group.namespace, collected)
         problems += collected
         return None if collected.has_errors else shape
 
     def _shape_of(
-        self, properties: Given, offer: Offer, at: Place, namespace: str, problems: Collector
+        self, effective: Effective, offer: Offer, at: Place, namespace: str, problems: Collector
     ) -> _Shape | None:
         """Return what sound properties make of a node type."""
+        properties = effective.given
         prototype = self._prototype(offer, at, properties, namespace, problems)
         addresses = read_range(properties, problems)
         if prototype is None:
@@ -147,7 +145,7 @@ class Resolver:
             problems += interface_warnings(prototype.vm, addresses, cidr)
         has_address = addresses is not None
         guest = self._guest(properties, prototype, namespace, has_address, problems)
-        return _Shape(properties, prototype, guest, addresses) if guest else None
+        return _Shape(effective.traits, prototype, guest, addresses) if guest else None
 
     def _prototype(
         self, offer: Offer, at: Place, properties: Given, namespace: str, problems: Collector
@@ -209,26 +207,6 @@ class Resolver:
             return
         source = SizeOf({}, self._instancetypes, group.namespace, offer.at)
         offer.resources = node_type_size(node.prototype, source, problems)
-
-    def _profile(self, asked: Asked, problems: Collector) -> NodeProfileSpec | None:
-        """Return the node profile of a request."""
-        if asked.profile is None:
-            return None
-        from krmfn.platform.node_profile import NodeProfile
-
-        name, at = asked.profile
-        profile, where = self._objects.find(NodeProfile, name, at, None, problems)
-        if profile is None:
-            return None
-        if profile.spec.node_annotations:
-            message = "can't be rendered: kubelet has no flag for annotations"
-            problems.append(where.field("nodeAnnotations").error(message))
-        is_sound = True
-        for key, value in profile.spec.node_labels.items():
-            if message := label_problem(key, value):
-                is_sound = False
-                problems.append(where.field("nodeLabels", key).error(message))
-        return profile.spec if is_sound else None
 
     def _guest(
         self,
@@ -295,21 +273,22 @@ def _kubelet_arguments(
     asked: Asked,
     offer: Offer,
     shape: _Shape,
-    profile: NodeProfileSpec | None,
+    profile: Profile | None,
     problems: Collector,
 ) -> list[str]:
     """Return the kubelet's flags: labels, taints, what it keeps for itself, and the claim's."""
-    labels, taints = {}, [*shape.prototype.taints]
-    if profile and asked.profile:
-        labels = {**profile.node_labels, _PROFILE_LABEL: asked.profile[0]}
-        taints += [*profile.taints, *profile.startup_taints]
-    scheduling = {
-        key: value for key, (value, _) in shape.properties.items() if not key.startswith(PREFIXES)
-    }
+    labels, taints = asked.node_labels, [*shape.prototype.taints]
+    if profile:
+        problems += overridden_labels(asked, profile)
+        # As the Platform's reconciler decides: the profile's value wins.
+        labels = labels | profile.labels
+        taints += profile.taints
+    traits = {key: value for key, value in shape.traits.items() if is_trait(key)}
     kubelet = Kubelet(
         arguments=asked.kubelet_arguments,
-        labels=labels | asked.node_labels,
-        properties=scheduling,
+        labels=labels,
+        properties=traits | offer.names,
+        defaults={key: value for key, value in offer.defaults.items() if key not in traits},
         taints=(*taints, *asked.taints),
         reserved=offer.reserved,
     )

@@ -6,7 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from krmfn.kubernetes import names
+from krmfn.kubevirt.vm_paths import INSTANCETYPE, get
 from krmfn.machine.checks import image_update_problems
+from krmfn.machine.devices import device_warnings
+from krmfn.machine.instancetypes import Instancetypes
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.warnings import machine_warnings
 from krmfn.nodes.addresses import address_problems
@@ -23,7 +26,10 @@ _LONGEST_NAME = 253
 
 
 def type_problems(
-    claims: Iterable[Claim], claimed: Counter[Tenant], image_updates: ImageUpdates
+    claims: Iterable[Claim],
+    claimed: Counter[Tenant],
+    instancetypes: Instancetypes,
+    image_updates: ImageUpdates,
 ) -> Iterator[Problem]:
     """Yield what is wrong or doubtful with all claims of a node type, or of a prototype.
 
@@ -43,7 +49,7 @@ def type_problems(
             yield _over_capacity(full_name, members)
         yield from _unfit(offer)
     groups = sorted(alike.items(), key=lambda pair: _order(pair[1]))
-    for (offer, _, prototype), members in groups:
+    for (offer, namespace, prototype), members in groups:
         neighbours = max(claimed[claim.tenant] for claim in members)
         yield from prototype.warnings
         if image_updates == "OnRestart":
@@ -54,6 +60,11 @@ def type_problems(
             machines=len(members),
             neighbours=neighbours,
         )
+        reference = get(prototype.vm, INSTANCETYPE)
+        found = instancetypes.find(reference, namespace) if reference else []
+        types = [item.data for item in found]
+        resources = offer.at.field("resources")
+        yield from device_warnings(prototype.vm, offer.given_resources, types, resources)
 
 
 def group_problems(groups: list[Group]) -> Iterator[Problem]:

@@ -117,6 +117,8 @@ class KubeVirtNodesSpec(Model):
     on_ambiguous_node_type: Literal["Cheapest", "Fail"] = "Cheapest"
     allow_claim_templates: bool = False
     unknown_fields: Literal["Error", "Warn"] = "Error"
+    unknown_properties: Literal["Error", "Ignore"] = "Error"
+    live_claims: Literal["Error", "Render"] = "Error"
     annotations: OutputAnnotations = Field(default_factory=lambda: OutputAnnotations())
     accept_warnings: list[Filled] = Field(default_factory=list)
     resources: list[Raw] = Field(default_factory=list)

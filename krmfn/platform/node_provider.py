@@ -102,7 +102,8 @@ class KubeVirt(Model):
     namespace_strategy: Literal["Provider", "VirtualCluster"] = "Provider"
     deploy: Deploy | None = None
     virtual_machine_template: Raw | None = None
-    node_types: Annotated[list[NodeType], Field(min_length=1)]
+    # A provider that only deploys KubeVirt, and that nobody asks for nodes, has none.
+    node_types: list[NodeType] = Field(default_factory=list)
 
 
 class NodeProviderSpec(Model):

@@ -25,9 +25,10 @@ from krmfn.platform.property_values import (
     ranges_fault,
     size_fault,
 )
-from krmfn.problems import Collector, Place, Problem, nearest
+from krmfn.problems import Collector, Place, Problem, closest
 
-PREFIXES = ("vcluster.com/", "kubevirt.vcluster.com/")
+_KUBEVIRT = "kubevirt.vcluster.com/"
+PREFIXES = ("vcluster.com/", _KUBEVIRT)
 # The effective properties of a claim: the value of each, and the place that sets it.
 Given = dict[str, tuple[str, Place]]
 
@@ -201,40 +202,62 @@ TABLE: dict[str, Property] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What a config leaves to properties.
+
+    `templates`: claims may bring machine templates. `unknown`: keys under the Platform's prefixes
+    that krmfn does not know are none of its business.
+    """
+
+    templates: bool
+    unknown: bool
+
+
 def problems(
-    properties: Mapping[str, str], at: Place, template_allowed: bool | None = None
+    properties: Mapping[str, str], at: Place, leave: Leave, by_claim: bool = False
 ) -> Iterator[Problem]:
     """Check the properties of one place, by their names and values.
 
-    `template_allowed` is None if no claim can write them, else whether claims may bring templates.
+    `by_claim`: a claim or a pool writes them.
     """
     for key, value in properties.items():
         where = at.field(key)
         known = TABLE.get(key)
         if known is None:
-            yield from _unknown(key, where)
+            yield from _unknown(key, where, leave)
         elif known.refused:
             yield where.error(known.refused)
-        elif key == VM_TEMPLATE and template_allowed is None:
+        elif key == VM_TEMPLATE and not by_claim:
             message = "is for claims; a provider and its node types have virtualMachineTemplate"
             yield where.error(message)
-        elif key in GATED and template_allowed is False:
+        elif key in GATED and by_claim and not leave.templates:
             yield where.error(NEEDS_LEAVE)
         else:
             yield from _value_problems(known, value, where)
 
 
-def _unknown(key: str, at: Place) -> Iterator[Problem]:
+def is_trait(key: str) -> bool:
+    """Tell whether a property only describes a node, so that it can be a label.
+
+    Those that krmfn knows say how to make one, and so do all under KubeVirt's prefix.
+    """
+    return key not in TABLE and not key.startswith(_KUBEVIRT)
+
+
+def _unknown(key: str, at: Place, leave: Leave) -> Iterator[Problem]:
     """Yield an error if the key has one of the Platform's prefixes."""
     prefix = next((prefix for prefix in PREFIXES if key.startswith(prefix)), "")
-    if prefix:
-        known = []
-        for name, row in TABLE.items():
-            if name.startswith(prefix) and not row.refused:
-                known.append(name.removeprefix(prefix))
-        message = f"is no property that krmfn knows{nearest(key, TABLE)}"
-        yield at.error(f"{message}; under {prefix} there are {', '.join(known)}")
-    elif key.lower().startswith(PREFIXES):
+    if prefix and not leave.unknown:
+        usable = [name for name, row in TABLE.items() if not row.refused]
+        # By what stands behind the prefix: all keys look alike before it.
+        by_name = {name.rpartition("/")[2]: name for name in usable}
+        near = closest(key.removeprefix(prefix), by_name)
+        hint = f' (did you mean "{by_name[near]}"?)' if near else ""
+        known = [name.removeprefix(prefix) for name in usable if name.startswith(prefix)]
+        message = f"is no property that krmfn knows{hint}; under {prefix} there are "
+        yield at.error(f"{message}{', '.join(known)}; unknownProperties: Ignore accepts others")
+    elif not prefix and key.lower().startswith(PREFIXES):
         yield at.error("is no property: its prefix is written in small letters")
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from krmfn.kubernetes.requirements import NEED_VALUES, Allowed, required
 from krmfn.platform.model import LabelKey, LabelValue, Model, Taint, Text, validate
 from krmfn.problems import Code, Collector, Place, Problem, show
 
@@ -49,6 +50,22 @@ class Selector(Model):
     operator: Text = ""
     value: AnyText = ""
     values: list[AnyText] = Field(default_factory=list)
+
+    def operation(self) -> str:
+        """The operator, which is In unless it is given."""
+        return self.operator or "In"
+
+    def all_values(self) -> list[str]:
+        """The values, however they are written."""
+        return self.values or ([self.value] if self.value else [])
+
+    def allowed(self) -> Allowed:
+        """Return the set of values that meet the requirement.
+
+        Raises:
+            ValueError: The operator is unknown, or its values don't fit it.
+        """
+        return required(self.operation(), self.all_values())
 
 
 class StaticPool(Model):
@@ -303,13 +320,16 @@ def _static_problems(pool: StaticPool, at: Place, entry: _Entry) -> Iterator[Pro
 
 
 def _selector_problems(selector: Selector, at: Place) -> Iterator[Problem]:
-    """Yield where a requirement breaks vCluster's rules, except for the operator's meaning."""
-    operator = selector.operator or "In"
-    has_values = bool(selector.value or selector.values)
+    """Yield where a requirement breaks vCluster's rules."""
     if not selector.property:
         yield at.field("property").error("is required")
     if selector.value and selector.values:
         yield at.field("values").error("stands beside value; keep one of them")
-    elif operator not in ("Exists", "DoesNotExist") and not has_values:
-        message = f"is required by operator {operator}; one of value and values"
+    elif selector.operation() in NEED_VALUES and not selector.all_values():
+        message = f"is required by operator {selector.operation()}; one of value and values"
         yield at.field("value").error(message)
+    else:
+        try:
+            selector.allowed()
+        except ValueError as error:
+            yield at.field("operator").error(str(error))

@@ -4,7 +4,7 @@ from krmfn.problems.codes import Code, RuleCode
 from krmfn.problems.problem import Origin, Place, Problem, Resource, Severity
 from krmfn.problems.redaction import masked_lines, printable, redacted
 from krmfn.problems.report import Collector, errors, limited, ranked, report
-from krmfn.problems.wording import Path, counted, listed, nearest, path_text, plain, show
+from krmfn.problems.wording import Path, closest, counted, listed, nearest, path_text, plain, show
 
 __all__ = [
     "Code",
@@ -16,6 +16,7 @@ __all__ = [
     "Resource",
     "RuleCode",
     "Severity",
+    "closest",
     "counted",
     "errors",
     "limited",

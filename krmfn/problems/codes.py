@@ -24,6 +24,7 @@ class Code(StrEnum):
     CAPACITY = "capacity"
     NO_NODE_TYPE = "no-node-type"
     NO_NODES = "no-nodes"
+    LIVE_CLAIM = "live-claim"
     UNRESOLVED_TOKEN = "unresolved-token"
     FOREIGN_OBJECT = "foreign-object"
     NAMESPACE_CHANGED = "namespace-changed"
@@ -33,6 +34,7 @@ class Code(StrEnum):
     AMBIGUOUS_NODE_TYPE = "ambiguous-node-type"
     BOOT_DISK = "boot-disk"
     BURSTABLE = "burstable"
+    DELETED_CLAIM = "deleted-claim"
     DEPRECATED_RUNNING = "deprecated-running"
     DYNAMIC_POOL = "dynamic-pool"
     EPHEMERAL_ROOT = "ephemeral-root"
@@ -42,15 +44,20 @@ class Code(StrEnum):
     MERGE_DROPS = "merge-drops"
     NETWORK_ORDER = "network-order"
     NO_CPU = "no-cpu"
+    NO_DEVICE = "no-device"
     NO_FIELD_OWNERS = "no-field-owners"
     NO_POD_NETWORK = "no-pod-network"
     NO_ROOT_DISK = "no-root-disk"
     NO_SECRETS = "no-secrets"
+    NODE_ANNOTATIONS = "node-annotations"
     NOT_KRMFN = "not-krmfn"
+    NOT_READ = "not-read"
     NOTHING_DEPLOYED = "nothing-deployed"
     NOTHING_EARLIER = "nothing-earlier"
     NULL_FIELD = "null-field"
     OTHER_OWNER = "other-owner"
+    OTHER_PROVIDER = "other-provider"
+    OVERRIDDEN_LABEL = "overridden-label"
     PLAINTEXT_TOKEN = "plaintext-token"
     POD_NETWORK_ADDRESS = "pod-network-address"
     QUOTA = "quota"
@@ -75,6 +82,10 @@ ERRORS: dict[Code, str] = {
     Code.CAPACITY: "More claims ask for a node type than its `maxCapacity` allows.",
     Code.NO_NODE_TYPE: "No node type meets what a claim or pool asks for.",
     Code.NO_NODES: "A listed virtual cluster has no claim, so a prune would delete its machines.",
+    Code.LIVE_CLAIM: (
+        "A claim has a status or names a machine, so the Platform runs that machine. "
+        "`liveClaims: Render` of the config renders it all the same."
+    ),
     Code.UNRESOLVED_TOKEN: "A token is still encrypted, or a placeholder.",
     Code.FOREIGN_OBJECT: "An object that krmfn did not make has the name of one that it makes.",
     Code.NAMESPACE_CHANGED: "A provider's namespace changed while machines exist in the old one.",
@@ -101,6 +112,9 @@ WARNINGS: dict[Code, str] = {
         "Guaranteed. A node type's `resources` lower a request below the limit, which makes them "
         "Burstable: under pressure they are evicted sooner. Lower the limit in the node type's "
         "`mergeVirtualMachineTemplate` as well."
+    ),
+    Code.DELETED_CLAIM: (
+        "A claim is being deleted (`metadata.deletionTimestamp`): its node is not rendered."
     ),
     Code.DEPRECATED_RUNNING: (
         "A template sets `spec.running`, which KubeVirt deprecates: its webhook prints a warning "
@@ -139,6 +153,12 @@ WARNINGS: dict[Code, str] = {
         "Neither `resources` nor the template tell a node type's CPU: the guest gets 1, and 1 "
         "is counted for cost and capacity."
     ),
+    Code.NO_DEVICE: (
+        "A node type's `resources` name a device, such as `nvidia.com/gpu`, that its machines do "
+        "not have, or fewer of it: `resources` are for choosing a type. Add the device to the "
+        "template, under `domain.devices.gpus` or `hostDevices`. Accept the warning where one "
+        "device counts as several, as with time-slicing or MIG."
+    ),
     Code.NO_FIELD_OWNERS: (
         "`krmfn plan --against`: live objects have neither `managedFields` nor the annotation of "
         "`kubectl apply`. So krmfn can't see which fields were declared before, and does not show "
@@ -159,9 +179,21 @@ WARNINGS: dict[Code, str] = {
         "`krmfn plan --against`: the earlier state has machines and no Secret, so changes to "
         "their user data are not shown. Export the Secrets too."
     ),
+    Code.NODE_ANNOTATIONS: (
+        "A NodeProfile has `nodeAnnotations`. kubelet has no flag for annotations, so krmfn does "
+        "not render them. vCluster's reconciler sets them on every node that carries the label "
+        "`vcluster.com/node-profile`, if the Platform has the profile too; krmfn sets that label "
+        "where a pool or claim names the profile. Otherwise use `kubectl annotate node`."
+    ),
     Code.NOT_KRMFN: (
         "`krmfn plan --against`: the earlier state holds machines or Secrets that krmfn did "
         "not make. They are left out."
+    ),
+    Code.NOT_READ: (
+        "An object or a value says something about nodes that krmfn does not read: autoNodes in a "
+        "HelmRelease, Application or VirtualClusterInstance, for which the Platform makes the "
+        "nodes itself; nodes of a control plane; which node types and profiles a Project allows; "
+        "the KubeVirt CSI driver of a vcluster.yaml."
     ),
     Code.NOTHING_DEPLOYED: (
         "The Platform would install a chart (`spec.kubeVirt.deploy`); krmfn installs nothing. "
@@ -179,6 +211,14 @@ WARNINGS: dict[Code, str] = {
     Code.OTHER_OWNER: (
         "`krmfn plan --against`: the earlier state holds objects that another config made, or "
         "that belong to another cluster. They are left out."
+    ),
+    Code.OVERRIDDEN_LABEL: (
+        "A pool's `nodeLabels` and its NodeProfile set one label to two values. The profile's "
+        "wins, as on the Platform."
+    ),
+    Code.OTHER_PROVIDER: (
+        "A pool is of a provider that is not a KubeVirt provider: the Platform makes its nodes, "
+        "krmfn does not."
     ),
     Code.PLAINTEXT_TOKEN: (
         "The output holds the join token in clear, in every cloud-init Secret: don't commit "

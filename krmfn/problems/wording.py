@@ -74,13 +74,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     Among thousands of names it would take too long, so it returns "" there too.
     """
+    name = closest(word, known)
+    return f' (did you mean "{name}"?)' if name else ""
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return the known name nearest to a typo, "" if none is near; see `nearest`."""
     names = sorted(known)
     if len(names) > _COMPARED:
         return ""
     # Compared without case: `Kubevirt` is the commonest typo of `kubeVirt`.
     by_fold = {name.lower(): name for name in names}
     close = difflib.get_close_matches(word[:100].lower(), by_fold, n=1, cutoff=0.6)
-    return f' (did you mean "{by_fold[close[0]]}"?)' if close else ""
+    return by_fold[close[0]] if close else ""
 
 
 def counted(number: int, noun: str) -> str:

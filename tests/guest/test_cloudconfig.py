@@ -345,6 +345,40 @@ def templated(text: str, *items: dict[str, Any], **properties: str) -> Any:
             {"users": [PUBLIC], "ssh_authorized_keys": [PUBLIC]},
         ),
         ("hostname: {{ .Values.NodeClaim.Name }}\nruncmd: [a]", {"runcmd": ["a"]}),
+        # The actions and functions that the vendor's documentation uses.
+        (
+            "{{ if .Values.SSHKeys }}users: [default]{{ end }}\na: b",
+            {"a": "b", "users": ["default"], "ssh_authorized_keys": [PUBLIC]},
+        ),
+        ("{{ if .Values.Properties.plain }}a: b{{ else }}c: d{{ end }}", {"a": "b"}),
+        (
+            "{{ with .Values.Properties.none }}a: b{{ else }}c: {{ .Values.Project }}{{ end }}",
+            {"c": "default"},
+        ),
+        ("timezone: {{ .Values.Project | quote }}", {"timezone": "default"}),
+        ('timezone: {{ .Values.Properties.tz | default "UTC" }}', {"timezone": "UTC"}),
+        (
+            'a: {{ index .Values.Properties "tz" | default .Values.Project | quote }}',
+            {"a": "default"},
+        ),
+        ("a: {{ .Values.Properties.evil | quote }}", {"a": 'b: "c"\n#'}),
+        (
+            "a: |\n{{ .Values.Properties.script | indent 2 }}\nb: c",
+            {"a": "if x\n  y\n\nfi\n", "b": "c"},
+        ),
+        (
+            "a: | {{- .Values.Properties.script | nindent 2 }}\nb: c",
+            {"a": "if x\n  y\n\nfi\n", "b": "c"},
+        ),
+        (
+            "{{ $p := .Values.Project }}{{ range $i, $k := .Values.SSHKeys }}k{{ $i }}: {{ $p }}\n{{ end }}a: b",
+            {"a": "b", "k0": "default", "ssh_authorized_keys": [PUBLIC]},
+        ),
+        (
+            'a: [{{ list .Values.Project .Values.NodeClaim.Name | join ", " }}]',
+            {"a": ["default", "node-1"]},
+        ),
+        ('a: {{ printf "%s/%s" .Values.Project .Values.NodeClaim.Name }}', {"a": "default/node-1"}),
     ],
 )
 def test_templates(text: str, expected: dict[str, Any]) -> None:
@@ -354,7 +388,12 @@ def test_templates(text: str, expected: dict[str, Any]) -> None:
     done = templated(
         text,
         shared("SSHKey", "me", publicKey=PUBLIC),
-        **{"example.com/a": "value", "plain": "9000"},
+        **{
+            "example.com/a": "value",
+            "plain": "9000",
+            "evil": 'b: "c"\n#',
+            "script": "if x\n  y\n\nfi\n",
+        },
         **keys,
     )
     assert merged(done) == {"bootcmd": [], **expected}
@@ -364,13 +403,35 @@ def test_templates(text: str, expected: dict[str, Any]) -> None:
     ("text", "message"),
     [
         (
-            "a: {{ if .Values.Project }}b{{ end }}",
-            'spec.cloudInitTemplate: line 1: "if .Values.Project" is not read by krmfn; it knows',
+            "a: {{ block .Values.Project }}b{{ end }}",
+            'spec.cloudInitTemplate: line 1: "block .Values.Project" is not read by krmfn: block is',
         ),
         (
-            "b: c\na: {{ .Values.Project | quote }}",
-            'line 2: ".Values.Project | quote" is not read by krmfn',
+            "b: c\na: {{ .Values.Project | sha1sum }}",
+            'line 2: ".Values.Project | sha1sum" is not read by krmfn: it knows no function sha1sum',
         ),
+        ("a: {{ $x }}", '"$x" is not read by krmfn: variable $x is not defined'),
+        ("a: {{ if .Values.Project }}b{{ else }}", "has an if without end"),
+        ("a: {{ else }}", "has an else without if, with or range"),
+        (
+            "a: {{ if .Values.SSHKey }}b{{ end }}",
+            'asks for ".Values.SSHKey", which is no text here',
+        ),
+        ("a: {{ .Values.NodeClaim.Labels }}", 'asks for ".Values.NodeClaim.Labels"'),
+        (
+            "a:\n{{ range .Values.Properties }}- {{ .Values.Project }}\n{{ end }}",
+            'asks for ".Values.Project", which is no text here: in range and with, write $.Values',
+        ),
+        ("a: {{ .Values.Properties.none | quote }}", 'asks for ".Values.Properties.none"'),
+        ("a: {{ eq .Values.Project 1 }}", "compares values of different kinds, which Go refuses"),
+        ("a: {{ upper 5 }}", "has a number or a bool where a function needs a text"),
+        ("a: {{ upper }}", "calls upper with 0 values, which it does not take"),
+        ("a: {{ .Values.Properties.list | indent 2 }}", "changes the document's structure"),
+        ("a:\n{{ .Values.Properties.list | indent 2 }}", "changes the document's structure"),
+        ("a: '{{ .Values.Properties.apostrophe | squote }}'", "is not YAML"),
+        ("{{ range $.Values.Properties }}" * 9 + "x" + "{{ end }}" * 9, "takes more than 100000"),
+        ("{{ if true }}" * 50 + "x" + "{{ end }}" * 50, "nests more than 40 blocks"),
+        ("a: {{ " + "(" * 50 + "1" + ")" * 50 + " }}", "nests more than 40 parentheses"),
         (
             "a: {{ .Values.Nothing }}",
             'asks for ".Values.Nothing", which is no text here; there are .Values.NodeClaim.Name',
@@ -389,7 +450,9 @@ def test_templates(text: str, expected: dict[str, Any]) -> None:
     ],
 )
 def test_templates_that_are_refused(text: str, message: str) -> None:
-    done = templated(text, **{"evil": "b: c", "quote": '"', "lines": "x\nruncmd: [evil]"})
+    properties = {"evil": "b: c", "quote": '"', "lines": "x\nruncmd: [evil]"}
+    properties |= {"list": "- a\n- b", "apostrophe": "it's"}
+    done = templated(text, **properties)
     if message == "line 1":
         assert done.code == 1
     else:
@@ -439,6 +502,42 @@ def test_a_value_arrives_as_itself_or_is_refused(value: str) -> None:
     document = yaml.safe_load(text)
     assert str(document.pop("a")) == value
     assert document == {"b": value, "c": [value, {"d": "e"}], "f": f"{value}.\n"}
+
+
+LAID_OUT = [
+    "a: {{ .Values.X | quote }}\nz: end\n",
+    "a: '{{ .Values.X }}'\nz: end\n",
+    'a: {{ printf "%q" .Values.X }}\nz: end\n',
+    "a: {{ .Values.Properties.none | default .Values.X | quote }}\nz: end\n",
+    "{{ with $x := .Values.X }}a: {{ $x | quote }}\n{{ end }}z: end\n",
+]
+LINES = st.text(st.sampled_from("ab:-#|>'\"{}[],&*!%@` \n\t\\"), max_size=12)
+
+
+@given(LINES, st.sampled_from(LAID_OUT))
+def test_a_value_that_is_laid_out_arrives_as_itself_or_is_refused(value: str, text: str) -> None:
+    problems = Collector()
+    template = gotemplate.parse(text, Place(), problems)
+    assert template
+    filled = gotemplate.filled(template, {"X": value, "Properties": {}}, safe_load, problems)
+    assert (filled is None) == problems.has_errors
+    if filled is not None:
+        expected = {"a": value, "z": "end"}
+        assert yaml.safe_load(filled) == (expected if value or "with" not in text else {"z": "end"})
+
+
+@given(LINES, st.sampled_from(["| indent 4", "| nindent 4", "| quote | indent 1", "| upper"]))
+def test_no_value_adds_to_a_document(value: str, function: str) -> None:
+    problems = Collector()
+    text = f"a:\n  b: |\n{{{{ .Values.X {function} }}}}\n  c: d\nz: end\n"
+    template = gotemplate.parse(text, Place(), problems)
+    assert template
+    filled = gotemplate.filled(template, {"X": value}, safe_load, problems)
+    if filled is not None:
+        document = yaml.safe_load(filled)
+        assert list(document) == ["a", "z"]
+        assert list(document["a"]) == ["b", "c"]
+        assert document["a"]["c"] == "d"
 
 
 @given(

@@ -9,6 +9,7 @@ from tests.support import (
     CLAIM,
     CONFIG,
     PROVIDER,
+    REMOVED,
     SECRET,
     changed,
     function,
@@ -395,3 +396,58 @@ def test_running_is_deprecated(field: str, value: Any, instead: str | None) -> N
     told = f"warns of at each apply: write runStrategy: {instead} (deprecated-running)"
     assert (done.code, done.stderr.count("(deprecated-running)")) == (0, int(instead is not None))
     assert instead is None or told in done.stderr
+
+
+A_GPU = {"name": "a", "deviceName": "nvidia.com/GB100_B200"}
+B_GPU = {**A_GPU, "name": "b"}
+NIC = {"name": "c", "deviceName": "intel.com/nic"}
+
+
+@pytest.mark.parametrize(
+    ("resources", "domain", "missing"),
+    [
+        ({"nvidia.com/gpu": 1}, {}, "nvidia.com/gpu]: is 1, but the template's machines have no"),
+        ({"nvidia.com/gpu": 0}, {}, None),
+        ({"nvidia.com/gpu": 1}, {"devices": {"gpus": [A_GPU]}}, None),
+        ({"nvidia.com/gpu": 1}, {"devices": {"hostDevices": [A_GPU]}}, None),
+        ({"nvidia.com/gpu": 1}, {"devices": {"gpus": [NIC]}}, "have no such devices"),
+        ({"gpu.nvidia.com/mig": "1"}, {"devices": {"gpus": [A_GPU]}}, None),
+        ({"nvidia.com/gpu": 2}, {"devices": {"gpus": [A_GPU]}}, "is 2, but the template's machines have 1 such device:"),
+        ({"nvidia.com/gpu": 2}, {"devices": {"gpus": [A_GPU, B_GPU]}}, None),
+        ({"example.com/nic": 1}, {"resources": {"limits": {"example.com/nic": "1"}}}, None),
+        ({"hugepages-2Mi": "1Gi", "pods": 110, "ephemeral-storage": "1Gi"}, {}, None),
+    ],
+)  # fmt: skip
+def test_a_resource_needs_a_device(
+    resources: dict[str, Any], domain: dict[str, Any], missing: str | None
+) -> None:
+    provider = changed(PROVIDER, "spec.kubeVirt.nodeTypes.0.resources", resources)
+    patch = {"spec": {"template": {"spec": {"domain": domain}}}}
+    done = function(resource_list(changed(provider, PATCH, patch), CLAIM, SECRET))
+    assert done.code == 0, done.stderr
+    assert ("(no-device)" in done.stderr) == bool(missing)
+    assert (missing or "") in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("devices", "is_told"), [({}, True), ({"gpus": [A_GPU]}, False), (None, False)]
+)
+def test_an_instancetype_can_bring_the_device(devices: Any, is_told: bool) -> None:
+    kind = "VirtualMachineClusterInstancetype"
+    size = {"cpu": {"guest": 1}, "memory": {"guest": "2Gi"}}
+    item = {
+        "apiVersion": "instancetype.kubevirt.io/v1beta1",
+        "kind": kind,
+        "metadata": {"name": "a"},
+        "spec": {**size, **(devices or {})},
+    }
+    template = "spec.kubeVirt.virtualMachineTemplate.spec"
+    provider = changed(PROVIDER, f"{template}.instancetype", {"kind": kind, "name": "a"})
+    for field in ("cpu", "memory"):
+        provider = changed(provider, f"{SPEC}.domain.{field}", REMOVED)
+    resources = {"cpu": 1, "memory": "2Gi", "nvidia.com/gpu": 1}
+    provider = changed(provider, "spec.kubeVirt.nodeTypes.0.resources", resources)
+    items = [provider, CLAIM, SECRET, *([] if devices is None else [item])]
+    done = function(resource_list(*items))
+    assert done.code == 0, done.stderr
+    assert ("(no-device)" in done.stderr) == is_told

@@ -14,7 +14,9 @@ from tests.support import (
     SECRET,
     changed,
     function,
+    kubelet_arguments,
     made,
+    node_labels,
     refusal,
     resource_list,
     user_data,
@@ -203,10 +205,8 @@ def test_taints_of_the_node_type_and_of_the_claim() -> None:
     done = function(resource_list(provider, node, SECRET))
     [machine] = made(done)
     assert "taints" not in machine["spec"]["template"]["spec"]
-    assert (
-        "kubelet_arguments=--register-with-taints=a=b:NoSchedule,c=:NoExecute\n"
-        in user_data(done)[0]
-    )
+    arguments = kubelet_arguments(user_data(done)[0])
+    assert arguments["register-with-taints"] == "a=b:NoSchedule,c=:NoExecute"
 
 
 def test_what_kubelet_keeps_for_itself() -> None:
@@ -217,7 +217,10 @@ def test_what_kubelet_keeps_for_itself() -> None:
     )
     node = claim("n", kubeletArgs={"max-pods": "50"})
     [text] = user_data(function(resource_list(provider, node, SECRET)))
-    assert "kubelet_arguments='--max-pods=50 --kube-reserved=cpu=100m,memory=512Mi'\n" in text
+    arguments = kubelet_arguments(text)
+    assert list(arguments) == ["max-pods", "kube-reserved", "node-labels"]
+    assert arguments["max-pods"] == "50"
+    assert arguments["kube-reserved"] == "cpu=100m,memory=512Mi"
 
 
 @pytest.mark.parametrize(
@@ -240,7 +243,7 @@ def test_a_kubelet_that_keeps_all_for_itself_does_not_start(
     assert done.stderr.count(message) == warned
 
 
-@pytest.mark.parametrize("name", ["register-with-taints", "node-labels", "kube-reserved"])
+@pytest.mark.parametrize("name", ["register-with-taints", "kube-reserved"])
 def test_an_argument_that_is_also_made(name: str) -> None:
     provider = changed(PROVIDER, "spec.kubeVirt.nodeTypes.0.overhead", {"kubeReserved": {"cpu": 1}})
     provider = changed(provider, "spec.properties", {"rack": "a"})
@@ -250,6 +253,72 @@ def test_an_argument_that_is_also_made(name: str) -> None:
         f"spec.kubeletArgs.{name}: is also made of the taints, labels, properties or overhead"
         in said
     )
+
+
+def test_labels_in_the_arguments_join_those_that_are_made() -> None:
+    provider = changed(PROVIDER, "spec.properties", {"rack": "a"})
+    arguments = {"node-labels": "b=c,rack=a,topology.kubernetes.io/zone=z", "max-pods": "5"}
+    [text] = user_data(function(resource_list(provider, claim("n", kubeletArgs=arguments), SECRET)))
+    assert list(kubelet_arguments(text)) == ["node-labels", "max-pods"]
+    assert node_labels(text) == {"b": "c", "rack": "a", "topology.kubernetes.io/zone": "z"}
+
+
+@pytest.mark.parametrize(
+    ("label", "other"), [("rack=b", "a"), ("node.kubernetes.io/instance-type=b", "edge.small")]
+)
+def test_labels_in_the_arguments_with_another_value(label: str, other: str) -> None:
+    provider = changed(PROVIDER, "spec.properties", {"rack": "a"})
+    node = claim("n", kubeletArgs={"node-labels": label})
+    said = refusal(function(resource_list(provider, node, SECRET)))
+    key, _, value = label.partition("=")
+    assert (
+        f'spec.kubeletArgs.node-labels: sets {key} to "{value}", but a property, a profile or the '
+        f'node type sets it to "{other}"; keep one of them' in said
+    )
+
+
+REF = {"kubevirt.vcluster.com/vm-ref": "machines/node-1"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("status", {"phase": "Available"}, "status"),
+        ("metadata.annotations", REF, "metadata.annotations[kubevirt.vcluster.com/vm-ref]"),
+    ],
+)
+def test_a_claim_whose_machine_the_platform_runs(path: str, value: Any, field: str) -> None:
+    live = changed(CLAIM, path, value)
+    others = [claim("node-2"), claim("node-3", typeRef="none")]
+    said = refusal(function(resource_list(PROVIDER, *others, live, SECRET)))
+    first = said.splitlines()[0]
+    assert f"{field}: shows that the Platform runs this claim's machine" in first
+    assert "liveClaims: Render in the config" in first
+    # All problems are told.
+    assert 'NodeClaim p-default/node-3: spec.typeRef: is "none"' in said
+    accepted = changed(CONFIG, "spec.liveClaims", "Render")
+    assert len(made(function(resource_list(PROVIDER, live, SECRET, config=accepted)))) == 1
+
+
+def test_claims_that_only_look_live_are_rendered() -> None:
+    idle = changed(changed(CLAIM, "status", {}), "metadata.annotations", {})
+    elsewhere = changed(CLAIM, "status", {"phase": "Available"})
+    elsewhere = changed(changed(elsewhere, "metadata.name", "x"), "spec.providerRef", "far")
+    far = changed(PROVIDER, "spec.kubeVirt.clusterRef.cluster", "other")
+    far = changed(far, "metadata.name", "far")
+    config = changed(CONFIG, "spec.cluster", "kubevirt-1")
+    done = function(resource_list(PROVIDER, far, idle, elsewhere, SECRET, config=config))
+    assert len(made(done)) == 1
+
+
+def test_a_claim_that_is_being_deleted_is_not_rendered() -> None:
+    gone = changed(claim("gone"), "metadata.deletionTimestamp", "2026-08-01T10:00:00Z")
+    gone = changed(gone, "status", {"phase": "Available"})
+    done = function(resource_list(PROVIDER, CLAIM, gone, SECRET))
+    assert [machine["metadata"]["name"] for machine in made(done)] == ["node-1"]
+    assert "NodeClaim p-default/gone: metadata.deletionTimestamp: is set" in done.stderr
+    # A virtual cluster that has no other claim would lose its machines.
+    assert "tenant-1 has no claim" in refusal(function(resource_list(PROVIDER, gone, SECRET)))
 
 
 def test_namesakes_in_two_projects() -> None:

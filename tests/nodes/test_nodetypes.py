@@ -5,19 +5,23 @@ from typing import Any
 import pytest
 
 from tests.support import (
+    BUILT_IN,
     CLAIM,
     CONFIG,
     PROVIDER,
     SECRET,
     changed,
     function,
+    kubelet_arguments,
     made,
+    node_labels,
     refusal,
     resource_list,
     user_data,
 )
 
 TYPE = "krmfn.dev/node-type"
+NAMES = ["vcluster.com/node-type", "node.kubernetes.io/instance-type"]
 
 
 def provider(*types: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -284,8 +288,40 @@ def test_properties_become_labels_where_kubelet_takes_them() -> None:
             SECRET,
         )
     )
-    labels = "example.com/a=b,kubernetes.io/os=linux,node.kubernetes.io/x=y,p=q,tier=gold,topology.kubernetes.io/zone=z"
-    assert f"--node-labels={labels}" in user_data(done)[0].replace("'", "")
+    assert node_labels(user_data(done)[0]) == {
+        "example.com/a": "b",
+        "node.kubernetes.io/x": "y",
+        "p": "q",
+        "tier": "gold",
+        "topology.kubernetes.io/zone": "z",
+    }
+
+
+def test_built_in_properties_become_labels() -> None:
+    done = function(resource_list())
+    text = kubelet_arguments(user_data(done)[0])["node-labels"]
+    assert text == ",".join(f"{key}={BUILT_IN[key]}" for key in sorted(BUILT_IN))
+
+
+@pytest.mark.parametrize(
+    ("name", "zone", "expected"),
+    [
+        # A name that is too long for a label, and zones that are several or any, make no label.
+        ("a" * 60, "z", {"topology.kubernetes.io/zone": "z"}),
+        ("a", "y,z", {}),
+        ("a", "*", {}),
+    ],
+)
+def test_built_in_properties_that_are_no_labels(
+    name: str, zone: str, expected: dict[str, str]
+) -> None:
+    node_type = {"name": name, "properties": {"topology.kubernetes.io/zone": zone}}
+    text = user_data(function(resource_list(provider(node_type), claim(), SECRET)))[0]
+    labels = node_labels(text)
+    assert "zone=global" not in text
+    if len(name) == 1:
+        expected = dict.fromkeys(NAMES, "edge.a") | expected
+    assert labels == expected
 
 
 def test_what_is_wrong_with_a_shared_template_is_told_once() -> None:
@@ -310,3 +346,93 @@ def test_templates_without_end_are_refused() -> None:
     )
     said = refusal(function(resource_list(wide, claim(), SECRET)))
     assert said.count("makes the templates of this run come to over 400000 values") == 1
+
+
+OTHER_GPU = sized("other-gpu", 2, "4Gi", resources={"amd.com/gpu": 1}, cost=2)
+
+
+def selecting(key: str, operator: str, *values: str) -> dict[str, Any]:
+    return {"key": key, "operator": operator, "values": list(values)}
+
+
+@pytest.mark.parametrize("key", NAMES)
+@pytest.mark.parametrize("name", ["gpu", "edge.gpu"])
+def test_a_selector_that_names_a_type_asks_for_its_resources(key: str, name: str) -> None:
+    assert chosen([SMALL, GPU], requirements=[selecting(key, "In", name)]) == "gpu"
+
+
+@pytest.mark.parametrize(
+    ("types", "values", "expected"),
+    [
+        ([GPU, OTHER_GPU], ["gpu", "other-gpu"], "gpu"),
+        # The cheapest of all, but an ordinary type would do as well.
+        ([SMALL, GPU], ["small", "gpu"], "small"),
+        ([LARGE, GPU, OTHER_GPU], ["edge.large", "gpu", "other-gpu"], "large"),
+    ],
+)
+def test_of_several_named_types_those_without_devices_come_first(
+    types: list[dict[str, Any]], values: list[str], expected: str
+) -> None:
+    assert chosen(types, requirements=[selecting(NAMES[0], "In", *values)]) == expected
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    [
+        [selecting(NAMES[0], "NotIn", "small")],
+        [selecting(NAMES[0], "Exists")],
+        [selecting("zone", "In", "b")],
+        [selecting(NAMES[0], "In", "small", "gpu"), selecting("zone", "In", "b")],
+    ],
+)
+def test_a_selector_that_only_leads_to_a_gpu_does_not_ask_for_it(
+    requirements: list[dict[str, Any]],
+) -> None:
+    types = [{**SMALL, "properties": {"zone": "a"}}, {**GPU, "properties": {"zone": "b"}}]
+    if requirements[0]["operator"] != "In":
+        types = types[1:]
+    said = refusal(
+        function(resource_list(provider(*types), claim(requirements=requirements), SECRET))
+    )
+    assert "nvidia.com/gpu (not asked for in desiredCapacity)" in said
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (
+            {"desiredCapacity": {"cpu": 64}},
+            "spec.desiredCapacity.cpu: is 64, but small, which typeRef names, has 2",
+        ),
+        (
+            {"desiredCapacity": {"nvidia.com/gpu": 1}},
+            "desiredCapacity[nvidia.com/gpu]: is 1, but small, which typeRef names, has none",
+        ),
+        (
+            {"requirements": [selecting(NAMES[1], "In", "edge.large")]},
+            "spec.requirements[0]: is not met by small, which typeRef names: "
+            "its node.kubernetes.io/instance-type is edge.small",
+        ),
+        (
+            {"requirements": [selecting("zone", "In", "a")]},
+            "spec.requirements[0]: is not met by small, which typeRef names: its zone is absent",
+        ),
+    ],
+)
+def test_what_is_asked_for_beside_a_type_that_does_not_have_it(
+    spec: dict[str, Any], message: str
+) -> None:
+    types = [SMALL, {**LARGE, "properties": {"zone": "a"}}]
+    asked = claim(typeRef="edge.small", **spec)
+    assert message in refusal(function(resource_list(provider(*types), asked, SECRET)))
+
+
+def test_what_is_asked_for_beside_a_type_that_has_it() -> None:
+    capacity = {"cpu": 2, "memory": "4Gi", "pods": "110"}
+    requirements = [
+        selecting(NAMES[1], "In", "edge.small"),
+        selecting("karpenter.sh/nodepool", "In", "workers"),
+    ]
+    types = [SMALL, GPU]
+    assert chosen(types, typeRef="edge.small", desiredCapacity=capacity, requirements=requirements)
+    assert chosen(types, typeRef="gpu") == "gpu"

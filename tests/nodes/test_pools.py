@@ -20,7 +20,9 @@ from tests.support import (
     by_name,
     changed,
     function,
+    kubelet_arguments,
     made,
+    node_labels,
     refusal,
     resource_list,
     user_data,
@@ -102,10 +104,8 @@ def test_labels_and_taints_of_a_pool() -> None:
         "terminationGracePeriod": "30s",
     }
     [shared] = user_data(run(list_form({**pool, "properties": {"tier": "tin", "rack": "r1"}})))
-    assert (
-        "kubelet_arguments='--node-labels=generation=5,rack=r1,tier=gold --register-with-taints=a=:NoSchedule'"
-        in shared
-    )
+    assert node_labels(shared) == {"generation": "5", "rack": "r1", "tier": "gold"}
+    assert kubelet_arguments(shared)["register-with-taints"] == "a=:NoSchedule"
 
 
 def test_the_rest_of_the_values_may_hold_anything() -> None:
@@ -127,7 +127,9 @@ POOL_ROWS: list[tuple[str, Any, str]] = [
     ("selector", [{"value": "x"}], "[0].property: of pool \"workers\" is required"),
     ("selector", [{"property": "a"}], "[0].value: of pool \"workers\" is required by operator In; one of value and values"),
     ("selector", [{"property": "a", "value": "b", "values": ["c"]}], "[0].values: of pool \"workers\" stands beside value; keep one of them"),
-    ("selector", [{"property": "a", "operator": "NotExists"}], "NotExists"),
+    ("selector", [{"property": "a", "operator": "NotExists"}], 'is "NotExists", which the documentation writes and vCluster refuses; write DoesNotExist'),
+    ("selector", [{"property": "a", "operator": "NotExists", "value": "b"}], "write DoesNotExist"),
+    ("selector", [{"property": "a", "operator": "Exist"}], '[0].operator: of pool "workers" must be one of In, NotIn, Exists, DoesNotExist, Gt, Lt (did you mean "Exists"?)'),
     ("selector", [{"property": "a", "operator": "Exists", "value": "b"}], "is Exists, which takes no value"),
     ("selector", [{"propertty": "a", "value": "b"}], 'propertty: of pool "workers" is no field that krmfn knows here (did you mean "property"?)'),
     ("selector", [{"property": "example.com/none", "value": "b"}], 'pool "workers" asks for example.com/none, which no node type meets; the nearest, small, misses'),
@@ -270,6 +272,136 @@ def test_what_does_not_fit_together(items: list[dict[str, Any]], message: str) -
         assert done.code == 0, done.stderr
     else:
         assert message in refusal(done)
+
+
+OTHERS = [
+    {"bcm": {"nodeTypes": [{"name": "dgx"}]}},
+    {"terraform": {}, "properties": {"vcluster.com/ccm-enabled": "true"}},
+    {"metal3": {}, "properties": {"metal3.vcluster.com/image-url": "x"}},
+]
+
+
+@pytest.mark.parametrize("spec", OTHERS)
+def test_pools_of_other_kinds_of_providers_are_left_out(spec: dict[str, Any]) -> None:
+    other = {**PROVIDER, "metadata": {"name": "racks"}, "spec": spec}
+    values = list_form(POOL)
+    values["privateNodes"]["autoNodes"].insert(
+        0,
+        {
+            "provider": "racks",
+            "static": [{"name": "metal", "quantity": 1}],
+            "properties": {"netris.vcluster.com/server-cluster": "a"},
+        },
+    )
+    done = run(values, other)
+    assert done.code == 0, done.stderr
+    assert len(made(done)) == 2
+    message = '"racks", which is no KubeVirt provider: the nodes of pool "metal" are not rendered'
+    assert f"{message} (other-provider)" in done.stderr
+    # Its machines would be deleted, as those of a virtual cluster without any pool.
+    del values["privateNodes"]["autoNodes"][1]
+    assert "virtual cluster tenant-1 has no claim" in refusal(run(values, other))
+
+
+def test_a_provider_without_node_types_that_nobody_asks() -> None:
+    spec = {"clusterRef": {"cluster": "kubevirt-1", "namespace": "machines"}}
+    idle = {**PROVIDER, "metadata": {"name": "infra"}, "spec": {"kubeVirt": spec}}
+    done = run(list_form(), idle)
+    assert done.code == 0, done.stderr
+    values = list_form()
+    values["privateNodes"]["autoNodes"][0]["provider"] = "infra"
+    asked = "NodeProvider infra: spec.kubeVirt.nodeTypes: is required: a claim or pool asks for"
+    assert refusal(run(values, idle)).count(asked) == 1
+
+
+AUTO = {"privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": [POOL]}]}}
+TEXT = "privateNodes:\n  enabled: true\n  autoNodes:\n  - provider: {{ .Values.provider }}\n"
+PARAMETER = {"name": "privateNodes.autoNodes[0].provider", "value": "edge"}
+PLATFORMS = "management.loft.sh/v1"
+FLUX, ARGO = "helm.toolkit.fluxcd.io/v2", "argoproj.io/v1alpha1"
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "spec", "field"),
+    [
+        (FLUX, "HelmRelease", {"values": AUTO}, "spec.values.privateNodes.autoNodes"),
+        (ARGO, "Application", {"source": {"helm": {"values": TEXT}}}, "spec.source.helm.values"),
+        (
+            ARGO,
+            "Application",
+            {"sources": [{"ref": "x"}, {"helm": {"valuesObject": AUTO}}]},
+            "spec.sources[1].helm.valuesObject.privateNodes.autoNodes",
+        ),
+        (
+            ARGO,
+            "Application",
+            {"source": {"helm": {"parameters": [PARAMETER]}}},
+            "spec.source.helm.parameters[0]",
+        ),
+        (
+            ARGO,
+            "ApplicationSet",
+            {"template": {"spec": {"source": {"helm": {"values": json.dumps(AUTO)}}}}},
+            "spec.template.spec.source.helm.values",
+        ),
+        (
+            PLATFORMS,
+            "VirtualClusterInstance",
+            {"template": {"helmRelease": {"values": TEXT}}},
+            "spec.template.helmRelease.values",
+        ),
+        (
+            "storage.loft.sh/v1",
+            "VirtualClusterTemplate",
+            {"template": {"helmRelease": {"values": TEXT}}},
+            "spec.template.helmRelease.values",
+        ),
+        (PLATFORMS, "Project", {"allowedNodeTypes": [{"name": "aws.*"}]}, "spec.allowedNodeTypes"),
+        (PLATFORMS, "Project", {"defaultNodeProfile": "a"}, "spec.defaultNodeProfile"),
+        # Nothing that krmfn would have to read.
+        (FLUX, "HelmRelease", {"values": {"privateNodes": {"autoNodes": []}}}, None),
+        (FLUX, "HelmRelease", {"chart": {}}, None),
+        (FLUX, "HelmRelease", "text", None),
+        (ARGO, "Application", {"source": {"helm": {"values": "# autoNodes: x\n"}}}, None),
+        (ARGO, "Application", {"source": {"helm": {"values": "autoNodes: []\n"}}}, None),
+        (PLATFORMS, "Project", {"members": []}, None),
+        ("example.com/v1", "Project", {"allowedNodeTypes": []}, None),
+    ],
+)
+def test_what_asks_for_nodes_elsewhere_is_told(
+    version: str, kind: str, spec: Any, field: str | None
+) -> None:
+    item = {"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": spec}
+    done = function(resource_list(PROVIDER, CLAIM, SECRET, item))
+    assert done.code == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if line.endswith("(not-read)")]
+    assert len(told) == bool(field)
+    assert not field or f"info: {kind} a: {field}: " in told[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        (
+            {"controlPlane": {"standalone": {"autoNodes": {"provider": "edge"}}}},
+            "controlPlane.standalone.autoNodes",
+        ),
+        ({"deploy": {"csi": {"kubeVirt": {"enabled": True}}}}, "deploy.csi.kubeVirt"),
+        ({"deploy": {"csi": {"kubeVirt": {"enabled": False}}}}, None),
+    ],
+)
+def test_what_of_the_values_concerns_nodes_and_is_not_read(
+    values: dict[str, Any], field: str | None
+) -> None:
+    done = run(list_form() | values)
+    assert len(made(done)) == 2
+    assert done.stderr.count("(not-read)") == bool(field)
+    assert not field or f"data[vcluster.yaml].{field}: is not read" in done.stderr
+
+
+def test_values_that_are_a_template() -> None:
+    said = refusal(run("privateNodes:\n  quantity: {{ .Values.n }}\n"))
+    assert "data[vcluster.yaml]: line 2 has {{: it is a template; krmfn reads" in said
 
 
 def test_inline_values_beside_a_config_map() -> None:
@@ -473,3 +605,17 @@ def test_the_secret_of_a_token_on_a_disk_is_not_overwritten(name: str) -> None:
     pool = {"name": "workers", "quantity": 2, "properties": ADDRESSES}
     said = refusal(run(list_form(pool), config=config))
     assert f"joinToken.secretKeyRef.name: is {name}, a Secret in machines that krmfn makes" in said
+
+
+def test_a_pool_asks_for_a_gpu_by_the_name_of_its_type() -> None:
+    gpu = {"name": "gpu", "resources": {"nvidia.com/gpu": 1}, "properties": {"model": "a"}}
+    provider = changed(PROVIDER, "spec.kubeVirt.nodeTypes", [{"name": "small"}, gpu])
+
+    def result(**selector: str) -> Reply:
+        values = config_map(list_form({**POOL, "nodeTypeSelector": [selector]}))
+        return function(resource_list(provider, SECRET, values))
+
+    named = made(result(property="vcluster.com/node-type", value="gpu"))
+    assert {machine["metadata"]["labels"]["krmfn.dev/node-type"] for machine in named} == {"gpu"}
+    said = refusal(result(property="model", value="a"))
+    assert "misses nvidia.com/gpu (not asked for by vcluster.com/node-type In [edge.gpu])" in said

@@ -15,6 +15,8 @@ from tests.support import (
     by_name,
     changed,
     function,
+    kubelet_arguments,
+    node_labels,
     refusal,
     resource_list,
 )
@@ -548,7 +550,15 @@ def test_prefixed_properties_are_no_node_labels() -> None:
         }
     )
     text = by_name(done)["Secret", "node-1-cloud-init"]["stringData"]["userdata"]
-    assert "kubelet_arguments=--node-labels=example.com/a=b\n" in text
+    assert node_labels(text) == {"example.com/a": "b"}
+
+
+def test_properties_of_an_image_are_no_node_labels() -> None:
+    image = {**IMAGE, "machines.vcluster.com/os-image-type": "kubevirt", "example.com/a": "c"}
+    given = {VC + "os-image": "noble", "example.com/a": "b"}
+    text = by_name(run(given, shared("OSImage", "noble", properties=image)))
+    secret = text["Secret", "node-1-cloud-init"]["stringData"]["userdata"]
+    assert node_labels(secret) == {"example.com/a": "b"}
 
 
 PROFILE = {
@@ -569,10 +579,8 @@ def test_a_node_profile() -> None:
         )
     )
     text = by_name(done)["Secret", "node-1-cloud-init"]["stringData"]["userdata"]
-    assert (
-        "--node-labels=c=d,vcluster.com/node-profile=hard --register-with-taints=a=:NoSchedule,b=:NoExecute"
-        in text
-    )
+    assert node_labels(text) == {"c": "d", "vcluster.com/node-profile": "hard"}
+    assert kubelet_arguments(text)["register-with-taints"] == "a=:NoSchedule,b=:NoExecute"
 
 
 def test_annotations_can_not_be_told_to_kubelet() -> None:
@@ -580,7 +588,35 @@ def test_annotations_can_not_be_told_to_kubelet() -> None:
     done = function(
         resource_list(PROVIDER, changed(CLAIM, "spec.profileRef", "hard"), SECRET, profile)
     )
-    assert "NodeProfile hard: spec.nodeAnnotations: can't be rendered" in refusal(done)
+    assert done.code == 0
+    assert "NodeProfile hard: spec.nodeAnnotations: are not rendered" in done.stderr
+    assert "a node with the label vcluster.com/node-profile" in done.stderr
+
+
+def with_profile(pool: dict[str, Any], **private: Any) -> Any:
+    """Render one pool of nodes with the profile `hard` among the items."""
+    one = {"name": "a", "quantity": 1, **pool}
+    values = {"enabled": True, "autoNodes": [{"provider": "edge", "static": [one]}], **private}
+    config = changed(CONFIG, "spec.virtualClusters.0.values", {"privateNodes": values})
+    config = changed(config, "spec.secretEncoding", "stringData")
+    profile = shared("NodeProfile", "hard", **PROFILE)
+    return function(resource_list(PROVIDER, SECRET, profile, config=config))
+
+
+def test_the_labels_of_a_profile_win_over_a_pools() -> None:
+    done = with_profile({"profile": "hard", "nodeLabels": {"c": "other", "e": "f"}})
+    text = by_name(done)["Secret", "tenant-1-a-cloud-init"]["stringData"]["userdata"]
+    assert node_labels(text) == {"c": "d", "e": "f", "vcluster.com/node-profile": "hard"}
+    message = 'nodeLabels.c: is "other", but NodeProfile hard sets "d", which wins'
+    assert message in done.stderr
+
+
+def test_a_taint_of_a_profile_and_another_of_the_pool_are_told_with_both_places() -> None:
+    taint = {"key": "a", "value": "z", "effect": "NoSchedule"}
+    said = refusal(with_profile({"profile": "hard", "taints": [taint]}))
+    assert "has a with effect NoSchedule twice, with two values; kubelet takes one" in said
+    assert '"" (NodeProfile hard: spec.taints[0]) or "z" (' in said
+    assert "static[0].taints[0])" in said
 
 
 def test_a_label_that_kubelet_may_not_set_is_told_of_the_profile() -> None:
@@ -643,10 +679,9 @@ def test_profiles_of_pools(level: str) -> None:
             config=changed(config, "spec.secretEncoding", "stringData"),
         )
     )
-    assert (
-        "vcluster.com/node-profile=hard"
-        in by_name(done)["Secret", "tenant-1-a-cloud-init"]["stringData"]["userdata"]
-    )
+    text = by_name(done)["Secret", "tenant-1-a-cloud-init"]["stringData"]["userdata"]
+    chosen = {"vcluster.com/node-profile": "hard"} if level == "pool" else {}
+    assert node_labels(text) == {"c": "d", **chosen}
 
 
 @pytest.mark.parametrize(
@@ -680,3 +715,62 @@ def test_what_is_read_is_consumed() -> None:
 
 def test_every_property_has_a_prefix_that_is_checked() -> None:
     assert all(key.startswith((*PREFIXES, "netris.")) for key in TABLE)
+
+
+@pytest.mark.parametrize(
+    "place", ["provider", "type", "claim", "pool", "environment", "image"]
+)  # fmt: skip
+def test_unknown_properties_are_errors_unless_they_are_ignored(place: str) -> None:
+    unknown = {VC + "profile": "xlarge", KV + "new-thing": "x"}
+    provider, claim, items = PROVIDER, CLAIM, []
+    config = changed(CONFIG, "spec.secretEncoding", "stringData")
+    if place == "provider":
+        provider = changed(provider, "spec.properties", unknown)
+    elif place == "type":
+        provider = changed(provider, "spec.kubeVirt.nodeTypes.0.properties", unknown)
+    elif place == "claim":
+        claim = changed(claim, "spec.properties", unknown)
+    elif place == "pool":
+        pool = {"name": "a", "quantity": 1, "properties": unknown}
+        values = {"enabled": True, "autoNodes": [{"provider": "edge", "static": [pool]}]}
+        config = changed(config, "spec.virtualClusters.0.values", {"privateNodes": values})
+    elif place == "environment":
+        items.append(shared("NodeEnvironment", "e", properties=unknown))
+        claim = changed(claim, "spec.environmentRef", "e")
+    else:
+        items.append(shared("OSImage", "i", properties=unknown))
+        claim = changed(claim, "spec.properties", {VC + "os-image": "i"})
+    given = resource_list(provider, claim, SECRET, *items, config=config)
+    said = refusal(function(given))
+    for key in unknown:
+        assert f"[{key}]: is no property that krmfn knows; under " in said
+    assert "unknownProperties: Ignore accepts others" in said
+    config = changed(config, "spec.unknownProperties", "Ignore")
+    done = function(resource_list(provider, claim, SECRET, *items, config=config))
+    name = "tenant-1-a-cloud-init" if place == "pool" else "node-1-cloud-init"
+    text = by_name(done)["Secret", name]["stringData"]["userdata"]
+    # Pods can select on what is the user's own; the keys of KubeVirt's provider describe no node.
+    labels = {} if place == "image" else {VC + "profile": "xlarge"}
+    assert node_labels(text) == labels
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        (KV + "image-ur", KV + "image-url"),
+        (VC + "image-url", KV + "image-url"),
+        (VC + "OS-image", VC + "os-image"),
+        (VC + "user-data-templates", VC + "user-data-template-config"),
+        # Nothing like it, or only keys that krmfn refuses.
+        (VC + "profile", None),
+        (VC + "vpc-cidrs", None),
+        (VC + "csi-enable", None),
+        (KV + "capacity-typ", None),
+    ],
+)
+def test_hints_name_what_krmfn_takes(key: str, meant: str | None) -> None:
+    said = refusal(run({key: "x"}))
+    assert ("did you mean" in said) == bool(meant)
+    assert not meant or f'(did you mean "{meant}"?)' in said
+    for name, row in TABLE.items():
+        assert not row.refused or f'"{name}"' not in said
