@@ -161,13 +161,28 @@ def test_half_of_the_rendered_files(
     assert files.existing() == before
 
 
-@pytest.mark.parametrize("name", ["argo-rendered", "flux"])
-def test_no_rendered_files(cluster: Cluster, connect: Connect, tmp_path: Path, name: str) -> None:
-    files = started(cluster, connect(name, "none"), tmp_path)
-    client, before = files.client, files.existing()
+def emptied(files: Repository) -> str:
+    client = files.client
     assert isinstance(client, ArgoRendered | Flux)
     shutil.rmtree(client.folder)
     client.folder.mkdir()
     (client.folder / "README.md").write_text("A folder that Git keeps.")
-    assert client.commit() != ""
+    return client.commit()
+
+
+def test_argo_refuses_a_folder_without_manifests(
+    cluster: Cluster, connect: Connect, tmp_path: Path
+) -> None:
+    files = started(cluster, connect("argo-rendered", "none"), tmp_path)
+    before = files.existing()
+    assert emptied(files) != ""
     assert files.existing() == before
+
+
+def test_flux_deletes_all_for_a_folder_without_manifests(
+    cluster: Cluster, connect: Connect, tmp_path: Path
+) -> None:
+    """As docs/flux.md says. krmfn itself never writes such a folder."""
+    files = started(cluster, connect("flux", "none"), tmp_path)
+    assert emptied(files) == ""
+    assert cluster.wait(lambda: files.existing() == set())
