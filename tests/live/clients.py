@@ -105,11 +105,13 @@ class Argo(Client):
             done = self.cluster.run("apply", "-f", "-", text=json.dumps(self._application))
             assert done.returncode == 0, done.stderr
             self._application = None
-        asked = time.monotonic()
-        self.refresh()
-        # A failure of the repo server may be that of the commit before, which Argo CD still has.
-        self.cluster.wait(lambda: self._outcome(revision, time.monotonic() - asked > 10) is not None, self.patience)  # fmt: skip
-        outcome = self._outcome(revision, True)
+        end, outcome = time.monotonic() + self.patience, None
+        while outcome is None and time.monotonic() < end:
+            # Argo CD forgets a request that comes while it looks.
+            self.refresh()
+            self.cluster.wait(lambda: self._outcome(revision, patient=False) is not None, 10)
+            # A failure may be that of the commit before for a while, which Argo CD still has.
+            outcome = self._outcome(revision, patient=True)
         return f"not done: {self.status()}" if outcome is None else outcome
 
     def refresh(self) -> None:

@@ -115,14 +115,6 @@ def started(cluster: Cluster, client: Client, tmp: Path) -> Repository:
     return made
 
 
-@pytest.fixture
-def rendered_files(
-    cluster: Cluster, connect: Connect, tmp_path: Path, request: pytest.FixtureRequest
-) -> Repository:
-    """The same, by a client whose repository holds rendered files."""
-    return started(cluster, connect(request.param, f"files-{request.node.originalname[5:16]}"), tmp_path)  # fmt: skip
-
-
 @pytest.fixture(scope="module", params=PRUNING)
 def repository(
     cluster: Cluster, connect: Connect, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -156,22 +148,41 @@ def test_what_goes_is_what_the_plan_said(repository: Repository, change: str) ->
     assert before - repository.existing() == said | disks
 
 
-@pytest.mark.parametrize("rendered_files", ["argo-rendered", "flux"], indirect=True)
-def test_half_of_the_rendered_files(rendered_files: Repository) -> None:
+@pytest.mark.parametrize("name", ["argo-rendered", "flux"])
+def test_half_of_the_rendered_files(
+    cluster: Cluster, connect: Connect, tmp_path: Path, name: str
+) -> None:
     """The kustomization beside them lists them all, so that one that is missing is an error."""
-    client, before = rendered_files.client, rendered_files.existing()
+    files = started(cluster, connect(name, "half"), tmp_path)
+    client, before = files.client, files.existing()
     assert isinstance(client, ArgoRendered | Flux)
     (client.folder / "kubevirt-1" / "red-workers-0.yaml").unlink()
     assert client.commit() != ""
-    assert rendered_files.existing() == before
+    assert files.existing() == before
 
 
-@pytest.mark.parametrize("rendered_files", ["argo-rendered", "flux"], indirect=True)
-def test_no_rendered_files(rendered_files: Repository) -> None:
-    client, before = rendered_files.client, rendered_files.existing()
+def emptied(files: Repository) -> str:
+    client = files.client
     assert isinstance(client, ArgoRendered | Flux)
     shutil.rmtree(client.folder)
     client.folder.mkdir()
     (client.folder / "README.md").write_text("A folder that Git keeps.")
-    assert client.commit() != ""
-    assert rendered_files.existing() == before
+    return client.commit()
+
+
+def test_argo_refuses_a_folder_without_manifests(
+    cluster: Cluster, connect: Connect, tmp_path: Path
+) -> None:
+    files = started(cluster, connect("argo-rendered", "none"), tmp_path)
+    before = files.existing()
+    assert emptied(files) != ""
+    assert files.existing() == before
+
+
+def test_flux_deletes_all_for_a_folder_without_manifests(
+    cluster: Cluster, connect: Connect, tmp_path: Path
+) -> None:
+    """As docs/flux.md says. krmfn itself never writes such a folder."""
+    files = started(cluster, connect("flux", "none"), tmp_path)
+    assert emptied(files) == ""
+    assert cluster.wait(lambda: files.existing() == set())

@@ -275,7 +275,7 @@ def outcome(
         machines = cluster.machines(namespace)
         return all(restart_required(machines[name]) for name in said if said[name] == "restart" and name not in HEAVIER)  # fmt: skip
 
-    cluster.wait(all_staged, 30)
+    cluster.wait(all_staged, 60)
     # And what should stay as it is, does.
     time.sleep(5)
     yield Outcome(resting, said, said_of_files, complaints, running, cluster.machines(namespace), strategy)  # fmt: skip
