@@ -70,12 +70,12 @@ def conflicts(items: Iterable[Item], built: Build) -> Iterator[Problem]:
 def _foreign(item: Item, owner: str) -> Iterator[Problem]:
     """Report an object of others that is in the way."""
     if item.group in ("", "kubevirt.io"):
-        message = f"has the name of an object that krmfn makes for config {owner}, and "
+        message = "has the name of an object that krmfn makes and is not its own: "
         other = item.annotations.get(OWNER)
         if isinstance(other, str):
-            message += f"is of config {redacted(other)}: two configs render the same node"
+            message += f"config {redacted(other)} made it, and config {owner} renders the same node"
         else:
-            message += f"is not krmfn's: it has no annotation {OWNER}"
+            message += f"it has no annotation {OWNER}"
         yield item.place.field("metadata", "name").error(message, Code.FOREIGN_OBJECT)
 
 

@@ -106,8 +106,8 @@ def test_only_what_this_config_made_is_pruned(item: dict[str, Any], stays: bool)
 def test_a_foreign_object_is_never_overwritten(kind: str) -> None:
     name = "node-1" if kind == "VirtualMachine" else "node-1-cloud-init"
     whose = {
-        "others": "is of config others: two configs render the same node",
-        REMOVED: "is not krmfn's: it has no annotation krmfn.dev/owner",
+        "others": "config others made it, and config nodes renders the same node",
+        REMOVED: "it has no annotation krmfn.dev/owner",
     }
     for owner, why in whose.items():
         foreign = changed(earlier(kind), "metadata.name", name)
@@ -118,7 +118,7 @@ def test_a_foreign_object_is_never_overwritten(kind: str) -> None:
         )
         said = refusal(function(resource_list(PROVIDER, CLAIM, SECRET, foreign)))
         at = f"{kind} machines/{name}: metadata.name: has the name of an object that krmfn makes"
-        assert f"{at} for config nodes, and {why}" in said
+        assert f"{at} and is not its own: {why}" in said
 
 
 def test_machines_do_not_move_to_another_namespace() -> None:
