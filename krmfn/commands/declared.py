@@ -68,7 +68,8 @@ def foreign(items: list[Item], built: Build) -> list[Item]:
     for item in items:
         is_ours = item.origin in consumed or is_config(item)
         is_tools = item.api_version.startswith(_TOOLS)
-        if not is_ours and not is_tools and not ownership.is_earlier(item, built.owner):
+        is_known = is_ours or is_tools or item.is_plain
+        if not is_known and not ownership.is_earlier(item, built.owner):
             result.append(item)
     return result
 

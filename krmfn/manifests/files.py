@@ -72,8 +72,8 @@ def read_paths(
 
     A folder stands for all files in and below it that are not hidden. With `inside`, the real path
     of a folder, a file that is not below it is an error, wherever links lead. A document without
-    kind (Helm values, say) is not a manifest and is left out; a v1 List counts as its items. A file
-    of nothing but `known` documents is not parsed.
+    kind (Helm values, say) is left out, unless it is a vcluster.yaml that asks for nodes; a v1 List
+    counts as its items. A file of nothing but `known` documents is not parsed.
     """
     items: list[Item] = []
     problems = Collector()
@@ -88,16 +88,23 @@ def read_paths(
         if inside is not None and not entry.real.startswith(inside + os.sep):
             problems.append(_at(entry.name).error("is outside of the repository"))
         else:
-            items += _read(entry.name, known, problems)
+            found = _read(entry.name, known, problems)
+            for item in found if entry.is_named else ():
+                item.is_named = True
+            items += found
     return items, problems
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file by the name that messages have of it, and by its real path."""
+    """A file by the name that messages have of it, and by its real path.
+
+    `is_named`: it was named itself, and not found in a folder.
+    """
 
     name: str
     real: str
+    is_named: bool = False
 
 
 def _at(file: str) -> Place:
@@ -109,11 +116,11 @@ def _entries(paths: list[str]) -> Iterator[_File | Problem]:
     """Yield the files that paths stand for, in order, and what can not be read."""
     for path in paths:
         if path == STDIN:
-            yield _File(path, path)
+            yield _File(path, path, is_named=True)
         elif os.path.isdir(path):
             yield from _folder_entries(path)
         else:
-            yield _File(path, os.path.realpath(path))
+            yield _File(path, os.path.realpath(path), is_named=True)
 
 
 def _folder_entries(path: str) -> Iterator[_File | Problem]:
@@ -215,9 +222,11 @@ def _kind_problems(document: yamlio.Document, at: Place) -> Iterator[Problem]:
 
 
 def _items(data: Any, file: str, index: int, find_line: FindLine) -> list[Item]:
-    """Return the items of a document: one, those of a v1 List, or none without a kind."""
-    if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
+    """Return the items of a document: one, those of a v1 List, or none that krmfn knows."""
+    if not isinstance(data, dict):
         return []
+    if not isinstance(data.get("kind"), str):
+        return [Item(data, Origin(None, file, index, find_line))] if _asks_for_nodes(data) else []
     is_list = data["kind"] == "List" and data.get("apiVersion") == "v1"
     elements = data.get("items") if is_list else None
     if not isinstance(elements, list):
@@ -228,6 +237,12 @@ def _items(data: Any, file: str, index: int, find_line: FindLine) -> list[Item]:
             find_below = partial(_line_in_list, find_line, number)
             items.append(item_of(element, file, index, find_below))
     return items
+
+
+def _asks_for_nodes(data: dict[str, Any]) -> bool:
+    """Tell whether a document without kind is a vcluster.yaml that asks for nodes."""
+    nodes = data.get("privateNodes")
+    return "apiVersion" not in data and isinstance(nodes, dict) and bool(nodes.get("autoNodes"))
 
 
 def _line_in_list(find_line: FindLine, number: int, path: Path) -> int | None:

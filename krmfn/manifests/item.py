@@ -35,6 +35,7 @@ class Item:
     In a block sequence, `text` is whole lines: from the line of its dash, which stands in
     `column`, to the line before the next dash. In a flow sequence it is the item alone.
     `span` is where its data stands in the text that was read, in which `text` starts at `offset`.
+    `is_named`: the user named its file, instead of a folder above it.
     """
 
     data: dict[str, Any]
@@ -44,6 +45,7 @@ class Item:
     column: int = 0
     offset: int = 0
     span: Span | None = None
+    is_named: bool = False
 
     @property
     def place(self) -> Place:
@@ -54,6 +56,11 @@ class Item:
     def _resource(self) -> Resource:
         """The identity that the item was read with."""
         return self.origin.resource or Resource()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a document that is no Kubernetes object: a vcluster.yaml."""
+        return self.origin.resource is None
 
     @property
     def kind(self) -> str:

@@ -31,7 +31,7 @@ from krmfn.nodes.rendering import Rendering
 from krmfn.nodes.request import Request
 from krmfn.nodes.resolve import Resolver
 from krmfn.nodes.run_checks import group_problems, type_problems
-from krmfn.nodes.unread import unread_problems
+from krmfn.nodes.unread import unlabelled_problems, unread_files, unread_problems
 from krmfn.nodes.virtual_clusters import (
     LABEL,
     VirtualClusters,
@@ -42,7 +42,7 @@ from krmfn.nodes.virtual_clusters import (
 from krmfn.platform.config import Config, KubeVirtNodesSpec
 from krmfn.platform.named_objects import KINDS, NamedObjects
 from krmfn.platform.properties import Leave
-from krmfn.problems import Collector, Place, Problem
+from krmfn.problems import Code, Collector, Place, Problem
 
 
 @dataclass(slots=True)
@@ -94,7 +94,8 @@ def build(
     come together in the result, without those that the config accepts.
     """
     problems = Collector()
-    inputs = _read(Index(items), config, at, problems)
+    index = Index(items)
+    inputs = _read(index, config, at, problems)
     leave = _leave(config.spec)
     matching = Matching(inputs.providers, inputs.clusters, config.spec, leave)
     groups = group_requests(inputs.requests, inputs.clusters)
@@ -103,9 +104,12 @@ def build(
     problems += decide(groups, matching.match)
     problems += _resolve(groups, inputs, leave)
     claims = _claims(groups)
-    problems += cluster_problems(
-        inputs.clusters, matching.claimed, matching.excused, inputs.is_complete
+    empty = list(
+        cluster_problems(inputs.clusters, matching.claimed, matching.excused, inputs.is_complete)
     )
+    problems += empty
+    if any(problem.code == Code.NO_NODES for problem in empty):
+        problems += unlabelled_problems(index)
     clusters = sorted({claim.cluster for claim in claims})
     if len(clusters) > 1 and not several_clusters:
         message = f"is required: the claims go to {', '.join(clusters)}"
@@ -172,11 +176,14 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
     named = _named_clusters(requests, providers, config_maps)
     clusters = read_virtual_clusters(config, at, lookup, named, problems)
     consumed = [*told, *provider_items, *claim_items, *shared, *config_maps, *clusters.consumed]
-    if config_maps or clusters.has_values:
+    files = [item for item in index.of_kind("") if item.is_plain]
+    read = [item for item in files if item.is_named and len(clusters.tenants) == 1]
+    problems += unread_files(item for item in files if item not in read)
+    if config_maps or clusters.has_values or read:
         # Imported by need: many runs have no pools, and the start is what most users wait for.
         from krmfn.nodes.pool_reader import PoolReader
 
-        requests += PoolReader(clusters).read(config_maps, problems)
+        requests += PoolReader(clusters).read(config_maps, read, problems)
     requests.sort(key=lambda request: request.order)
     problems += unread_problems(index)
     return _Inputs(

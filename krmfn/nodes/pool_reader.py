@@ -20,8 +20,10 @@ class PoolReader:
         self._sources: dict[Tenant, Place] = {}
         self._room = MOST_NODES
 
-    def read(self, config_maps: list[Item], problems: Collector) -> list[Request]:
-        """Return the nodes that inline values and labelled ConfigMaps ask for."""
+    def read(
+        self, config_maps: list[Item], files: list[Item], problems: Collector
+    ) -> list[Request]:
+        """Return the nodes that inline values, labelled ConfigMaps and plain files ask for."""
         requests: list[Request] = []
         for tenant in self._clusters.tenants:
             spec = tenant.spec
@@ -32,7 +34,24 @@ class PoolReader:
         in_order = sorted(config_maps, key=lambda item: (item.namespace, item.name))
         for item in in_order:
             requests += self._config_map(item, problems)
+        for item in files:
+            requests += self._file(item, problems)
         return requests
+
+    def _file(self, item: Item, problems: Collector) -> list[Request]:
+        """Return the nodes that a vcluster.yaml asks for that is no Kubernetes object."""
+        [tenant] = self._clusters.tenants
+        if not self._is_first(tenant, tenant.spec.name, item.place, problems):
+            return []
+        return self._pools(item.data, tenant, tenant.spec.namespace, item.place, problems)
+
+    def _is_first(self, tenant: Tenant, name: str, at: Place, problems: Collector) -> bool:
+        """Note where a virtual cluster's vcluster.yaml stands, and report a second one."""
+        other = self._sources.get(tenant)
+        self._sources[tenant] = at
+        if other:
+            problems.append(at.error(_second_source(name, other)))
+        return other is None
 
     def _config_map(self, item: Item, problems: Collector) -> list[Request]:
         """Return the nodes that a labelled ConfigMap asks for."""
@@ -41,13 +60,7 @@ class PoolReader:
         if tenant is None:
             return []
         values, at = read_vcluster_yaml(item, problems)
-        other = self._sources.get(tenant)
-        self._sources[tenant] = at
-        if other:
-            message = _second_source(label, other)
-            problems.append(at.error(message))
-            return []
-        if values is None:
+        if not self._is_first(tenant, label, at, problems) or values is None:
             return []
         namespace = tenant.spec.namespace or item.namespace or None
         return self._pools(values, tenant, namespace, at, problems)
@@ -79,6 +92,7 @@ class PoolReader:
 
 def _second_source(label: str, other: Place) -> str:
     """Say that a virtual cluster has two sources of pools."""
-    first = f"{other.origin.resource}, {path_text(other.path)}"
+    parts = (str(other.origin.resource or ""), path_text(other.path))
+    first = ", ".join(part for part in parts if part)
     message = f"is a second vcluster.yaml of {label}; the first is {first}"
     return message + (f" in {other.origin.file}" if other.origin.file else "")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from krmfn.kubevirt.vm_paths import get
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
-from krmfn.platform.model import PLATFORM
+from krmfn.nodes.virtual_clusters import LABEL
+from krmfn.platform.model import PLATFORM, from_base64
 from krmfn.problems import Code, Path, Place, Problem
 
 # The kinds that hold a vcluster.yaml, by API group, and where: "*" is every element of a list.
@@ -29,6 +31,8 @@ _OF_PLATFORM: Path = ("spec", "template", "helmRelease", "values")
 _PLATFORM_KINDS = ("VirtualClusterInstance", "VirtualClusterTemplate")
 _PROJECT_FIELDS = ("allowedNodeTypes", "allowedNodeProfiles", "defaultNodeProfile")
 _KEY = "autoNodes"
+_PLACES = f"krmfn reads autoNodes from a ConfigMap with the label {LABEL}, "
+_PLACES += "or from virtualClusters[].values"
 # The key with a value, in YAML or JSON that may be a template: it is looked for, not parsed.
 _IN_TEXT = re.compile(
     rf"""(?m)(?:^[ \t-]*|[{{,]\s*)["']?{_KEY}["']?:(?!\s*(?:\[\s*\]|\{{\s*\}}|null|~))"""
@@ -61,6 +65,47 @@ def unread_problems(index: Index) -> Iterator[Problem]:
             yield from _project(item)
 
 
+def unread_files(items: Iterable[Item]) -> Iterator[Problem]:
+    """Yield a notice for each vcluster.yaml that is no Kubernetes object and is not read."""
+    for item in items:
+        message = "asks for nodes and is not read. A plain vcluster.yaml is read if its file is "
+        message += "named on the command line and the config has one virtual cluster; else "
+        message += _PLACES
+        notice = item.place.field("privateNodes", _KEY).notice(message, Code.NOT_READ)
+        yield replace(notice, leads=True)
+
+
+def unlabelled_problems(index: Index) -> Iterator[Problem]:
+    """Yield a notice for each ConfigMap and Secret that holds a vcluster.yaml and is not read.
+
+    Each text is searched, so this is for runs that found too few nodes.
+    """
+    for kind in ("ConfigMap", "Secret"):
+        for item in index.of_kind(kind):
+            if item.api_version != "v1" or (kind == "ConfigMap" and LABEL in item.labels):
+                continue
+            for place, text in _texts(item):
+                if _IN_TEXT.search(text):
+                    message = f"asks for nodes and is not read: {_PLACES}"
+                    notice = item.place.field(*place).notice(message, Code.NOT_READ)
+                    yield replace(notice, leads=True)
+
+
+def _texts(item: Item) -> Iterator[tuple[Path, str]]:
+    """Yield the texts of a ConfigMap or Secret, each with its path."""
+    for field in ("data", "stringData"):
+        values = item.data.get(field)
+        for key, text in values.items() if isinstance(values, dict) else ():
+            if not isinstance(text, str):
+                continue
+            if item.kind == "Secret" and field == "data":
+                # What is no text in base64 holds no vcluster.yaml.
+                with suppress(ValueError):
+                    yield (field, str(key)), from_base64(text)
+            else:
+                yield (field, str(key)), text
+
+
 def unread_values(values: Any, at: Place) -> Iterator[Problem]:
     """Yield a notice for each part of a vcluster.yaml that concerns nodes and is not read."""
     for path, message in _UNREAD_VALUES.items():
@@ -78,8 +123,7 @@ def _auto_nodes(item: Item, paths: tuple[Path, ...]) -> Iterator[Problem]:
             if found is None:
                 continue
             message = "asks for nodes, which krmfn does not read here: wherever this object is "
-            message += "applied, the Platform makes them. krmfn reads autoNodes from a ConfigMap "
-            message += "with the label krmfn.dev/vcluster, or from virtualClusters[].values"
+            message += f"applied, the Platform makes them; {_PLACES}"
             notice = item.place.field(*place, *found).notice(message, Code.NOT_READ)
             # It comes first: it may be why a virtual cluster has no claim.
             yield replace(notice, leads=True)
