@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from krmfn.commands.function import build_all, config_place
+from krmfn.commands.function import build_all, config_place, problems_of_others
 from krmfn.commands.reply import NOTHING, NOTHING_TO_RENDER, Reply, refused
 from krmfn.manifests.files import read_paths
 from krmfn.manifests.item import Item
@@ -46,10 +46,13 @@ def declared(
     missing = Collector()
     config_and_place = _find_config(items, config_file, inside, missing)
     # A file that can't be read may hold the config.
-    if config_and_place or not problems.has_errors:
+    if config_and_place or not unreadable:
         problems += missing
-    if config_and_place is None or problems.has_errors:
+    if config_and_place is None:
         return refused(problems)
+    if problems.has_errors:
+        config, at = config_and_place
+        return refused([*problems, *problems_of_others(items, config, at, several_clusters)])
     config, at = config_and_place
     built = build_all(items, config, at, Layout(), several_clusters, problems)
     if problems.has_errors:

@@ -12,7 +12,7 @@ from krmfn.nodes import ownership
 from krmfn.nodes.build import Build, build
 from krmfn.nodes.render import Layout
 from krmfn.platform.config import Config, read_config
-from krmfn.problems import Collector, Place, Problem, limited, report, show
+from krmfn.problems import Collector, Place, Problem, limited, report, show, without_absences
 
 _READ = ("NodeProvider", "NodeClaim", "Secret", "ConfigMap")
 
@@ -28,9 +28,12 @@ def run(source: bytes) -> Reply:
         return _refused(ResourceList(), faults)
     problems = Collector()
     config = read_config(resources.functionConfig, problems)
-    if config is None or problems.has_errors:
+    if config is None:
         return _refused(resources, problems)
     at = resources.functionConfig.place if resources.functionConfig else Place()
+    if problems.has_errors:
+        problems += problems_of_others(resources.items, config, config_place(config, at))
+        return _refused(resources, problems)
     layout = Layout(ownership.package_folder(resources), resources.column)
     built = build_all(resources.items, config, config_place(config, at), layout, False, problems)
     if problems.has_errors:
@@ -59,6 +62,20 @@ def _texts(built: Build) -> Iterator[str]:
 def config_place(config: Config, at: Place) -> Place:
     """Return the place of the config's settings; `at` is the config's own place."""
     return at.field("data" if config.flat else "spec")
+
+
+def problems_of_others(
+    items: list[Item], config: Config, at: Place, several_clusters: bool = False
+) -> list[Problem]:
+    """Return the problems of what could be read, for a run in which something could not.
+
+    `at` is the place of the config's settings, whose own problems have been told. What the run
+    does not find may stand in what could not be read.
+    """
+    found = Collector()
+    build_all(items, config, at, Layout(), several_clusters, found)
+    resource = at.origin.resource
+    return [one for one in without_absences(found) if one.place.origin.resource != resource]
 
 
 def build_all(

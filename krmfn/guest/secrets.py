@@ -9,7 +9,7 @@ from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.platform.config import KeyRef
 from krmfn.platform.model import from_base64
-from krmfn.problems import Collector, Place, nearest
+from krmfn.problems import Code, Collector, Place, nearest
 
 # `stringData` wins over `data`, as at the API server.
 _HOLDERS = ("stringData", "data")
@@ -52,7 +52,7 @@ class Lookup:
         there = ", ".join(known[:_LISTED]) if known else f"no {kind} at all"
         typo = nearest(ref.name, (item.name for item in near))
         message = f"{name} is not among the items; there {verb} {there}{typo}"
-        problems.append(at.field("name").error(message))
+        problems.append(at.field("name").error(message, Code.MISSING_OBJECT))
         return None
 
 

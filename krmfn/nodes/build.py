@@ -42,7 +42,7 @@ from krmfn.nodes.virtual_clusters import (
 from krmfn.platform.config import Config, KubeVirtNodesSpec
 from krmfn.platform.named_objects import KINDS, NamedObjects
 from krmfn.platform.properties import Leave
-from krmfn.problems import Code, Collector, Place, Problem
+from krmfn.problems import Code, Collector, Place, Problem, without_follow_ons
 
 
 @dataclass(slots=True)
@@ -150,8 +150,8 @@ def _leave(spec: KubeVirtNodesSpec) -> Leave:
 
 
 def _unaccepted(problems: Iterable[Problem], accepted: frozenset[str]) -> list[Problem]:
-    """Leave out repetitions, and the warnings and notices whose codes the config accepts."""
-    each = dict.fromkeys(problems)
+    """Leave out repetitions, follow-ons, and what the config accepts of warnings and notices."""
+    each = without_follow_ons(dict.fromkeys(problems))
     return [problem for problem in each if problem.is_error or problem.code not in accepted]
 
 

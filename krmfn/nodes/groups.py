@@ -119,7 +119,8 @@ class Matching:
         who = "is " if asked.pool is None else f"pool {show(asked.pool)} names "
         known = listed(sorted(names)) or "none at all"
         message = f"{who}{show(asked.provider)}; the NodeProviders here are {known}"
-        return asked.provider_place.error(message + nearest(asked.provider, names))
+        message += nearest(asked.provider, names)
+        return asked.provider_place.error(message, Code.MISSING_OBJECT)
 
     def _namespace(self, tenant: Tenant, offer: Offer, problems: Collector) -> str:
         """Return the namespace of a group's machines."""

@@ -92,7 +92,7 @@ class PoolReader:
 
 def _second_source(label: str, other: Place) -> str:
     """Say that a virtual cluster has two sources of pools."""
-    parts = (str(other.origin.resource or ""), path_text(other.path))
-    first = ", ".join(part for part in parts if part)
-    message = f"is a second vcluster.yaml of {label}; the first is {first}"
-    return message + (f" in {other.origin.file}" if other.origin.file else "")
+    origin = other.origin
+    first = f"{origin.resource}, {path_text(other.path)}" if origin.resource else ""
+    where = f"in {origin.file}" if origin.file else ""
+    return f"is a second vcluster.yaml of {label}; the first is {f'{first} {where}'.strip()}"

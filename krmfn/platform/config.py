@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
@@ -25,6 +25,7 @@ from krmfn.platform.model import (
     Text,
     grammar,
     validate,
+    without_fields,
 )
 from krmfn.problems import Collector, Place, Problem, nearest, show
 from krmfn.problems.codes import WARNINGS
@@ -216,16 +217,33 @@ def read_config(
     if item.kind == KIND:
         return _read_typed(item, problems, form_of)
     if item.kind == "ConfigMap":
-        form = validate(ConfigMapForm, item.data, item.place, problems)
+        form = _readable(ConfigMapForm, item, problems)
         return _from_flat(form) if form else None
     kind = f"a {item.kind}" if item.kind else "an object without kind"
     problems.append(item.place.error(f"is {kind}; the function's config is {forms}"))
     return None
 
 
+F = TypeVar("F", KubeVirtNodes, ConfigMapForm)
+
+
+def _readable(form: type[F], item: Item, problems: Collector) -> F | None:
+    """Read a form of the config, without its fields that are wrong.
+
+    So one that is wrong hides no problem of another object. Return None if the rest is no config.
+    """
+    found = Collector()
+    config = validate(form, item.data, item.place, found)
+    problems += found
+    if config is None:
+        data = without_fields(item.data, [problem.place.path for problem in found])
+        config = validate(form, data, item.place, Collector())
+    return config
+
+
 def _read_typed(item: Item, problems: Collector, form_of: type[KubeVirtNodes]) -> Config | None:
     """Read the typed form."""
-    typed = validate(form_of, item.data, item.place, problems)
+    typed = _readable(form_of, item, problems)
     if typed is None:
         return None
     problems += _spec_problems(typed.spec, item.place.field("spec"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import (
@@ -21,7 +22,7 @@ from krmfn.kubernetes import names
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.manifests import yamlio
 from krmfn.manifests.yamlio import Timestamp
-from krmfn.problems import Code, Collector, Path, Place, nearest, show
+from krmfn.problems import Code, Collector, Path, Place, nearest, show, without_follow_ons
 
 # The Platform's API groups. Others have kinds of the same names: Karpenter has NodeClaims too.
 PLATFORM = ("management.loft.sh/v1", "storage.loft.sh/v1")
@@ -172,6 +173,7 @@ def validate(model: type[M], data: Any, place: Place, problems: Collector) -> M 
         return model.model_validate(data)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
+    found = []
     if len(faults) > _MOST:
         problems.append(place.error(f"has {len(faults) - _MOST} problems more"))
     for details in faults[:_MOST]:
@@ -179,8 +181,19 @@ def validate(model: type[M], data: Any, place: Place, problems: Collector) -> M 
         context = details.get("ctx", {})
         text = str(context.get("error", details["msg"]))
         message = _message(model, details["type"], path, data, text)
-        problems.append(place.field(*path).error(message))
+        found.append(place.field(*path).error(message))
+    problems += without_follow_ons(found)
     return None
+
+
+def without_fields(data: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
+    """Return a copy of what users wrote, without the fields at some paths."""
+    result = copy.deepcopy(data)
+    for path in paths:
+        holder = _value(result, path[:-1])
+        if isinstance(holder, dict) and path:
+            holder.pop(path[-1], None)
+    return result
 
 
 _TYPES = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.platform.model import PLATFORM, validate
-from krmfn.problems import Collector, Place, listed, nearest, show
+from krmfn.problems import Code, Collector, Place, listed, nearest, show
 
 if TYPE_CHECKING:
     from krmfn.platform.described import DescribedObject
@@ -45,7 +45,9 @@ class NamedObjects:
             reason = f"there {len(candidates)} times"
             if not candidates:
                 reason = self._missing(kind.__name__, name)
-            problems.append(at.error(f"names {kind.__name__} {show(name)}, which is {reason}"))
+            code = Code.INVALID if candidates else Code.MISSING_OBJECT
+            message = f"names {kind.__name__} {show(name)}, which is {reason}"
+            problems.append(at.error(message, code))
             return None, at
         [item] = candidates
         if item not in self._read:

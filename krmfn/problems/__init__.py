@@ -1,6 +1,7 @@
 """What can go wrong: problems with their places and codes, and the words that messages share."""
 
 from krmfn.problems.codes import Code, RuleCode
+from krmfn.problems.follow_ons import without_absences, without_follow_ons
 from krmfn.problems.problem import Origin, Place, Problem, Resource, Severity
 from krmfn.problems.redaction import masked_lines, printable, redacted
 from krmfn.problems.report import Collector, errors, limited, ranked, report
@@ -30,4 +31,6 @@ __all__ = [
     "redacted",
     "report",
     "show",
+    "without_absences",
+    "without_follow_ons",
 ]

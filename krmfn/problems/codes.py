@@ -25,6 +25,7 @@ class Code(StrEnum):
     NO_NODE_TYPE = "no-node-type"
     NO_NODES = "no-nodes"
     LIVE_CLAIM = "live-claim"
+    MISSING_OBJECT = "missing-object"
     UNRESOLVED_TOKEN = "unresolved-token"
     FOREIGN_OBJECT = "foreign-object"
     NAMESPACE_CHANGED = "namespace-changed"
@@ -82,6 +83,7 @@ ERRORS: dict[Code, str] = {
     Code.CAPACITY: "More claims ask for a node type than its `maxCapacity` allows.",
     Code.NO_NODE_TYPE: "No node type meets what a claim or pool asks for.",
     Code.NO_NODES: "A listed virtual cluster has no claim, so a prune would delete its machines.",
+    Code.MISSING_OBJECT: "An object that another one names is not among the items.",
     Code.LIVE_CLAIM: (
         "A claim has a status or names a machine, so the Platform runs that machine. "
         "`liveClaims: Render` of the config renders it all the same."

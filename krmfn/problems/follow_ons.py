@@ -1,0 +1,62 @@
+"""Problems that only follow from others: with the cause mended they are gone."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from krmfn.problems.codes import Code
+from krmfn.problems.problem import Origin, Problem
+from krmfn.problems.wording import path_text
+
+_MISSPELT = "is no field"
+_MISSING = "is required"
+_MEANT = re.compile(r'\(did you mean "([^"]+)"\?\)')
+_WORD = re.compile(r"[^\s,;]+")
+# What may stand in something that could not be read.
+_ABSENT = (Code.MISSING_OBJECT, Code.NO_NODES)
+
+
+def without_follow_ons(problems: Iterable[Problem]) -> list[Problem]:
+    """Leave out that a field is required where a misspelt field was meant to be that field.
+
+    A message may name other fields, one of which would do.
+    """
+    problems = list(problems)
+    meant: dict[Origin, list[str]] = defaultdict(list)
+    for problem in problems:
+        hint = _MEANT.search(problem.message)
+        if hint and problem.message.startswith(_MISSPELT):
+            path = (*problem.place.path[:-1], hint[1])
+            meant[problem.place.origin].append(path_text(path))
+    if not meant:
+        return problems
+    return [problem for problem in problems if not _follows(problem, meant[problem.place.origin])]
+
+
+def _follows(problem: Problem, meant: list[str]) -> bool:
+    """Tell whether a required field, or one that would do, is or is in one that was meant."""
+    if not meant or not problem.message.startswith(_MISSING):
+        return False
+    own = path_text(problem.place.path)
+    if any(_is_in(own, path) for path in meant):
+        return True
+    words = [word for word in _WORD.findall(problem.message) if "." in word]
+    return any(_ends_with_part(path, word) for path in meant for word in words)
+
+
+def _is_in(path: str, whole: str) -> bool:
+    """Tell whether a path is another one or leads into it."""
+    return path == whole or path.startswith((f"{whole}.", f"{whole}["))
+
+
+def _ends_with_part(path: str, word: str) -> bool:
+    """Tell whether a path ends as a field's path begins, in at least three steps."""
+    steps = word.split(".")
+    return any(path.endswith("." + ".".join(steps[:end])) for end in range(3, len(steps) + 1))
+
+
+def without_absences(problems: Iterable[Problem]) -> list[Problem]:
+    """Leave out what is not there, for a run that could not read everything."""
+    return [problem for problem in problems if problem.code not in _ABSENT]
