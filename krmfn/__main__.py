@@ -49,7 +49,10 @@ def main() -> None:
 
 
 def _run() -> None:
-    if len(sys.argv) == 1 and sys.stdin is not None and not sys.stdin.isatty():
+    # Completion calls krmfn without arguments too, and often without a terminal.
+    completes = "_KRMFN_COMPLETE" in os.environ
+    is_piped = sys.stdin is not None and not sys.stdin.isatty()
+    if len(sys.argv) == 1 and is_piped and not completes:
         from krmfn.commands.function import run
 
         sys.exit(run(sys.stdin.buffer.read()).say())

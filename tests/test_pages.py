@@ -56,10 +56,12 @@ def test_pages_link_to_what_is_there() -> None:
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
+@pytest.mark.parametrize("target", ["nodes rendered", "nodes"])
 @pytest.mark.parametrize(
     "file", [".pre-commit-hooks.yaml", "examples/ci/github.yaml", "examples/ci/gitlab.yaml"]
 )
-def test_the_command_lines_of_examples_work(file: str, tmp_path: Path) -> None:
+def test_the_command_lines_of_examples_work(file: str, target: str, tmp_path: Path) -> None:
+    """Also in the first pull request, where the target branch has no rendered files."""
     (tmp_path / "temp").mkdir()
     environment = {
         **os.environ,
@@ -82,7 +84,7 @@ def test_the_command_lines_of_examples_work(file: str, tmp_path: Path) -> None:
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
     for arguments in (
         ["init", "-q"],
-        ["add", "nodes", "rendered"],
+        ["add", *target.split()],
         ["commit", "-qm", "x"],
         ["update-ref", "refs/remotes/origin/main", "HEAD"],
     ):
@@ -104,7 +106,7 @@ def test_the_command_lines_of_examples_work(file: str, tmp_path: Path) -> None:
     assert commands
     for command in commands:
         done = subprocess.run(
-            ["bash", "-c", command],
+            ["bash", "-e", "-o", "pipefail", "-c", command],
             cwd=tmp_path,
             env=environment,
             capture_output=True,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
+from krmfn.commands.json_form import json_text
 from krmfn.manifests.results import as_data, result_of
 from krmfn.problems import Origin, Problem, counted, ranked, redacted, report
 
@@ -60,12 +60,12 @@ def _json(checked: Checked) -> tuple[str, str]:
         if problem.line:
             result["line"] = problem.line
         results.append(result)
-    document = {
+    fields = {
         "machines": len(checked.machines),
         "others": checked.others,
         "results": results,
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n", ""
+    return json_text("CheckReport", fields), ""
 
 
 def _junit(checked: Checked) -> tuple[str, str]:

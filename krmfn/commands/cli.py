@@ -24,7 +24,7 @@ _HERE = ["."]
 
 def _config_option(command: _Command) -> _Command:
     """Add the option --config to a command."""
-    return click.option("--config", metavar="FILE", help=_CONFIG_HELP)(command)
+    return click.option("--config", metavar="FILE", type=click.Path(), help=_CONFIG_HELP)(command)
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,7 +42,7 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=click.Path())
 @_config_option
 @click.option(
     "--all",
@@ -54,6 +54,7 @@ def cli(context: click.Context) -> None:
     "-o",
     "--output",
     metavar="DIR",
+    type=click.Path(),
     help="Write a file for each claim there instead, by cluster, to commit them.",
 )
 @click.option(
@@ -92,7 +93,7 @@ def render(
 
 
 @cli.command()
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=click.Path())
 @_config_option
 @click.option(
     "-o",
@@ -105,6 +106,7 @@ def render(
 @click.option(
     "--against",
     metavar="DIR|-",
+    type=click.Path(allow_dash=True),
     help="Show instead what a merge would do to the machines of an earlier state.",
 )
 @click.option(
@@ -171,7 +173,7 @@ def _verdicts(text: str) -> frozenset[str]:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=click.Path())
 @_config_option
 @click.option(
     "-o",

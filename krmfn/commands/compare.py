@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from krmfn.commands.compare_report import Changed, Compared, as_json, as_markdown, as_text
+from krmfn.commands.compare_report import Changed, Compared, as_json, as_markdown, as_text, shown
 from krmfn.commands.comparison import Comparison
 from krmfn.commands.declared import declared
 from krmfn.commands.earlier_state import (
@@ -23,7 +22,7 @@ from krmfn.nodes.budgets import budgets
 from krmfn.nodes.build import Build
 from krmfn.nodes.needs import Former
 from krmfn.nodes.totals import peak, totals
-from krmfn.problems import Code, Collector, Place, Problem, report
+from krmfn.problems import Code, Collector, Place, Problem, counted, report
 
 _FORMS = {"text": as_text, "json": as_json, "markdown": as_markdown}
 
@@ -112,18 +111,25 @@ def _failures(changes: list[Changed], over: list[Problem], options: Options) -> 
     at = Place()
     deleted, most = _deletions(changes), options.max_deletions
     if most is not None and deleted > most:
-        message = f"{deleted} machines would be deleted; --max-deletions allows {most}"
+        message = f"{counted(deleted, 'machine')} would be deleted; --max-deletions allows {most}"
         yield at.error(message, Code.CHECK)
-    objects: Counter[str] = Counter()
-    for change in changes:
-        objects.update(change.verdicts)
     for verdict in VERDICTS:
-        if verdict in options.fail_on and objects[verdict]:
-            message = f"{objects[verdict]} objects have the verdict {verdict}"
+        found = [change for change in shown(changes) if verdict in change.verdicts]
+        if verdict in options.fail_on and found:
+            verb = "has" if len(found) == 1 else "have"
+            message = f"{_counted_objects(found)} {verb} the verdict {verdict}"
             yield at.error(f"{message}, on which --fail-on fails", Code.CHECK)
     if over and Code.QUOTA in options.fail_on:
-        message = f"{len(over)} budgets are not kept, on which --fail-on fails"
+        verb = "is" if len(over) == 1 else "are"
+        message = f"{counted(len(over), 'budget')} {verb} not kept, on which --fail-on fails"
         yield at.error(message, Code.CHECK)
+
+
+def _counted_objects(changes: list[Changed]) -> str:
+    """Count machines, and Secrets that change by themselves: `2 machines and 1 Secret`."""
+    machines = sum(change.is_machine for change in changes)
+    parts = ((machines, "machine"), (len(changes) - machines, "Secret"))
+    return " and ".join(counted(number, noun) for number, noun in parts if number)
 
 
 def _deletions(changes: list[Changed]) -> int:

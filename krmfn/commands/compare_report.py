@@ -1,21 +1,22 @@
 """The plan of a change, shown to people, to programs, and in a pull request.
 
-The JSON form: `changes` [{kind, namespace, name, verdict, cause, dataVolumes (of a deletion),
-fields [{path, old, new, verdict, why, cause}]}] of all objects that change, `summary` {verdict:
-number of objects}, `totals` and `peak` [{cluster, namespace, virtualMachines, off, resources}]
+The JSON form, a MachineChanges: `changes` [{kind, namespace, name, verdict, cause, dataVolumes
+(of a deletion), fields [{path, old, new, verdict, why, cause}]}] of all objects that change,
+`summary` {verdict: number of machines}, `secrets` the same of Secrets that change by themselves,
+`totals` and `peak` [{cluster, namespace, virtualMachines, off, resources}]
 after the change and while machines that it deletes still exist, `budgets` [{cluster, namespace,
 budget, resource, used, peak, hard}]. Values of Secrets are null there, and shown nowhere.
 """
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from krmfn.commands.json_form import json_text
 from krmfn.commands.object_key import Key
 from krmfn.commands.tables import WIDTH, budgets_table, sums_table
 from krmfn.kubevirt.differences import Change
@@ -24,7 +25,7 @@ from krmfn.kubevirt.vm_paths import VOLUMES
 from krmfn.manifests.shapes import replaceable
 from krmfn.nodes.budgets import Budget
 from krmfn.nodes.totals import Total
-from krmfn.problems import listed, redacted, show
+from krmfn.problems import counted, listed, redacted, show
 
 _NAMES_SHOWN = 3
 _INDENT = 12
@@ -94,14 +95,15 @@ def as_json(compared: Compared) -> str:
     """Write the plan for programs."""
     changes = compared.changes
     entries = [_entry(change) for change in changes if change.verdict != "unchanged"]
-    document = {
+    fields = {
         "changes": entries,
-        "summary": _counts([change.verdict for change in changes]),
+        "summary": _counts(_machine_verdicts(changes)),
+        "secrets": _counts([one.verdict for one in shown(changes) if not one.is_machine]),
         "totals": [total.row for total in compared.totals],
         "peak": [total.row for total in compared.peak],
         "budgets": [budget.row for budget in compared.budgets],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text("MachineChanges", fields)
 
 
 def _counts(verdicts: list[str]) -> dict[str, int]:
@@ -162,18 +164,16 @@ class _Group:
         """The objects on one line: `3 machines: a/b, a/c, a/d`."""
         names = [str(change.key) for change in self.members]
         noun = "Secret" if self.kind == "Secret" else "machine"
-        if len(names) > 1:
-            noun += "s"
-        shown = ", ".join(names[:_NAMES_SHOWN])
+        first = ", ".join(names[:_NAMES_SHOWN])
         hidden = len(names) - _NAMES_SHOWN
         more = f" and {hidden} more" if hidden > 0 else ""
-        return f"{len(names)} {noun}: {shown}{more}"
+        return f"{counted(len(names), noun)}: {first}{more}"
 
 
 def _groups(changes: list[Changed]) -> list[_Group]:
     """Group the objects that change; the heaviest verdicts come first."""
     groups: dict[_Alike, _Group] = {}
-    for change in _shown(changes):
+    for change in shown(changes):
         lines = tuple(_lines(change))
         alike = (change.verdict, change.key.kind, lines)
         group = groups.setdefault(alike, _Group(*alike))
@@ -181,7 +181,7 @@ def _groups(changes: list[Changed]) -> list[_Group]:
     return sorted(groups.values(), key=_rank)
 
 
-def _shown(changes: list[Changed]) -> Iterator[Changed]:
+def shown(changes: list[Changed]) -> Iterator[Changed]:
     """Yield the objects that change, without Secrets that come or go with all their machines."""
     machines = {(change.key, change.verdict) for change in changes if change.is_machine}
     for change in changes:
@@ -242,7 +242,7 @@ def _summary(changes: list[Changed]) -> str:
     verdicts = _machine_verdicts(changes)
     counts = _counts(verdicts)
     parts = [f"{number} {verdict}" for verdict, number in counts.items()]
-    return f"{len(verdicts)} machines: {', '.join(parts) or 'none'}"
+    return f"{counted(len(verdicts), 'machine')}: {', '.join(parts) or 'none'}"
 
 
 def _machine_verdicts(changes: list[Changed]) -> list[str]:

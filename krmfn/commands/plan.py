@@ -11,11 +11,11 @@ machine: {cluster, namespace, name}}],
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
 from krmfn.commands.declared import declared
+from krmfn.commands.json_form import json_text
 from krmfn.commands.reply import DONE, Reply, refused
 from krmfn.commands.tables import budgets_table, sums_table, table
 from krmfn.nodes.budgets import Budget, budgets
@@ -95,13 +95,13 @@ def as_json(built: Build, rows: list[Budget]) -> str:
         row = budget.row
         del row["peak"]
         limits.append(row)
-    document = {
+    fields = {
         "nodeTypes": node_types(built),
         "claims": claims(built),
         "totals": [total.row for total in totals(built)],
         "budgets": limits,
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text("NodePlan", fields)
 
 
 def as_text(built: Build, rows: list[Budget], bold: bool = False) -> str:

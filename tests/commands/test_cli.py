@@ -1,5 +1,6 @@
 """The command line says what it can do, and fails cleanly if its output or input is closed."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,22 @@ def test_text_is_utf_8_whatever_the_environment_says(tmp_path: Path) -> None:
     done = shell(f"PYTHONIOENCODING=ascii LC_ALL=C krmfn render --all {tmp_path}")
     assert done.returncode == 0, done.stderr
     assert 'a: "é"' in done.stdout
+
+
+def test_completion_needs_no_terminal(tmp_path: Path) -> None:
+    """As in a Dockerfile or a package's build."""
+
+    def krmfn_completes(**variables: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "krmfn"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        ).stdout
+
+    assert "_krmfn_completion" in krmfn_completes(_KRMFN_COMPLETE="bash_source")
+    words = {"COMP_WORDS": "krmfn plan no", "COMP_CWORD": "2"}
+    # The shell completes files itself.
+    assert "file,no" in krmfn_completes(_KRMFN_COMPLETE="bash_complete", **words)
