@@ -92,16 +92,17 @@ def _find_config(
             return None
     if len(candidates) != 1:
         where = Place(Origin(file=file)) if file else Place()
-        problems.append(where.error(_not_one(candidates)))
+        option = "--config" if inside is None else "the parameter config"
+        problems.append(where.error(_not_one(candidates, option)))
         return None
     [item] = candidates
     config = read_config(item, problems)
     return (config, config_place(config, item.place)) if config else None
 
 
-def _not_one(candidates: list[Item]) -> str:
-    """Say why there is no config, or which there are."""
+def _not_one(candidates: list[Item], option: str) -> str:
+    """Say why there is no config, or which there are; `option` names one."""
     if not candidates:
-        return f"there is no {KIND} among the files; write one, or name one with --config"
+        return f"there is no {KIND} among the files; write one, or name one with {option}"
     names = sorted(f"{item.name} ({item.origin.file})" for item in candidates)
     return f"must be one config, but there are {len(candidates)}: {', '.join(names)}"

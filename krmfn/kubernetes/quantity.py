@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import lru_cache, total_ordering
 from typing import Any, Literal
 
+_BYTES = re.compile(r"([0-9.]+) ?([MGTPE])i?[Bb]")
 _SYNTAX = re.compile(
     r"([+-]?)(\d+\.?\d*|\.\d+)(?:([eE][+-]?\d{1,9})|([KMGTPE]i|[numkMGTPE]|))", re.ASCII
 )
@@ -117,6 +118,14 @@ def _binary_text(value: Fraction) -> str:
     return str(value)
 
 
+def _advice(text: str) -> str:
+    """Say how to write what is no quantity: `32GB` is meant as 32Gi or 32G."""
+    meant = _BYTES.fullmatch(text)
+    if meant:
+        return f"did you mean {meant[1]}{meant[2]}i or {meant[1]}{meant[2]}?"
+    return 'write it as "4", "500m" or "16Gi"'
+
+
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> Quantity:
     """Read the text of a quantity; equal texts are read once."""
@@ -124,7 +133,7 @@ def _parse(text: str) -> Quantity:
         raise ValueError(f"is a quantity of over {LONGEST} characters")
     match = _SYNTAX.fullmatch(text)
     if not match:
-        raise ValueError('is no quantity; write it as "4", "500m" or "16Gi"')
+        raise ValueError(f"is no quantity; {_advice(text)}")
     sign, digits, exponent, suffix = match.groups()
     power = int(exponent[1:]) if exponent else _DECIMAL.get(suffix, 0)
     if power > LONGEST:

@@ -174,7 +174,7 @@ def _read(file: str, known: KnownDocuments | None, problems: Collector) -> list[
         return recognised
     documents, faults = yamlio.read(source)
     if faults:
-        problems += (yaml_problem(_at(name), fault) for fault in faults)
+        problems += (yaml_problem(_at(name), fault, source) for fault in faults)
         return []
     text = source.decode()
     items = []

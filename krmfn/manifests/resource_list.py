@@ -94,7 +94,7 @@ def _only_document(source: bytes, at: Place, problems: Collector) -> yamlio.Docu
     """Return the document that holds the ResourceList, None if there is not exactly one."""
     documents, faults = yamlio.read(source, _DEPTH)
     if faults:
-        problems += (yaml_problem(at, fault) for fault in faults)
+        problems += (yaml_problem(at, fault, source) for fault in faults)
         return None
     documents = [document for document in documents if document.data is not None]
     if len(documents) != 1:
@@ -109,9 +109,11 @@ def _only_document(source: bytes, at: Place, problems: Collector) -> yamlio.Docu
     return document
 
 
-def yaml_problem(place: Place, fault: yamlio.Fault) -> Problem:
-    """Turn a fault of the text into a problem."""
+def yaml_problem(place: Place, fault: yamlio.Fault, source: bytes) -> Problem:
+    """Turn a fault of a text into a problem."""
     message = f"line {fault.line}, column {fault.column}: {fault.message}"
+    if b"{{" in b"".join(source.splitlines()[fault.line - 1 : fault.line]):
+        message += "; {{ looks like a template, and krmfn reads the text that comes of it"
     return place.error(message, Code.YAML)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from krmfn.kubernetes.quantity import Quantity
@@ -177,6 +177,8 @@ def _ambiguity(asked: Asked, fitting: list[Offer]) -> str:
 
 def _none_fits(asked: Asked, lacks: Mapping[Offer, list[str]]) -> Problem:
     """Report the nearest node type, and what it misses."""
+    if misspelt := _unknown_type(asked, lacks):
+        return misspelt
     wanted = [requirement.key for requirement in asked.requirements]
     wanted += (f"{name} {amount}" for name, amount in asked.capacity.items())
     asks = "nothing in particular"
@@ -193,6 +195,23 @@ def _none_fits(asked: Asked, lacks: Mapping[Offer, list[str]]) -> Problem:
         known = sorted(str(offer.name) for offer in lacks)
         message += f"; known are {listed(known)}"
     return asked.at.error(message, Code.NO_NODE_TYPE)
+
+
+def _unknown_type(asked: Asked, offers: Collection[Offer]) -> Problem | None:
+    """Report a selector that names node types of which the provider has none."""
+    known = sorted({str(offer.name) for offer in offers})
+    names = {*known, *(offer.full_name for offer in offers)}
+    for requirement in asked.requirements:
+        allowed = requirement.allowed
+        wanted = [value for value in allowed.values if isinstance(value, str)]
+        is_type = requirement.key in BUILT_IN and _is_choice(allowed)
+        if is_type and wanted and known and not names & set(wanted):
+            message = (
+                f"{_who(asked)}names node type {listed([show(one) for one in sorted(wanted)])}; "
+            )
+            message += f"the provider has {listed(known)}{nearest(min(wanted), known)}"
+            return asked.at.error(message, Code.NO_NODE_TYPE)
+    return None
 
 
 def _asked_values(asked: Asked, key: str) -> str:

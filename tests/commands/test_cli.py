@@ -64,7 +64,7 @@ def test_completion_needs_no_terminal(tmp_path: Path) -> None:
 
     def krmfn_completes(**variables: str) -> str:
         return subprocess.run(
-            [sys.executable, "-m", "krmfn"],
+            [Path(sys.executable).with_name("krmfn")],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

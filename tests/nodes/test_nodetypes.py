@@ -189,7 +189,7 @@ def test_ambiguity_is_told_with_what_pins_it() -> None:
                     {"key": "vcluster.com/node-type", "operator": "In", "values": ["smal"]}
                 ]
             },
-            "misses vcluster.com/node-type (smal); known are small",
+            'names node type "smal"; the provider has ',
         ),
         ([SMALL], {"desiredCapacity": {"nvidia.com/gpu": 1}}, "misses nvidia.com/gpu (has none)"),
         (

@@ -133,7 +133,7 @@ POOL_ROWS: list[tuple[str, Any, str]] = [
     ("selector", [{"property": "a", "operator": "Exists", "value": "b"}], "is Exists, which takes no value"),
     ("selector", [{"propertty": "a", "value": "b"}], 'propertty: of pool "workers" is no field that krmfn knows here (did you mean "property"?)'),
     ("selector", [{"property": "example.com/none", "value": "b"}], 'pool "workers" asks for example.com/none, which no node type meets; the nearest, small, misses'),
-    ("selector", [{"property": "vcluster.com/node-type", "value": "smal"}], "misses vcluster.com/node-type (smal); known are small"),
+    ("selector", [{"property": "vcluster.com/node-type", "value": "smal"}], 'names node type "smal"; the provider has '),
     ("taints", [{"key": "a"}], "taints[0].effect: of pool \"workers\" is required"),
     ("nodeLabels", {"a b": "c"}, "nodeLabels[a b]: of pool \"workers\" is"),
     ("nodeLabels", {"a": None}, "nodeLabels.a: of pool \"workers\" is null; must be text in quotes"),
