@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from krmfn.commands.declared import declared
+from krmfn.commands.declared import Inputs, declared
 from krmfn.commands.reply import DONE, STALE, Reply, refused
 from krmfn.commands.stale_files import difference
 from krmfn.nodes.build import Build
@@ -25,9 +25,14 @@ _RESOURCES = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n
 
 
 def write(
-    paths: list[str], config: str | None, folder: str, check: bool = False, plaintext: bool = False
+    paths: list[str],
+    config: str | None,
+    folder: str,
+    check: bool = False,
+    plaintext: bool = False,
+    kustomization: str | None = None,
 ) -> Reply:
-    """Make the folder what the files declare.
+    """Make the folder what files, or a kustomization, declare.
 
     With `check`, write nothing, but show as a unified diff what would change, and answer with code
     4 if anything would. `plaintext` allows files that hold the join token.
@@ -36,7 +41,7 @@ def write(
     then the files of removed claims go. Whenever the run is cut off, every file is whole, and the
     next run finishes.
     """
-    outcome = declared(paths, config, several_clusters=True)
+    outcome = declared(Inputs(paths, config, kustomization), several_clusters=True)
     if isinstance(outcome, Reply):
         return outcome
     wanted, problems = _wanted(outcome.built), outcome.problems
