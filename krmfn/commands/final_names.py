@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from krmfn.commands.kustomizations import NAMES_KNOWN
 from krmfn.commands.object_key import Key
 from krmfn.commands.secret_users import named_secrets
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, VOLUMES, get, mappings
 from krmfn.manifests.item import Item
-from krmfn.problems import Code, Problem, show
+from krmfn.nodes.build import Build
+from krmfn.problems import Code, Path, Problem, show
 
 if TYPE_CHECKING:
     from krmfn.commands.final_objects import Final
 
+_HASHED = "internal.config.kubernetes.io/needsHashSuffix"
+# No configuration of kustomize tells a clone of a machine's own disk from one of another claim.
+_CLONE = "kustomize can't follow such a name: rename the pool or claim instead"
 COMPONENT = "add krmfn's kustomize/ to the kustomization's components"
 
 
@@ -55,12 +60,13 @@ def _lost_disks(final: Final) -> Iterator[Problem]:
     """Warn of DataVolumes that the machine made by another name when krmfn rendered it."""
     if final.source is None:
         return
-    own = set(_disks(final.source.data))
-    after = set(_disks(final.item.data))
-    for volume in mappings(get(final.item.data, VOLUMES)):
-        name = get(volume, ("dataVolume", "name"))
-        if name in own and name not in after:
-            yield _lost(final.item, "DataVolume", name)
+    item = final.item
+    lost = set(_disks(final.source.data)) - set(_disks(item.data))
+    for name in _texts(get(item.data, VOLUMES), lost):
+        yield _lost(item, "DataVolume", name)
+    clones = [get(template, ("spec",)) for template in mappings(get(item.data, DATA_VOLUMES))]
+    for name in _texts(clones, lost):
+        yield _lost(item, "DataVolume", name, DATA_VOLUMES, _CLONE)
 
 
 def _disks(machine: dict[str, Any]) -> Iterator[Any]:
@@ -69,8 +75,38 @@ def _disks(machine: dict[str, Any]) -> Iterator[Any]:
         yield get(template, ("metadata", "name"))
 
 
-def _lost(item: Item, kind: str, name: Any) -> Problem:
+def _texts(value: Any, wanted: set[Any]) -> Iterator[str]:
+    """Yield the texts in a value that are wanted."""
+    if isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _texts(child, wanted)
+    elif isinstance(value, str) and value in wanted:
+        yield value
+
+
+def _lost(
+    item: Item, kind: str, name: str, path: Path = VOLUMES, advice: str = COMPONENT
+) -> Problem:
     """Warn of a name that nothing has any more."""
-    message = f"names {kind} {show(name)}, which kustomize renamed; {COMPONENT}"
-    at = item.place.field(*VOLUMES)
-    return at.warning(message, Code.RENAMED_OBJECT)
+    message = f"names {kind} {show(name)}, which kustomize renamed; {advice}"
+    return item.place.field(*path).warning(message, Code.RENAMED_OBJECT)
+
+
+def hashed_secrets(items: Iterable[Item], built: Build) -> Iterator[Problem]:
+    """Warn of a token's Secret whose name gets a hash after krmfn, in the fields of no machine.
+
+    kustomize marks such Secrets for functions. What configurations it has, it does not tell them:
+    krmfn's component leaves a mark of its own.
+    """
+    if Code.RENAMED_OBJECT in built.accepted:
+        return
+    joins = [(claim.namespace, claim.tenant.join) for claim in built.claims]
+    disks = {(namespace, join.disk) for namespace, join in joins if join and join.disk}
+    secrets = [item for item in items if item.kind == "Secret" and _HASHED in item.annotations]
+    known = any(NAMES_KNOWN in item.annotations for item in built.consumed)
+    for secret in [] if known else secrets:
+        if any(secret.name == name and secret.namespace in ("", ns) for ns, name in disks):
+            message = "gets a hash at its end from kustomize, but machines name it without"
+            advice = f"{COMPONENT}, or set disableNameSuffixHash: true"
+            at = secret.place.field("metadata", "name")
+            yield at.warning(f"{message}; {advice}", Code.RENAMED_OBJECT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from krmfn.commands.final_names import hashed_secrets
 from krmfn.commands.reply import DONE, NOTHING, NOTHING_TO_RENDER, PROBLEMS, Reply
 from krmfn.manifests.item import Item, item_of
 from krmfn.manifests.resource_list import ResourceList, read_resource_list
@@ -33,6 +34,7 @@ def run(source: bytes) -> Reply:
     at = resources.functionConfig.place if resources.functionConfig else Place()
     layout = Layout(ownership.package_folder(resources), resources.column)
     built = build_all(resources.items, config, config_place(config, at), layout, False, problems)
+    problems += hashed_secrets(resources.items, built)
     if problems.has_errors:
         return _refused(resources, problems)
     if built.nothing:

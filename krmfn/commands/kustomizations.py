@@ -18,6 +18,9 @@ from krmfn.platform.config import KIND
 from krmfn.problems import Code, Origin, Place, Problem, listed
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+# krmfn's component, which names the fields of machines, and what it writes on node providers.
+OWN_COMPONENT = "krmfn//kustomize"
+NAMES_KNOWN = "krmfn.dev/kubevirt-names"
 _GROUP = "kustomize.config.k8s.io/"
 # These list files, or name fields for other transformations: alone they change nothing.
 _LISTS = ("resources", "bases", "components")
@@ -97,7 +100,11 @@ class Kustomization:
     def _is_names_only(self, entry: str) -> bool:
         """Tell whether a component only says which fields hold names, as krmfn's own does."""
         below = self.below(entry)
-        return below is not None and not below.beyond_lists([below.folder])
+        if below is None:
+            return OWN_COMPONENT in entry
+        patches = str(below.data.get("patches", NAMES_KNOWN))
+        fields = [name for name in below.beyond_lists([below.folder]) if name != "patches"]
+        return not fields and NAMES_KNOWN in patches
 
 
 def read_kustomization(folder: str) -> Kustomization | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 
 from krmfn.commands.kustomizations import read_kustomization
+from krmfn.machine.provenance import value_at
 from krmfn.manifests.files import read_paths
 from krmfn.manifests.item import Item
-from krmfn.problems import Origin, Resource
+from krmfn.problems import Origin, Path, Resource
 
 
 class Sources:
@@ -30,9 +31,27 @@ class Sources:
     def place(self, item: Item) -> None:
         """Give an item the file that it was read from, or the kustomization's folder."""
         resource = item.origin.resource
-        manifest = item.manifest
-        for source in self._by_resource[resource]:
-            if source.manifest == manifest:
-                item.origin = source.origin
-                return
-        item.origin = Origin(resource, self.label, item.origin.index)
+        sources = self._by_resource[resource]
+        same = [source for source in sources if source.manifest == item.manifest]
+        if same:
+            item.origin = same[0].origin
+        elif len(sources) == 1:
+            item.origin = self._partly(item, sources[0])
+        else:
+            item.origin = Origin(resource, self.label, item.origin.index)
+
+    def _partly(self, item: Item, source: Item) -> Origin:
+        """Return the origin of an object of which the kustomization changed some fields."""
+        now, before, label = item.manifest, source.manifest, self.label
+        file, find_line = source.origin.file, source.origin.find_line
+
+        def is_same(path: Path) -> bool:
+            return bool(path) and value_at(now, path) == value_at(before, path)
+
+        def find_file(path: Path) -> str | None:
+            return file if is_same(path) else label
+
+        def find(path: Path) -> int | None:
+            return find_line(path) if find_line and is_same(path) else None
+
+        return Origin(item.origin.resource, label, item.origin.index, find, find_file)
