@@ -64,12 +64,12 @@ def generate(environment: Mapping[str, str], kustomization: str | None = None) -
         advice = "list the files in the kustomization"
         problems.append(at.error(f'has "paths", but kustomize builds one folder; {advice}'))
     paths = [".", *further]
+    repository = _repository(environment.get("ARGOCD_APP_SOURCE_PATH") or ".")
     if kustomization is None and not problems:
-        problems += ignored_errors(paths)
+        problems += ignored_errors(paths, repository)
     if problems:
         return refused(problems)
     config = given.get("config") or None
-    repository = _repository(environment.get("ARGOCD_APP_SOURCE_PATH") or ".")
     outcome = declared(Inputs(paths, config, kustomization, inside=repository))
     if isinstance(outcome, Reply):
         return outcome

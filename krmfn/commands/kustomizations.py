@@ -87,15 +87,32 @@ class Kustomization:
         known = (*_HARMLESS, *_LISTS, *_FUNCTIONS)
         fields = [name for name, value in self.data.items() if value and name not in known]
         for name in ("resources", "bases"):
-            paths = map(self.path, self.entries(name))
-            if not all(_in_reach(path, roots) for path in paths):
+            if not all(self._is_read(entry, roots) for entry in self.entries(name)):
                 fields.append(name)
         if any(not self._is_names_only(entry) for entry in self.entries("components")):
             fields.append("components")
         for name in _FUNCTIONS:
-            if any(not _is_config(self.path(entry)) for entry in self.entries(name)):
+            if not all(self._is_config(entry) for entry in self.entries(name)):
                 fields.append(name)
         return fields
+
+    def _is_read(self, entry: str, roots: list[str]) -> bool:
+        """Tell whether what an entry names is below one of the roots, or is missing."""
+        path = self.path(entry)
+        if not os.path.exists(path):
+            return not _is_remote(entry)
+        real = os.path.realpath(path)
+        reals = [os.path.realpath(root) for root in roots]
+        return any(real == root or real.startswith(root + os.sep) for root in reals)
+
+    def _is_config(self, entry: str) -> bool:
+        """Tell whether an entry names a file with a config of krmfn, and nothing else."""
+        path = self.path(entry)
+        if "\n" in entry:
+            return False
+        if not os.path.exists(path):
+            return not _is_remote(entry)
+        return os.path.isfile(path) and all(map(_calls_krmfn, filter(None, _documents(path))))
 
     def _is_names_only(self, entry: str) -> bool:
         """Tell whether a component only says which fields hold names, as krmfn's own does."""
@@ -151,8 +168,12 @@ def ignored_warnings(paths: list[str], remedy: str = "use -k {}") -> Iterator[Pr
         yield Problem("warning", warning.code, warning.message, warning.place, leads=True)
 
 
-def ignored_errors(paths: list[str]) -> Iterator[Problem]:
-    """Report the same as errors, for Argo CD, which applies what comes out."""
+def ignored_errors(paths: list[str], inside: str) -> Iterator[Problem]:
+    """Report the same as errors, for Argo CD, which applies what comes out.
+
+    What is not `inside`, the real path of a folder, is not looked at.
+    """
+    paths = [path for path in paths if f"{os.path.realpath(path)}/".startswith(f"{inside}/")]
     for kustomization, what in ignored(paths):
         remedy = "use the plugin krmfn-kustomize, which runs krmfn generate -k ."
         message = f"{what}, which counts for kustomize alone; {remedy}"
@@ -190,18 +211,9 @@ def _declares(file: str) -> bool:
     return any(kind in _KINDS for kind in kinds)
 
 
-def _in_reach(path: str, roots: list[str]) -> bool:
-    """Tell whether a path exists and is one of the roots, or below one."""
-    real = os.path.realpath(path)
-    reals = [os.path.realpath(root) for root in roots]
-    is_below = any(real == root or real.startswith(root + os.sep) for root in reals)
-    return is_below and os.path.exists(real)
-
-
-def _is_config(file: str) -> bool:
-    """Tell whether a file holds a config of krmfn, and nothing else that a function reads."""
-    documents = [one for one in _documents(file) if one is not None]
-    return bool(documents) and all(_calls_krmfn(one) for one in documents)
+def _is_remote(entry: str) -> bool:
+    """Tell whether an entry names something that kustomize fetches, and not a file."""
+    return ":" in entry or "?" in entry or entry.startswith("github.com/")
 
 
 def _calls_krmfn(data: Any) -> bool:
