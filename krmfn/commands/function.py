@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from krmfn.commands.final_names import hashed_secrets
+from krmfn.commands.lost_annotations import lost_annotations
 from krmfn.commands.reply import DONE, NOTHING, NOTHING_TO_RENDER, PROBLEMS, Reply
 from krmfn.manifests.item import Item, item_of
 from krmfn.manifests.resource_list import ResourceList, read_resource_list
@@ -80,6 +81,7 @@ def build_all(
     problems += _resource_problems(resources)
     problems += built.problems
     problems += ownership.conflicts(items, built)
+    problems += lost_annotations(items, built)
     return built
 
 

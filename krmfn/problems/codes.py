@@ -40,6 +40,7 @@ class Code(StrEnum):
     INSECURE_TLS = "insecure-tls"
     KUSTOMIZATION_IGNORED = "kustomization-ignored"
     KUSTOMIZE = "kustomize"
+    LOST_ANNOTATION = "lost-annotation"
     MASQUERADE_POD_NETWORK = "masquerade-pod-network"
     MERGE_DROPS = "merge-drops"
     NETWORK_ORDER = "network-order"
@@ -131,6 +132,12 @@ WARNINGS: dict[Code, str] = {
     ),
     Code.KUSTOMIZE: (
         "`-k DIR`: kustomize, or a function that it ran, printed this line and went on."
+    ),
+    Code.LOST_ANNOTATION: (
+        "An annotation or label for Argo CD or Flux, such as `Prune=confirm`, is on a declaration "
+        "and on no machine. Declarations are not applied, so it does nothing. kustomize's "
+        "`commonAnnotations` and `labels` beside krmfn's `transformers` end up there. Set it under "
+        "`spec.annotations.virtualMachine` of the config."
     ),
     Code.MASQUERADE_POD_NETWORK: (
         "The machines of a virtual cluster are masqueraded behind the pod network, where each "
