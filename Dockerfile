@@ -3,6 +3,8 @@
 # BASE has python3 (3.11 or later) with its venv module, and glibc. The default is the official image: it is rebuilt within days of each Python and
 # Debian fix, has no more than that, and its tags name the version. Append @sha256:… to build on one state of it for ever.
 ARG BASE=docker.io/library/python:3.13-slim-trixie
+# Where the variant `--target kustomize` has kustomize from: a static program at /app/kustomize.
+ARG KUSTOMIZE=registry.k8s.io/kustomize/kustomize:v5.8.1
 
 FROM ${BASE} AS build
 USER 0
@@ -78,6 +80,16 @@ RUN set -eu; \
     PYTHONHASHSEED=0 python3 -m compileall -fq --invalidation-mode unchecked-hash -s /image -p / /image; \
     find /image -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +; \
     chroot /image /usr/local/bin/krmfn --version
+
+# The variant for -k: krmfn with kustomize beside it. It needs a /tmp to write to.
+FROM ${KUSTOMIZE} AS kustomize-program
+
+FROM scratch AS kustomize
+COPY --from=build /image/ /
+COPY --from=kustomize-program --chmod=755 /app/kustomize /usr/local/bin/kustomize
+ENV PATH=/usr/local/bin
+USER 65534:65534
+ENTRYPOINT ["/usr/local/bin/krmfn"]
 
 FROM scratch
 COPY --from=build /image/ /

@@ -73,11 +73,12 @@ fuzz: $(VENV)/.synced ## Look for input that breaks a target (TARGET=reader or f
 	$(BIN)/python -m tests.fuzz $(or $(TARGET),function) -max_total_time=$(or $(FUZZ_SECONDS),600)
 
 .PHONY: image
-image: ## Build the container image with buildah or docker: IMAGE=name, BASE=image, BUILD_ARGS=… (docs/image.md)
+image: ## Build the container image with buildah or docker: IMAGE=name, BASE=image, TARGET=kustomize, BUILD_ARGS=… (docs/image.md)
 	@version=$$(sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml); \
 	epoch=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)}; \
 	arguments=($(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$$version --build-arg SOURCE=$(SOURCE) \
 		--build-arg REVISION=$(or $(REVISION),$$(git rev-parse HEAD 2>/dev/null)) --build-arg SOURCE_DATE_EPOCH=$$epoch); \
+	$(if $(TARGET),arguments+=(--target $(TARGET));) \
 	for tag in $$version $${version%.*} $${version%%.*}; do arguments+=(--tag $(or $(IMAGE),krmfn):v$$tag); done; \
 	if command -v buildah >/dev/null; then build=(buildah build --timestamp $$epoch); else build=(docker build); fi; \
 	set -x; "$${build[@]}" "$${arguments[@]}" $(BUILD_ARGS) .

@@ -25,6 +25,9 @@ ELSEWHERE = (
     "kpt pkg get ",
     "make image ",
     "krmfn render -o rendered nodes",
+    "krmfn plan -k overlay",
+    "krmfn render -k overlay",
+    "krmfn explain tenant-1-workers-0 -k overlay",
 )
 
 

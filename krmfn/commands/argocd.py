@@ -13,11 +13,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from krmfn.commands.declared import Declared, declared, foreign
+from krmfn.commands.declared import Declared, Inputs, declared, foreign
+from krmfn.commands.kustomizations import ignored_errors
 from krmfn.commands.reply import DONE, NOTHING, Reply, refused
 from krmfn.manifests import yamlio
 from krmfn.manifests.files import STDIN
-from krmfn.manifests.item import LOCAL_CONFIG, ORCHESTRATORS, Item
+from krmfn.manifests.item import LOCAL_CONFIG
 from krmfn.problems import Collector, Place, listed, nearest, report, show
 
 PARAMETERS: list[dict[str, Any]] = [
@@ -49,28 +50,39 @@ def parameters() -> Reply:
     return Reply(json.dumps(PARAMETERS) + "\n", "", DONE)
 
 
-def generate(environment: Mapping[str, str]) -> Reply:
+def generate(environment: Mapping[str, str], kustomization: str | None = None) -> Reply:
     """Print the application's manifests: krmfn's objects and what is not krmfn's business.
 
-    An empty answer is refused, since Argo CD would delete whatever the application has.
+    With a `kustomization`, kustomize builds that first; else one that does more than list files is
+    an error. An empty answer is refused, since Argo CD would delete whatever the application has.
     """
     problems = Collector()
     given = _read_parameters(environment.get("ARGOCD_APP_PARAMETERS") or "[]", problems)
+    further = given.get("paths", [])
+    if kustomization is not None and further:
+        at = Place().field("ARGOCD_APP_PARAMETERS")
+        advice = "list the files in the kustomization"
+        problems.append(at.error(f'has "paths", but kustomize builds one folder; {advice}'))
+    paths = [".", *further]
+    repository = _repository(environment.get("ARGOCD_APP_SOURCE_PATH") or ".")
+    if kustomization is None and not problems:
+        problems += ignored_errors(paths, repository)
     if problems:
         return refused(problems)
-    paths = [".", *given.get("paths", [])]
     config = given.get("config") or None
-    repository = _repository(environment.get("ARGOCD_APP_SOURCE_PATH") or ".")
-    outcome = declared(paths, config, inside=repository)
+    outcome = declared(Inputs(paths, config, kustomization, inside=repository))
     if isinstance(outcome, Reply):
         return outcome
-    texts = _foreign_texts(outcome)
-    texts += [rendered.text for rendered in outcome.built.objects]
-    if not texts:
+    manifests = outcome.manifests
+    if manifests is None:
+        texts = _foreign_texts(outcome)
+        texts += [rendered.text for rendered in outcome.built.objects]
+        manifests = "---\n".join(texts)
+    if not manifests.strip():
         danger = "Argo CD would delete whatever the application has"
         problem = Place().error(f"there is no manifest at all: {danger}")
         return refused([*outcome.problems, problem], NOTHING)
-    return Reply("---\n".join(texts), report(outcome.problems), DONE)
+    return Reply(manifests, report(outcome.problems), DONE)
 
 
 def _foreign_texts(outcome: Declared) -> list[str]:
@@ -78,7 +90,7 @@ def _foreign_texts(outcome: Declared) -> list[str]:
     texts = []
     for item in foreign(outcome.others, outcome.built):
         if item.annotations.get(LOCAL_CONFIG) != "true":
-            texts.append(yamlio.dump(_without_notes(item)))
+            texts.append(yamlio.dump(item.manifest))
     return texts
 
 
@@ -130,16 +142,3 @@ def _repository(source_path: str) -> str:
         if part not in ("", "."):
             folder = os.path.dirname(folder)
     return folder
-
-
-def _without_notes(item: Item) -> dict[str, Any]:
-    """Return a manifest without the annotations that orchestrators set for themselves."""
-    annotations = item.annotations
-    kept = {key: annotations[key] for key in annotations if not key.startswith(ORCHESTRATORS)}
-    if len(kept) == len(annotations):
-        return item.data
-    metadata = dict(item.metadata)
-    del metadata["annotations"]
-    if kept:
-        metadata["annotations"] = kept
-    return {**item.data, "metadata": metadata}

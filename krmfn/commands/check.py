@@ -32,7 +32,7 @@ _PARTS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
 @dataclass(frozen=True, slots=True)
-class _Settings:
+class Settings:
     """What the config of a run says to a check."""
 
     cluster: Cluster
@@ -62,13 +62,15 @@ def check(paths: list[str], form: str, config_file: str | None = None) -> Reply:
         problems.append(Place().error(f"there is no {MACHINE} among the files"))
         code = NOTHING
     others = len(opened) - len(machines)
-    checked = [(item.origin, settings.unaccepted(_problems(item, settings))) for item in machines]
+    checked = []
+    for item in machines:
+        checked.append((item.origin, settings.unaccepted(machine_problems(item, settings))))
     report = Checked(checked, list(problems), others)
     text, messages = FORMS[form](report)
     return Reply(text, messages, code if report.has_errors else DONE)
 
 
-def _settings(items: list[Item], config_file: str | None, problems: Collector) -> _Settings:
+def _settings(items: list[Item], config_file: str | None, problems: Collector) -> Settings:
     """Return what is known of the cluster."""
     candidates = [item for item in items if item.kind == KIND]
     if config_file is not None:
@@ -86,8 +88,8 @@ def _settings(items: list[Item], config_file: str | None, problems: Collector) -
     spec = config.spec if config else None
     cluster, _ = read_cluster(Index(items), spec.kubevirt if spec else None, problems)
     if spec is None:
-        return _Settings(cluster)
-    return _Settings(cluster, spec.unknown_fields == "Warn", frozenset(spec.accept_warnings))
+        return Settings(cluster)
+    return Settings(cluster, spec.unknown_fields == "Warn", frozenset(spec.accept_warnings))
 
 
 def _opened(items: Iterable[Item]) -> list[Item]:
@@ -116,7 +118,7 @@ def _is_machine(item: Item) -> bool:
     return item.kind == MACHINE and item.group == _GROUP
 
 
-def _problems(item: Item, settings: _Settings) -> Iterator[Problem]:
+def machine_problems(item: Item, settings: Settings) -> Iterator[Problem]:
     """Yield what is wrong or doubtful with a machine."""
     at = item.place
     if item.api_version not in _VERSIONS:

@@ -19,12 +19,29 @@ _Command = Callable[..., Any]
 _CONFIG_HELP = (
     "The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files."
 )
+_KUSTOMIZE_HELP = (
+    "Build the kustomization in DIR first, with kustomize from the PATH. This runs the programs "
+    "that it names as functions."
+)
 _HERE = ["."]
 
 
 def _config_option(command: _Command) -> _Command:
     """Add the option --config to a command."""
     return click.option("--config", metavar="FILE", type=click.Path(), help=_CONFIG_HELP)(command)
+
+
+def _kustomize_option(command: _Command) -> _Command:
+    """Add the option --kustomize to a command."""
+    names = ("-k", "--kustomize", "kustomization")
+    return click.option(*names, metavar="DIR", help=_KUSTOMIZE_HELP)(command)
+
+
+def _folders(paths: tuple[str, ...], kustomization: str | None) -> list[str]:
+    """Return what a command reads: this folder if nothing is named."""
+    if paths and kustomization is not None:
+        raise click.UsageError("-k DIR builds one kustomization; it does not go with other paths")
+    return list(paths) or _HERE
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,6 +61,7 @@ def cli(context: click.Context) -> None:
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path())
 @_config_option
+@_kustomize_option
 @click.option(
     "--all",
     "everything",
@@ -70,6 +88,7 @@ def cli(context: click.Context) -> None:
 def render(
     paths: tuple[str, ...],
     config: str | None,
+    kustomization: str | None,
     everything: bool,
     output: str | None,
     check: bool,
@@ -82,19 +101,22 @@ def render(
         raise click.UsageError("--check and --allow-plaintext-token belong to -o DIR")
     if output is not None and everything:
         raise click.UsageError("--all prints; it does not go with -o DIR")
-    folders = list(paths) or _HERE
+    folders = _folders(paths, kustomization)
     if output is None:
         from krmfn.commands.render import render as print_manifests
 
-        _end(print_manifests(folders, config, everything))
+        _end(print_manifests(folders, config, everything, kustomization))
     from krmfn.commands import rendered_folder
 
-    _end(rendered_folder.write(folders, config, output, check, allow_plaintext_token))
+    _end(
+        rendered_folder.write(folders, config, output, check, allow_plaintext_token, kustomization)
+    )
 
 
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path())
 @_config_option
+@_kustomize_option
 @click.option(
     "-o",
     "--output",
@@ -128,6 +150,7 @@ def render(
 def plan(
     paths: tuple[str, ...],
     config: str | None,
+    kustomization: str | None,
     output: str,
     against: str | None,
     rollout_strategy: Literal["LiveUpdate", "Stage"] | None,
@@ -137,7 +160,7 @@ def plan(
     """Show node types, claims and totals of what the files under PATH… declare (this folder; `-`
     for standard input).
     """
-    folders = list(paths) or _HERE
+    folders = _folders(paths, kustomization)
     if against is not None:
         from krmfn.commands import compare
 
@@ -147,7 +170,7 @@ def plan(
             max_deletions=max_deletions,
             fail_on=_verdicts(fail_on or ""),
         )
-        _end(compare.plan(folders, config, against, options))
+        _end(compare.plan(folders, config, against, options, kustomization))
     limits = (rollout_strategy, max_deletions, fail_on)
     if output == "markdown" or any(limit is not None for limit in limits):
         options_text = "-o markdown, --rollout-strategy, --max-deletions and --fail-on"
@@ -156,7 +179,7 @@ def plan(
     from krmfn.commands import plan as planning
 
     bold = output == "text" and sys.stdout.isatty()
-    _end(planning.plan(folders, config, output == "json", bold))
+    _end(planning.plan(folders, config, output == "json", bold, kustomization))
 
 
 def _verdicts(text: str) -> frozenset[str]:
@@ -204,23 +227,32 @@ def check(paths: tuple[str, ...], config: str | None, output: str) -> None:
     help="Files and folders to read (this folder).",
 )
 @_config_option
-def explain(claim: str, field: str | None, paths: tuple[str, ...], config: str | None) -> None:
+@_kustomize_option
+def explain(
+    claim: str,
+    field: str | None,
+    paths: tuple[str, ...],
+    config: str | None,
+    kustomization: str | None,
+) -> None:
     """Show where each field of a CLAIM's machine comes from (or FIELD alone), why it has its node
     type, and its user data.
     """
     from krmfn.commands import explain as explaining
 
-    _end(explaining.explain(claim, field, list(paths) or _HERE, config))
+    folders = _folders(paths, kustomization)
+    _end(explaining.explain(claim, field, folders, config, kustomization))
 
 
 @cli.command()
-def generate() -> None:
+@_kustomize_option
+def generate(kustomization: str | None) -> None:
     """Print the manifests of an Argo CD application (config-management plugin), in whose folder
     this runs.
     """
     from krmfn.commands import argocd
 
-    _end(argocd.generate(os.environ))
+    _end(argocd.generate(os.environ, kustomization))
 
 
 @cli.command()

@@ -8,7 +8,7 @@ from typing import Any
 
 from krmfn.commands.compare_report import Changed, Compared, as_json, as_markdown, as_text, shown
 from krmfn.commands.comparison import Comparison
-from krmfn.commands.declared import declared
+from krmfn.commands.declared import Inputs, declared
 from krmfn.commands.earlier_state import (
     NODE_TYPE_LABEL,
     PROVIDER_LABEL,
@@ -21,7 +21,7 @@ from krmfn.kubevirt.vm_paths import DATA_VOLUMES
 from krmfn.nodes.budgets import budgets
 from krmfn.nodes.build import Build
 from krmfn.nodes.needs import Former
-from krmfn.nodes.totals import peak, totals
+from krmfn.nodes.totals import peak
 from krmfn.problems import Code, Collector, Place, Problem, counted, report
 
 _FORMS = {"text": as_text, "json": as_json, "markdown": as_markdown}
@@ -40,20 +40,26 @@ class Options:
     fail_on: frozenset[str] = frozenset()
 
 
-def plan(paths: list[str], config: str | None, earlier: str, options: Options) -> Reply:
+def plan(
+    paths: list[str],
+    config: str | None,
+    earlier: str,
+    options: Options,
+    kustomization: str | None = None,
+) -> Reply:
     """Show what a merge of the declarations would do to each machine of an earlier state.
 
     `earlier` is a folder, a file, or `-`.
     """
-    outcome = declared(paths, config, several_clusters=True)
+    outcome = declared(Inputs(paths, config, kustomization), several_clusters=True)
     if isinstance(outcome, Reply):
         return outcome
     built, problems = outcome.built, outcome.problems
-    state = read_earlier_state(earlier, built, problems)
+    state = read_earlier_state(earlier, outcome, problems)
     if problems.has_errors:
         return refused(problems)
     strategy = options.strategy or built.cluster.rollout_strategy or "LiveUpdate"
-    changes = list(Comparison(built, strategy).changes(state))
+    changes = list(Comparison(outcome, strategy).changes(state))
     former = list(_former(changes, state, built))
     over = Collector()
     rows = budgets(built, outcome.others, former, over)
@@ -61,7 +67,7 @@ def plan(paths: list[str], config: str | None, earlier: str, options: Options) -
     failures = list(_failures(changes, over, options))
     if over.has_errors:
         return refused(problems)
-    after = totals(built)
+    after = outcome.totals
     compared = Compared(changes, after, peak(after, former), rows)
     text = _FORMS[options.form](compared)
     return Reply(text, report([*failures, *problems]), STALE if failures else DONE)

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from krmfn.commands.compare_report import Changed
 from krmfn.commands.declaration import declaration, without_user_data
+from krmfn.commands.declared import Declared
 from krmfn.commands.earlier_state import EarlierState
-from krmfn.commands.object_key import Key, rendered_objects
+from krmfn.commands.object_key import Key
 from krmfn.commands.secret_changes import SecretChanges
-from krmfn.commands.secret_users import rendered_users
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical
 from krmfn.kubevirt.differences import Change
@@ -18,10 +18,11 @@ from krmfn.kubevirt.verdicts import Strategy, heaviest, judged
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Map, get, mappings
 from krmfn.manifests.item import Item
 from krmfn.manifests.shapes import ShapeReader, renamed, replaceable, shape_of
-from krmfn.nodes.build import Build
 from krmfn.nodes.claim import Claim, Group
-from krmfn.nodes.provenance import field_source
 from krmfn.problems import Path, Place
+
+# The cause of a machine whose inputs are not known.
+_UNKNOWN = "the kustomization"
 
 
 class Comparison:
@@ -30,12 +31,13 @@ class Comparison:
     Machines that differ in their names alone are compared once.
     """
 
-    def __init__(self, built: Build, strategy: Strategy) -> None:
-        self._after = rendered_objects(built)
-        self._users = rendered_users(built)
-        self._claims = {(claim.namespace, claim.name): claim for claim in built.claims}
+    def __init__(self, outcome: Declared, strategy: Strategy) -> None:
+        self._after = outcome.objects
+        self._users = outcome.users
+        self._claims = outcome.machines
+        self._cause = outcome.cause
         self._strategy = strategy
-        self._cluster = built.cluster
+        self._cluster = outcome.built.cluster
         # The rest remembers what was read and compared already.
         self._alike = ShapeReader()
         self._secrets = SecretChanges()
@@ -59,16 +61,16 @@ class Comparison:
         """Compare an object that is still declared with what it was, if there was one."""
         after, users = self._after[key], self._users.get(key, [])
         # A Secret that the nodes of a pool share is compared as the first one's.
-        name = after.claim or users[0].name
-        claim = self._claims[key.namespace, name]
-        request = str(claim.request)
+        machine = next(iter(users), key)
+        claim = self._claims.get(machine)
+        request = str(claim.request) if claim else _UNKNOWN
         if before is None:
             return Changed(key, "create", cause=request, users=users)
-        fields = self._fields(key, before, after.text, claim.name)
+        fields = self._fields(key, before, after.text, machine.name)
         verdict = heaviest([change.verdict for change in fields])
         causes = [request] * len(fields)
         if key.is_machine:
-            causes = self._causes(fields, claim)
+            causes = self._causes(key, fields, claim)
         return Changed(key, verdict, fields, causes, users=users)
 
     def _deleted(self, key: Key, item: Item, state: EarlierState) -> Changed:
@@ -100,20 +102,25 @@ class Comparison:
             return changes
         return [_renamed(change, other, name) for change in changes]
 
-    def _causes(self, changes: list[Change], claim: Claim) -> list[str]:
+    def _causes(self, key: Key, changes: list[Change], claim: Claim | None) -> list[str]:
         """Return the inputs that the fields of a machine come from.
 
         The machines of one pool have the same, but for their claims' names in the paths.
         """
-        if claim.pool is None:
-            return [_cause(change.path, claim) for change in changes]
+        if claim is None or claim.pool is None:
+            return [self._input(key, change.path) for change in changes]
         causes = []
         for change in changes:
-            key = claim.group, renamed(change.path, claim.name, "\0")
-            if key not in self._pool_causes:
-                self._pool_causes[key] = _cause(change.path, claim)
-            causes.append(self._pool_causes[key])
+            alike = claim.group, renamed(change.path, key.name, "\0")
+            if alike not in self._pool_causes:
+                self._pool_causes[alike] = self._input(key, change.path)
+            causes.append(self._pool_causes[alike])
         return causes
+
+    def _input(self, key: Key, path: Path) -> str:
+        """Return the input that a field of a machine comes from."""
+        layer, place = self._cause(key, path)
+        return place or layer
 
     def _differing(self, key: Key, before: Item, text: str) -> list[Change]:
         """Compare an object with its new text, field by field.
@@ -122,7 +129,7 @@ class Comparison:
         """
         new = self._alike.read(text)
         if key.is_machine:
-            return self._machine_changes(before, new)
+            return self._machine_changes(before, _canonical(new))
         old = declaration(before, new)
         changes = list(self._secrets.differences(old, new))
         changes += self._secret_metadata(old, new)
@@ -135,7 +142,7 @@ class Comparison:
         spellings of a value are no changes.
         """
         declared = declaration(before, new)
-        old = canonical(declared, types.ROOT, lambda path: Place(), [])
+        old = _canonical(declared)
         changes = judged(old, new, self._strategy, self._cluster)
         return [_without_user_data(change) for change in changes]
 
@@ -147,6 +154,12 @@ class Comparison:
         before, after = {**old, "spec": None}, {**new, "spec": None}
         for change in judged(before, after, self._strategy):
             yield replace(change, old=None, new=None)
+
+
+def _canonical(machine: Map) -> Map:
+    """Return a machine in the form in which krmfn writes machines."""
+    form: Map = canonical(machine, types.ROOT, lambda path: Place(), [])
+    return form
 
 
 def _renamed(change: Change, old: str, new: str) -> Change:
@@ -167,9 +180,3 @@ def _without_user_data(change: Change) -> Change:
         old=without_user_data(change.old, change.path),
         new=without_user_data(change.new, change.path),
     )
-
-
-def _cause(path: Path, claim: Claim) -> str:
-    """Return the input that a field of a machine comes from."""
-    layer, place = field_source(claim, path)
-    return place.text if place else layer

@@ -5,28 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from krmfn.commands.field_owners import LAST_APPLIED, Fields, applied_fields, is_live
+from krmfn.commands.field_owners import Fields, applied_fields, is_live
+from krmfn.commands.tools_marks import TOOLS_MARKS
 from krmfn.kubevirt import types
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INTERFACES, NAMED, Map, get, mappings
 from krmfn.manifests.item import Item
 from krmfn.problems import Path
 
-# What tools and KubeVirt itself write on an object that is applied. Argo CD's are the two by which
-# it tracks objects, one by one: others of its annotations, such as `sync-options`, are declared.
-_TOOLS_MARKS = (
-    LAST_APPLIED,
-    "app.kubernetes.io/instance",
-    "argocd.argoproj.io/installation-id",
-    "argocd.argoproj.io/instance",
-    "argocd.argoproj.io/tracking-id",
-    "config.k8s.io/owning-inventory",
-    "kubemacpool.io/transaction-timestamp",
-    "kubevirt.io/latest-observed-api-version",
-    "kubevirt.io/storage-observed-api-version",
-    "kubevirt.io/vm-generation",
-    "kustomize.toolkit.fluxcd.io/name",
-    "kustomize.toolkit.fluxcd.io/namespace",
-)
 _MAC_POOL = "kubemacpool.io/transaction-timestamp"
 _MAC_ADDRESS: Path = (*INTERFACES, "macAddress")
 _STORAGE_CLASSES = frozenset(
@@ -77,7 +62,7 @@ def _without_marks(old: Map, new: Map) -> Map:
             metadata[where] = {
                 key: value
                 for key, value in marks.items()
-                if key in declared or key not in _TOOLS_MARKS
+                if key in declared or key not in TOOLS_MARKS
             }
     return {**old, "metadata": metadata}
 

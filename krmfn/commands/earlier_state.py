@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from krmfn.commands.declared import Declared
 from krmfn.commands.field_owners import applied_fields, is_live
-from krmfn.commands.object_key import Key, key_of, rendered_objects
-from krmfn.commands.secret_users import Users, earlier_users, rendered_users
+from krmfn.commands.kustomizations import ignored_warnings
+from krmfn.commands.object_key import Key, key_of
+from krmfn.commands.secret_users import Users, earlier_users
 from krmfn.machine.marks import OURS, OWNER
 from krmfn.manifests.files import STDIN, KnownDocuments, read_paths
 from krmfn.manifests.item import Item
@@ -41,24 +43,26 @@ class EarlierState:
     users: Users
 
 
-def read_earlier_state(path: str, built: Build, problems: Collector) -> EarlierState:
-    """Read the earlier state of what was built; `path` is a folder, a file, or `-`.
+def read_earlier_state(path: str, outcome: Declared, problems: Collector) -> EarlierState:
+    """Read the earlier state of what is declared; `path` is a folder, a file, or `-`.
 
     The problems leave out the notices that the config accepts. Use the state only if there is no
     error among them.
     """
     name = "standard input" if path == STDIN else path
     at = Place(Origin(file=name))
-    keys = {rendered.text: key_of(rendered) for rendered in built.objects}
+    built = outcome.built
+    keys = {rendered.text: key for key, rendered in outcome.objects.items()}
     known = KnownDocuments(keys)
     collected = Collector()
     items, unreadable = read_paths([path], known=known)
     collected += unreadable
+    collected += ignored_warnings([path], "pipe in kustomize build {}")
     copies: Counter[Key] = Counter(known.recognised)
     for key, number in copies.items():
         if number > 1:
             collected.append(at.error(f"has {key.kind} {key.namespace}/{key.name} twice"))
-    sorter = _Sorter(built, set(copies))
+    sorter = _Sorter(outcome, set(copies))
     for item in items:
         sorter.add(item, collected)
     collected += sorter.overwritten()
@@ -67,7 +71,7 @@ def read_earlier_state(path: str, built: Build, problems: Collector) -> EarlierS
         advice = "an empty one is an empty folder, or a v1 List without items"
         message = f"has no machine and no Secret, so it is no earlier state; {advice}"
         collected.append(at.error(message))
-    users = earlier_users(sorter.objects, sorter.unchanged, rendered_users(built))
+    users = earlier_users(sorter.objects, sorter.unchanged, outcome.users)
     collected += _missing_halves(sorter.owned, users, at)
     collected += _without_owners(sorter.objects.values(), at)
     if not sorter.owned and not collected.has_errors:
@@ -81,12 +85,12 @@ def read_earlier_state(path: str, built: Build, problems: Collector) -> EarlierS
 class _Sorter:
     """Sorts the objects of an earlier state by whose they are."""
 
-    def __init__(self, built: Build, unchanged: set[Key]) -> None:
+    def __init__(self, outcome: Declared, unchanged: set[Key]) -> None:
         self.objects: dict[Key, Item] = {}
         self.unchanged = unchanged
-        self._owner = built.owner
-        self._rendered = set(rendered_objects(built))
-        self._elsewhere = _providers_elsewhere(built)
+        self._owners = outcome.owners
+        self._rendered = set(outcome.objects)
+        self._elsewhere = _providers_elsewhere(outcome.built)
         self._foreign = 0
         self._other_owners: Counter[str] = Counter()
         self._of_others: dict[Key, Problem] = {}
@@ -111,7 +115,7 @@ class _Sorter:
         key = key_of(item)
         if OWNER not in item.annotations:
             self._add_foreign(key, item, problems)
-        elif not ownership.is_earlier(item, self._owner):
+        elif not any(ownership.is_earlier(item, owner) for owner in self._owners):
             self._add_of_other_owner(key, item)
         elif str(item.labels.get(PROVIDER_LABEL)) in self._elsewhere:
             self._other_owners[_ELSEWHERE] += 1

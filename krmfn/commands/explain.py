@@ -9,10 +9,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from krmfn.commands.declared import Declared, declared
-from krmfn.commands.object_key import Key, key_of
+from krmfn.commands.declared import Declared, Inputs, declared
+from krmfn.commands.object_key import Key
 from krmfn.commands.reply import DONE, Reply, refused
-from krmfn.commands.secret_users import rendered_users
 from krmfn.commands.tables import table
 from krmfn.guest.secrets import secret_value
 from krmfn.kubevirt.differences import Change, differences
@@ -21,11 +20,9 @@ from krmfn.kubevirt.vm_paths import NAMED, Named, get
 from krmfn.machine.provenance import named
 from krmfn.manifests.item import Item
 from krmfn.manifests.yamlio import read
-from krmfn.nodes.build import Build
 from krmfn.nodes.choice import missed
 from krmfn.nodes.claim import Claim
 from krmfn.nodes.node_types import Offer
-from krmfn.nodes.provenance import field_source
 from krmfn.problems import (
     Collector,
     Origin,
@@ -35,6 +32,7 @@ from krmfn.problems import (
     masked_lines,
     nearest,
     redacted,
+    report,
     show,
 )
 
@@ -44,29 +42,36 @@ _DATA = ("userdata", "networkdata")
 Row = tuple[str, str, str, str]
 
 
-def explain(name: str, field: str | None, paths: list[str], config: str | None) -> Reply:
+def explain(
+    name: str,
+    field: str | None,
+    paths: list[str],
+    config: str | None,
+    kustomization: str | None = None,
+) -> Reply:
     """Explain the machine of a claim, named as `name` or `namespace/name`.
 
     With `field`, explain only that field and those below it.
     """
-    outcome = declared(paths, config, several_clusters=True)
+    outcome = declared(Inputs(paths, config, kustomization), several_clusters=True)
     if isinstance(outcome, Reply):
         return outcome
-    claim = _find_claim(name, outcome)
-    if claim is None:
+    key = _find_machine(name, outcome)
+    if key is None:
         return refused(outcome.problems)
-    machine, secrets = _objects(outcome.built, claim)
-    rows = list(_rows(machine, claim))
+    claim, messages = outcome.machines[key], report(outcome.problems)
+    machine, secrets = _objects(outcome, key)
+    rows = list(_rows(key, machine, outcome))
     if field is None:
-        parts = [_node_types(claim), _fields_table(rows), _dropped(claim)]
-        parts += [*_user_data(secrets), _rejoin(claim)]
-        return Reply("\n".join(part for part in parts if part), "", DONE)
+        parts = [_node_types(key, claim), _fields_table(rows), _dropped(claim)]
+        parts += [*_user_data(secrets), _rejoin(key)]
+        return Reply("\n".join(part for part in parts if part), messages, DONE)
     shown = [row for row in rows if _is_within(row[1], field)]
     if shown:
-        return Reply(_fields_table(shown) + _places(shown), "", DONE)
+        return Reply(_fields_table(shown) + _places(shown), messages, DONE)
     known = [path for _, path, _, _ in rows]
     hint = nearest(field, known)
-    message = f"{show(field)} is no field of {claim.namespace}/{claim.name}{hint}"
+    message = f"{show(field)} is no field of {key}{hint}"
     problem = Place().error(message)
     return refused([*outcome.problems, problem])
 
@@ -78,14 +83,14 @@ def _places(rows: list[Row]) -> str:
     return "".join(lines)
 
 
-def _find_claim(name: str, outcome: Declared) -> Claim | None:
-    """Find the only claim of a name; else report those that exist."""
-    claims = outcome.built.claims
-    matching = [claim for claim in claims if name in _names(claim)]
+def _find_machine(name: str, outcome: Declared) -> Key | None:
+    """Find the machine of the only claim of a name; else report the claims that exist."""
+    machines = outcome.machines
+    matching = [key for key, claim in machines.items() if name in _names(key, claim)]
     if len(matching) == 1:
         return matching[0]
-    plain = [claim.name for claim in claims]
-    known = sorted(_full_name(claim) for claim in claims)
+    plain = [claim.name for claim in machines.values()]
+    known = sorted(_full_name(claim) for claim in machines.values())
     number = "several claims" if matching else "no claim"
     typo = nearest(name, [*known, *plain])
     message = f"{show(name)} is {number}; there are {listed(known)}{typo}"
@@ -99,14 +104,14 @@ def _full_name(claim: Claim) -> str:
     return f"{namespace}/{claim.name}" if namespace else claim.name
 
 
-def _names(claim: Claim) -> tuple[str, str, str]:
+def _names(key: Key, claim: Claim) -> tuple[str, ...]:
     """Return what a claim may be called by.
 
-    This is its name alone, in its project's namespace, and in its machine's namespace, as
-    `plan --against` prints it.
+    This is its name alone, in its project's namespace, and its machine's, as `plan --against`
+    prints it.
     """
     name = claim.name
-    return name, f"{claim.request.namespace}/{name}", f"{claim.namespace}/{name}"
+    return name, f"{claim.request.namespace}/{name}", key.name, str(key)
 
 
 def _is_within(path: str, field: str) -> bool:
@@ -121,25 +126,21 @@ def _fields_table(rows: list[Row]) -> str:
     return table(lines, width=None)
 
 
-def _objects(built: Build, claim: Claim) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Read the machine and the Secrets of a claim."""
-    key = Key("VirtualMachine", claim.namespace, claim.name)
-    wanted = {key, *(secret for secret, users in rendered_users(built).items() if key in users)}
-    data: dict[str, list[dict[str, Any]]] = {"VirtualMachine": [], "Secret": []}
-    for rendered in built.objects:
-        if key_of(rendered) in wanted:
-            documents, _ = read(rendered.text)
-            data[rendered.kind].append(documents[0].data)
-    return data["VirtualMachine"][0], data["Secret"]
+def _objects(outcome: Declared, key: Key) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Read a machine and its Secrets."""
+    wanted = {secret for secret, users in outcome.users.items() if key in users}
+    secrets = [rendered for each, rendered in outcome.objects.items() if each in wanted]
+    [machine, *others] = [
+        read(rendered.text)[0][0].data for rendered in (outcome.objects[key], *secrets)
+    ]
+    return machine, others
 
 
-def _rows(machine: dict[str, Any], claim: Claim) -> Iterator[Row]:
+def _rows(name: Key, machine: dict[str, Any], outcome: Declared) -> Iterator[Row]:
     """Yield every field with its layer and place, in the order in which the machine has them."""
     for key in ("metadata", "spec"):
         for path, value in _leaves(machine[key], (key,)):
-            source_path = named(path, machine)
-            layer, place = field_source(claim, source_path)
-            where = place.text if place else ""
+            layer, where = outcome.cause(name, named(path, machine))
             field = Change(path, None, None)
             yield layer, field.text, _value(value), where
 
@@ -165,10 +166,10 @@ def _children(value: Any, path: Path) -> Iterator[tuple[str | int, Any]]:
         yield from enumerate(value)
 
 
-def _node_types(claim: Claim) -> str:
+def _node_types(key: Key, claim: Claim) -> str:
     """Show the node types of the provider, and why the claim has its own."""
     provider = claim.offer.provider.metadata.name
-    machine = f"machine {claim.namespace}/{claim.name}, of provider {provider}"
+    machine = f"machine {key}, of provider {provider}"
     offers = claim.offer.siblings or [claim.offer]
     rows = [["NODETYPE", "COST", "WHY"]]
     for offer in sorted(offers, key=_by_cost):
@@ -185,7 +186,7 @@ def _by_cost(offer: Offer) -> tuple[int, str]:
 def _why(offer: Offer, claim: Claim) -> str:
     """Say why the claim has a node type, or why not."""
     asked = claim.request.asked
-    if offer is claim.offer:
+    if offer.full_name == claim.offer.full_name:
         return "named by typeRef" if asked.type_ref else "the cheapest that meets all"
     lacks = missed(offer, asked)
     return f"misses {', '.join(lacks)}" if lacks else "would do, and is not the one"
@@ -228,10 +229,10 @@ def _user_data(secrets: list[dict[str, Any]]) -> Iterator[str]:
                 yield f"--- {key}\n{''.join(lines)}"
 
 
-def _rejoin(claim: Claim) -> str:
+def _rejoin(key: Key) -> str:
     """Show how to make a node join once more, such as after its virtual cluster was rebuilt."""
-    login = f"virtctl -n {claim.namespace} ssh root@vm/{claim.name}"
+    login = f"virtctl -n {key.namespace} ssh root@vm/{key.name}"
     # Not a reboot in the guest: only a new pod has the current content of the Secrets.
-    restart = f"virtctl -n {claim.namespace} restart {claim.name}"
+    restart = f"virtctl -n {key.namespace} restart {key.name}"
     command = f"{login} --command 'rm -f /var/lib/krmfn/joined && sync' && {restart}"
     return f"--- to make this node join again, with a token that is valid\n{command}\n"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from krmfn.commands.tools_marks import LAST_APPLIED
 from krmfn.kubevirt.vm_paths import Map, get, mappings
 from krmfn.machine.marks import OWNER
 from krmfn.manifests.item import Item
@@ -21,7 +22,6 @@ from krmfn.manifests.yamlio import read
 # without fields of its own is owned whole.
 Fields = dict[str, Any]
 
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ANNOTATIONS = ("f:metadata", "f:annotations")
 # Fields that an API server sets.
 _SERVER_SET = ("uid", "resourceVersion", "managedFields")

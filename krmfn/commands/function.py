@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from krmfn.commands.final_names import hashed_secrets
+from krmfn.commands.lost_annotations import lost_annotations
 from krmfn.commands.reply import DONE, NOTHING, NOTHING_TO_RENDER, PROBLEMS, Reply
 from krmfn.manifests.item import Item, item_of
 from krmfn.manifests.resource_list import ResourceList, read_resource_list
@@ -36,6 +38,7 @@ def run(source: bytes) -> Reply:
         return _refused(resources, problems)
     layout = Layout(ownership.package_folder(resources), resources.column)
     built = build_all(resources.items, config, config_place(config, at), layout, False, problems)
+    problems += hashed_secrets(resources.items, built)
     if problems.has_errors:
         return _refused(resources, problems)
     if built.nothing:
@@ -95,6 +98,7 @@ def build_all(
     problems += _resource_problems(resources)
     problems += built.problems
     problems += ownership.conflicts(items, built)
+    problems += lost_annotations(items, built)
     return built
 
 

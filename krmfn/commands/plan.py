@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from krmfn.commands.declared import declared
+from krmfn.commands.declared import Declared, Inputs, declared
 from krmfn.commands.json_form import json_text
 from krmfn.commands.reply import DONE, Reply, refused
 from krmfn.commands.tables import budgets_table, sums_table, table
 from krmfn.nodes.budgets import Budget, budgets
 from krmfn.nodes.build import Build
-from krmfn.nodes.totals import totals
+from krmfn.nodes.render import Rendered
 from krmfn.problems import Collector, report
 
 _TYPES_HEAD = ["NAME", "AVAILABLE", "TOTAL", "PROVIDER", "COST", "PHASE"]
@@ -29,17 +29,22 @@ _CLAIMS_HEAD = ["NAMESPACE", "NAME", "STATUS", "VCLUSTER", "NODETYPE", "VM"]
 _YIELDING = (5, 3, 4)
 
 
-def plan(paths: list[str], config: str | None, for_programs: bool, bold: bool = False) -> Reply:
-    """Show the plan of what files declare: as JSON for programs, else as text."""
-    outcome = declared(paths, config, several_clusters=True)
+def plan(
+    paths: list[str],
+    config: str | None,
+    for_programs: bool,
+    bold: bool = False,
+    kustomization: str | None = None,
+) -> Reply:
+    """Show the plan of files, or of a kustomization: as JSON for programs, else as text."""
+    outcome = declared(Inputs(paths, config, kustomization), several_clusters=True)
     if isinstance(outcome, Reply):
         return outcome
-    built = outcome.built
     problems = Collector(outcome.problems)
-    rows = budgets(built, outcome.others, [], problems)
+    rows = budgets(outcome.built, outcome.others, [], problems)
     if problems.has_errors:
         return refused(problems)
-    text = as_json(built, rows) if for_programs else as_text(built, rows, bold)
+    text = as_json(outcome, rows) if for_programs else as_text(outcome, rows, bold)
     return Reply(text, report(problems), DONE)
 
 
@@ -65,15 +70,11 @@ def node_types(built: Build) -> list[dict[str, Any]]:
     return rows
 
 
-def claims(built: Build) -> list[dict[str, Any]]:
+def claims(outcome: Declared) -> list[dict[str, Any]]:
     """Make a row for each claim, with its machine."""
     rows = []
-    for claim in built.claims:
-        machine = {
-            "cluster": claim.cluster,
-            "namespace": claim.namespace,
-            "name": claim.name,
-        }
+    for key, claim in outcome.machines.items():
+        machine = {"cluster": claim.cluster, "namespace": key.namespace, "name": key.name}
         row = {
             "namespace": claim.request.namespace,
             "name": claim.name,
@@ -85,10 +86,26 @@ def claims(built: Build) -> list[dict[str, Any]]:
             "machine": machine,
         }
         rows.append(row)
-    return rows
+    return rows + [_unknown(each) for each in outcome.unknown]
 
 
-def as_json(built: Build, rows: list[Budget]) -> str:
+def _unknown(rendered: Rendered) -> dict[str, Any]:
+    """Make a row for a machine of which only the marks are known, not the inputs."""
+    marks = rendered.machines
+    machine = {"cluster": None, "namespace": rendered.namespace, "name": rendered.name}
+    return {
+        "namespace": None,
+        "name": rendered.claim or rendered.name,
+        "status": "Rendered",
+        "virtualCluster": marks.virtual_cluster,
+        "nodeType": marks.node_type or "",
+        "provider": marks.provider,
+        "pool": marks.pool,
+        "machine": machine,
+    }
+
+
+def as_json(outcome: Declared, rows: list[Budget]) -> str:
     """Write the plan for programs; `rows` are the budgets."""
     limits = []
     for budget in rows:
@@ -96,23 +113,23 @@ def as_json(built: Build, rows: list[Budget]) -> str:
         del row["peak"]
         limits.append(row)
     fields = {
-        "nodeTypes": node_types(built),
-        "claims": claims(built),
-        "totals": [total.row for total in totals(built)],
+        "nodeTypes": node_types(outcome.built),
+        "claims": claims(outcome),
+        "totals": [total.row for total in outcome.totals],
         "budgets": limits,
     }
     return json_text("NodePlan", fields)
 
 
-def as_text(built: Build, rows: list[Budget], bold: bool = False) -> str:
+def as_text(outcome: Declared, rows: list[Budget], bold: bool = False) -> str:
     """Write the plan for people: tables of at most 100 columns, with bold heads on a terminal.
 
     `rows` are the budgets; there is a table of the quotas among them, if there are any.
     """
     tables = [
-        _types_table(built, bold),
-        _claims_table(built, bold),
-        sums_table(totals(built), bold),
+        _types_table(outcome.built, bold),
+        _claims_table(outcome, bold),
+        sums_table(outcome.totals, bold),
     ]
     quotas = [budget for budget in rows if budget.namespace]
     if quotas:
@@ -136,10 +153,10 @@ def _types_table(built: Build, bold: bool) -> str:
     return table(lines, bold)
 
 
-def _claims_table(built: Build, bold: bool) -> str:
+def _claims_table(outcome: Declared, bold: bool) -> str:
     """Write the table of claims."""
     lines = [_CLAIMS_HEAD]
-    for row in claims(built):
+    for row in claims(outcome):
         machine = row["machine"]
         line = [
             row["namespace"] or "-",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from krmfn.commands.declared import declared, foreign
+from krmfn.commands.declared import Inputs, declared, foreign
 from krmfn.commands.reply import DONE, Reply
 from krmfn.manifests import yamlio
 from krmfn.problems import report
 
 
-def render(paths: list[str], config_file: str | None = None, everything: bool = False) -> Reply:
-    """Print the objects of the files as manifests.
+def render(
+    paths: list[str],
+    config_file: str | None = None,
+    everything: bool = False,
+    kustomization: str | None = None,
+) -> Reply:
+    """Print the objects of files, or of a kustomization, as manifests.
 
-    With `everything`, the manifests among the files that are not krmfn's business come first.
+    With `everything`, the manifests among them that are not krmfn's business come first. If a
+    kustomization runs krmfn, all that kustomize printed comes out as it is.
     """
-    outcome = declared(paths, config_file)
+    outcome = declared(Inputs(paths, config_file, kustomization))
     if isinstance(outcome, Reply):
         return outcome
+    if outcome.manifests is not None:
+        return Reply(outcome.manifests, report(outcome.problems), DONE)
     texts: list[str] = []
     if everything:
         others = foreign(outcome.others, outcome.built)

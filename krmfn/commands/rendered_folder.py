@@ -2,7 +2,7 @@
 
 They are for Flux, or for Argo CD without a plugin. Each file begins with a line that names its
 owner. Files without that line are left alone; one that stands where krmfn wants to write is an
-error.
+error. Beside the machines stands what kustomize has to know of them to rename them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from krmfn.commands.declared import declared
+from krmfn.commands.declared import Declared, Inputs, declared
 from krmfn.commands.reply import DONE, STALE, Reply, refused
 from krmfn.commands.stale_files import difference
 from krmfn.nodes.build import Build
@@ -21,13 +21,20 @@ from krmfn.problems import Code, Collector, Origin, Place, Problem, report
 # The path keeps a file of one output folder apart from those of another that encloses it.
 _HEAD = "# Written by krmfn for {owner} as {file}; the next run overwrites it.\n"
 _KUSTOMIZATION = "kustomization.yaml"
+_NAMES = Path(__file__).with_name("kubevirt-names.yaml")
 _RESOURCES = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n"
+_CONFIGURATIONS = f"configurations:\n- {_NAMES.name}\n"
 
 
 def write(
-    paths: list[str], config: str | None, folder: str, check: bool = False, plaintext: bool = False
+    paths: list[str],
+    config: str | None,
+    folder: str,
+    check: bool = False,
+    plaintext: bool = False,
+    kustomization: str | None = None,
 ) -> Reply:
-    """Make the folder what the files declare.
+    """Make the folder what files, or a kustomization, declare.
 
     With `check`, write nothing, but show as a unified diff what would change, and answer with code
     4 if anything would. `plaintext` allows files that hold the join token.
@@ -36,10 +43,11 @@ def write(
     then the files of removed claims go. Whenever the run is cut off, every file is whole, and the
     next run finishes.
     """
-    outcome = declared(paths, config, several_clusters=True)
+    outcome = declared(Inputs(paths, config, kustomization), several_clusters=True)
     if isinstance(outcome, Reply):
         return outcome
     wanted, problems = _wanted(outcome.built), outcome.problems
+    problems += _unplaced(outcome)
     if not plaintext:
         problems += _token_problems(outcome.built)
     present = _present(folder, outcome.built.owner, wanted, problems)
@@ -76,7 +84,8 @@ def _wanted(built: Build) -> dict[str, str]:
         for file, texts in parts[cluster].items():
             files[f"{cluster}/{file}"] = "---\n".join(texts)
     for cluster in clusters:
-        files[f"{cluster}/{_KUSTOMIZATION}"] = _kustomization(parts[cluster])
+        files[f"{cluster}/{_NAMES.name}"] = _NAMES.read_text()
+        files[f"{cluster}/{_KUSTOMIZATION}"] = _kustomization(parts[cluster]) + _CONFIGURATIONS
     if len(clusters) == 1:
         files[_KUSTOMIZATION] = _kustomization(clusters)
     return {file: _head(built.owner, file) + text for file, text in files.items()}
@@ -91,6 +100,18 @@ def _kustomization(resources: Iterable[str]) -> str:
     """Write a kustomization that lists resources."""
     listed = [f"- {name}\n" for name in sorted(resources)]
     return _RESOURCES + "".join(listed)
+
+
+def _unplaced(outcome: Declared) -> Iterator[Problem]:
+    """Yield an error for each machine that can't have a file of its own."""
+    for rendered in outcome.unknown:
+        message = "was not rendered in this run, so that its KubeVirt cluster is not known"
+        name = f"machine {rendered.namespace}/{rendered.name}"
+        yield Place().error(f"{name} {message}; -o writes files for what krmfn renders")
+    for claim in outcome.machines.values():
+        if f"{claim.name}.yaml" in (_NAMES.name, _KUSTOMIZATION):
+            message = f"is a node named {claim.name}, and -o writes a file of its own of that name"
+            yield claim.request.at.error(f"{message}; give it another name")
 
 
 def _token_problems(built: Build) -> Iterator[Problem]:

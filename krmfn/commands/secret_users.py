@@ -48,7 +48,7 @@ def earlier_users(machines: Mapping[Key, Item], unchanged: set[Key], rendered: U
     users: dict[Key, list[Key]] = defaultdict(list)
     for key, item in machines.items():
         if key.is_machine:
-            for name in _named(item.data):
+            for name in named_secrets(item.data):
                 users[Key("Secret", key.namespace, name)].append(key)
     for secret, keys in rendered.items():
         kept = [key for key in keys if key in unchanged]
@@ -57,7 +57,7 @@ def earlier_users(machines: Mapping[Key, Item], unchanged: set[Key], rendered: U
     return users
 
 
-def _named(vm: Map) -> Iterator[str]:
+def named_secrets(vm: Map) -> Iterator[str]:
     """Yield the Secrets of a machine's cloud-init volumes."""
     names = set()
     for volume in mappings(get(vm, VOLUMES)):

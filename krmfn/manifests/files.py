@@ -95,6 +95,25 @@ def read_paths(
     return items, problems
 
 
+def read_text(source: bytes, name: str) -> tuple[list[Item], list[Problem]]:
+    """Read the manifests of a text that another program wrote; `name` stands for their file.
+
+    The items have no lines, since nobody sees the text.
+    """
+    documents, faults = yamlio.read(source)
+    if faults:
+        return [], [yaml_problem(_at(name), fault, source) for fault in faults]
+    items: list[Item] = []
+    for index, document in enumerate(documents):
+        items += _items(document.data, name, index, _no_line)
+    return items, []
+
+
+def yaml_files(folder: str) -> list[str]:
+    """Return the files that reading a folder reads, by their names."""
+    return [entry.name for entry in _folder_entries(folder) if isinstance(entry, _File)]
+
+
 @dataclass(frozen=True, slots=True)
 class _File:
     """A file by the name that messages have of it, and by its real path.
@@ -251,5 +270,5 @@ def _line_in_list(find_line: FindLine, number: int, path: Path) -> int | None:
 
 
 def _no_line(path: Path) -> int | None:
-    """Find no line: documents that krmfn wrote itself have no problems."""
+    """Find no line, in a text that nobody sees or that has no problems."""
     return None

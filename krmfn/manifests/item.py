@@ -13,6 +13,7 @@ LOCAL_CONFIG = "config.kubernetes.io/local-config"
 PATH = "config.kubernetes.io/path"
 INDEX = "config.kubernetes.io/index"
 OLD_PATH = "internal.config.kubernetes.io/path"
+_KUSTOMIZE_ID = "kustomize.config.k8s.io/id"
 _INTERNAL_INDEX = "internal.config.kubernetes.io/index"
 _MOST_INDEX_DIGITS = 9
 # kustomize would leave a machine with such an annotation out of its build, and kpt would move
@@ -112,7 +113,24 @@ class Item:
     def path(self) -> str | None:
         """The file that an orchestrator names in the item's annotations."""
         path = self.annotations.get(PATH, self.annotations.get(OLD_PATH))
-        return path if isinstance(path, str) else None
+        return path if isinstance(path, str) and not self.is_kustomizes else None
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The data without the annotations that orchestrators set for themselves."""
+        annotations = self.annotations
+        kept = {key: annotations[key] for key in annotations if not key.startswith(ORCHESTRATORS)}
+        if len(kept) == len(annotations):
+            return self.data
+        metadata = {key: value for key, value in self.metadata.items() if key != "annotations"}
+        if kept:
+            metadata["annotations"] = kept
+        return {**self.data, "metadata": metadata}
+
+    @property
+    def is_kustomizes(self) -> bool:
+        """Whether kustomize handed it over, which knows no files."""
+        return _KUSTOMIZE_ID in self.annotations
 
 
 def item_of(
@@ -127,9 +145,12 @@ def item_of(
     """
     metadata = _mapping(data, "metadata")
     annotations = _mapping(metadata, "annotations")
-    file = file or _text(annotations, PATH) or _text(annotations, OLD_PATH) or None
+    # What kustomize makes of a function's output has paths of files that do not exist.
+    if _KUSTOMIZE_ID not in annotations:
+        file = file or _text(annotations, PATH) or _text(annotations, OLD_PATH)
     if index is None:
         index = _whole(_text(annotations, INDEX) or _text(annotations, _INTERNAL_INDEX))
+    file = file or None
     resource = Resource(
         api_version=_text(data, "apiVersion"),
         kind=_text(data, "kind"),

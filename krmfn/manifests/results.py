@@ -61,7 +61,7 @@ def result_of(problem: Problem) -> Result:
         severity=problem.severity,
         resourceRef=reference,
         field=Field(redacted(path_text(path))) if path else None,
-        file=File(redacted(origin.file), origin.index or 0) if origin.file else None,
+        file=File(redacted(file), origin.index or 0) if (file := problem.place.file) else None,
         tags={"code": str(problem.code)},
     )
 

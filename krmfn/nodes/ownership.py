@@ -10,6 +10,7 @@ from krmfn.machine.marks import OURS, OWNER
 from krmfn.manifests.annotate import UNCOMMON_LAYOUT, annotated
 from krmfn.manifests.item import LOCAL_CONFIG, OLD_PATH, PATH, Item
 from krmfn.manifests.resource_list import ResourceList
+from krmfn.manifests.yamlio import read
 from krmfn.nodes.build import Build
 from krmfn.platform.config import is_config
 from krmfn.problems import Code, Collector, Problem, redacted, show
@@ -29,13 +30,17 @@ def package_folder(resources: ResourceList) -> str | None:
     return f"{folder}/rendered/" if folder else "rendered/"
 
 
-def is_earlier(item: Item, owner: str) -> bool:
-    """Tell whether an earlier run of the same config made the object.
+def is_rendered(item: Item) -> bool:
+    """Tell whether an item is an object that krmfn rendered, for whichever config.
 
-    Its annotation alone counts: kustomize and functions after krmfn may change its labels.
+    The annotation alone counts: kustomize and functions after krmfn may change the labels.
     """
-    is_owned = item.annotations.get(OWNER) == owner
-    return is_owned and (item.kind, item.api_version) in _KINDS
+    return (item.kind, item.api_version) in _KINDS and OWNER in item.annotations
+
+
+def is_earlier(item: Item, owner: str) -> bool:
+    """Tell whether an earlier run of the same config made the object."""
+    return is_rendered(item) and item.annotations[OWNER] == owner
 
 
 def conflicts(items: Iterable[Item], built: Build) -> Iterator[Problem]:
@@ -49,6 +54,7 @@ def conflicts(items: Iterable[Item], built: Build) -> Iterator[Problem]:
         for one in built.objects
     }
     namespaces = _fixed_namespaces(built)
+    of_base: list[Item] = []
     for item in items:
         if not is_earlier(item, built.owner):
             if (item.kind, item.namespace, item.name) in wanted:
@@ -58,6 +64,9 @@ def conflicts(items: Iterable[Item], built: Build) -> Iterator[Problem]:
         claim, cluster, provider = (str(item.labels.get(OURS + key, "")) for key in keys)
         if (item.kind, claim, cluster, provider) not in rendered:
             continue
+        if item.is_kustomizes:
+            of_base.append(item)
+            continue
         namespace = namespaces.get(provider, item.namespace)
         if namespace != item.namespace:
             message = f"is {item.namespace}, but the provider says {namespace}: either something "
@@ -65,6 +74,27 @@ def conflicts(items: Iterable[Item], built: Build) -> Iterator[Problem]:
             message += "instead; or the provider changed, so delete the machines first"
             at = item.place.field("metadata", "namespace")
             yield at.error(message, Code.NAMESPACE_CHANGED)
+    yield from _undone(of_base, built)
+
+
+def _undone(items: list[Item], built: Build) -> Iterator[Problem]:
+    """Yield an error if this run would undo what kustomize did to machines of a base.
+
+    krmfn ran in the base already. Whether an overlay then patched the machines or their
+    declarations, nobody can tell.
+    """
+    texts = (
+        {(one.kind, one.namespace, one.name): one.text for one in built.objects} if items else {}
+    )
+    for item in items:
+        text = texts.get((item.kind, item.namespace, item.name))
+        data = read(text)[0][0].data if text else None
+        new = data[0] if isinstance(data, list) else data
+        if item.manifest != new:
+            message = "was rendered by krmfn in a base, and comes out otherwise here, so that what "
+            message += "kustomize changed in between is lost; run krmfn only once: take it out of "
+            yield item.place.error(f"{message}the transformers of the base, or of this overlay")
+            return
 
 
 def _foreign(item: Item, owner: str) -> Iterator[Problem]:

@@ -41,6 +41,9 @@ class Code(StrEnum):
     EPHEMERAL_ROOT = "ephemeral-root"
     FEATURE_GATE = "feature-gate"
     INSECURE_TLS = "insecure-tls"
+    KUSTOMIZATION_IGNORED = "kustomization-ignored"
+    KUSTOMIZE = "kustomize"
+    LOST_ANNOTATION = "lost-annotation"
     MASQUERADE_POD_NETWORK = "masquerade-pod-network"
     MERGE_DROPS = "merge-drops"
     NETWORK_ORDER = "network-order"
@@ -62,6 +65,7 @@ class Code(StrEnum):
     PLAINTEXT_TOKEN = "plaintext-token"
     POD_NETWORK_ADDRESS = "pod-network-address"
     QUOTA = "quota"
+    RENAMED_OBJECT = "renamed-object"
     SHARED_HOST_DISK = "shared-host-disk"
     SHARED_IDENTITY = "shared-identity"
     SHARED_VOLUME = "shared-volume"
@@ -135,6 +139,21 @@ WARNINGS: dict[Code, str] = {
     Code.INSECURE_TLS: (
         "The endpoint's certificate is not checked: anybody between node and endpoint can run "
         "commands as root on the node. Give a `certificateAuthority`."
+    ),
+    Code.KUSTOMIZATION_IGNORED: (
+        "A folder has a kustomization that does more than list files, such as patches, labels or "
+        "another namespace, or that leaves out files with declarations. krmfn reads the files as "
+        "they are, so what kustomize builds is something else. Use `-k DIR`, which builds the "
+        "kustomization first."
+    ),
+    Code.KUSTOMIZE: (
+        "`-k DIR`: kustomize, or a function that it ran, printed this line and went on."
+    ),
+    Code.LOST_ANNOTATION: (
+        "An annotation or label for Argo CD or Flux, such as `Prune=confirm`, is on a declaration "
+        "and on no machine. Declarations are not applied, so it does nothing. kustomize's "
+        "`commonAnnotations` and `labels` beside krmfn's `transformers` end up there. Set it under "
+        "`spec.annotations.virtualMachine` of the config."
     ),
     Code.MASQUERADE_POD_NETWORK: (
         "The machines of a virtual cluster are masqueraded behind the pod network, where each "
@@ -236,6 +255,12 @@ WARNINGS: dict[Code, str] = {
         "while those that are to be deleted are still there, for more machines of a type than "
         "its `maxCapacity`. Kubernetes refuses what goes beyond a quota: raise it, or make "
         "the change in two steps."
+    ),
+    Code.RENAMED_OBJECT: (
+        "A machine names a Secret or a DataVolume that has another name now, since kustomize "
+        "renamed it: by `namePrefix` or `nameSuffix`, or by the hash of a `secretGenerator`. Such "
+        "a machine does not start. kustomize renames the references too once it knows them: add "
+        "`kustomize/` of krmfn's repository to the kustomization's `components`."
     ),
     Code.SHARED_HOST_DISK: (
         "Several machines have a `hostDisk` of one path. Those that run on one host write to "

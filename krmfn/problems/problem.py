@@ -35,13 +35,15 @@ class Resource:
 class Origin:
     """Where an object was read: its identity, its file and index there.
 
-    `find_line` finds the line of a field in the file, from 1.
+    `find_line` finds the line of a field in the file, from 1. `find_file` finds the file of a
+    field, if parts of the object come from elsewhere.
     """
 
     resource: Resource | None = None
     file: str | None = None
     index: int | None = None
     find_line: Callable[[Path], int | None] | None = None
+    find_file: Callable[[Path], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,16 @@ class Place:
         return Problem("info", code, message, self)
 
     @property
+    def file(self) -> str | None:
+        """The file, None if it is not known."""
+        find = self.origin.find_file
+        return find(self.path) if find else self.origin.file
+
+    @property
     def text(self) -> str:
         """The place on one line: `provider.yaml: NodeProvider edge: spec.kubeVirt`."""
-        file = f"{self.origin.file}: " if self.origin.file else ""
-        return redacted(f"{file}{self.origin.resource}: {path_text(self.path)}")
+        prefix = f"{self.file}: " if self.file else ""
+        return redacted(f"{prefix}{self.origin.resource}: {path_text(self.path)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +113,9 @@ class Problem:
 
     def __str__(self) -> str:
         """Return `error: nodes.yaml:12: NodeClaim a/b: spec.typeRef: message` on one line."""
-        origin = self.place.origin
         parts: list[str] = [self.severity]
-        if origin.file:
-            file, line = redacted(origin.file), self.line
+        if self.place.file:
+            file, line = redacted(self.place.file), self.line
             parts.append(f"{file}:{line}" if line else file)
         return ": ".join([*parts, self.sentence])
 

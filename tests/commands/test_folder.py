@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from krmfn.commands import rendered_folder as folder
-from tests.support import FIXTURES, TOKEN, krmfn, objects
+from tests.support import FIXTURES, ROOT, TOKEN, krmfn, objects
 
 HEAD = "# Written by krmfn for nodes as {file}; the next run overwrites it.\n"
 
@@ -39,9 +39,10 @@ def pool(package: Path, quantity: int) -> None:
 
 def test_a_file_a_claim_by_cluster(package: Path) -> None:
     done = run(package)
-    assert (done.returncode, done.stdout) == (0, "out: 5 written, 0 removed, 0 unchanged\n")
+    assert (done.returncode, done.stdout) == (0, "out: 6 written, 0 removed, 0 unchanged\n")
     files = content(package)
     assert sorted(files) == [
+        "kubevirt-1/kubevirt-names.yaml",
         "kubevirt-1/kustomization.yaml",
         "kubevirt-1/tenant-1-workers-0.yaml",
         "kubevirt-1/tenant-1-workers-1.yaml",
@@ -61,12 +62,12 @@ def test_a_file_a_claim_by_cluster(package: Path) -> None:
 def test_a_second_run_writes_nothing(package: Path) -> None:
     run(package)
     before = {file: file.stat().st_mtime_ns for file in (package / "out").rglob("*")}
-    assert run(package).stdout == "out: 0 written, 0 removed, 5 unchanged\n"
+    assert run(package).stdout == "out: 0 written, 0 removed, 6 unchanged\n"
     assert {file: file.stat().st_mtime_ns for file in (package / "out").rglob("*")} == before
     # The folder may be among what is read.
     assert (
         krmfn("render", "-o", "out", ".", cwd=package).stdout
-        == "out: 0 written, 0 removed, 5 unchanged\n"
+        == "out: 0 written, 0 removed, 6 unchanged\n"
     )
 
 
@@ -74,7 +75,7 @@ def test_growing_and_shrinking(package: Path) -> None:
     run(package)
     first = content(package)
     pool(package, 3)
-    assert run(package).stdout == "out: 2 written, 0 removed, 4 unchanged\n"
+    assert run(package).stdout == "out: 2 written, 0 removed, 5 unchanged\n"
     grown = content(package)
     assert {name for name in grown if grown[name] != first.get(name)} == {
         "kubevirt-1/kustomization.yaml",
@@ -83,7 +84,7 @@ def test_growing_and_shrinking(package: Path) -> None:
     pool(package, 2)
     assert (
         run(package).stdout
-        == "removed out/kubevirt-1/tenant-1-workers-2.yaml\nout: 1 written, 1 removed, 4 unchanged\n"
+        == "removed out/kubevirt-1/tenant-1-workers-2.yaml\nout: 1 written, 1 removed, 5 unchanged\n"
     )
     assert content(package) == first
 
@@ -142,7 +143,7 @@ def test_another_output_folder_is_left_alone(package: Path) -> None:
     run(package)
     before = content(package)
     done = krmfn("render", "-o", ".", "in", cwd=package)
-    assert done.stdout == ".: 5 written, 0 removed, 0 unchanged\n"
+    assert done.stdout == ".: 6 written, 0 removed, 0 unchanged\n"
     assert content(package) == before
 
 
@@ -335,4 +336,28 @@ def test_the_example_that_init_writes(tmp_path: Path) -> None:
     assert (
         yaml.safe_load((tmp_path / "a" / "b" / "provider.yaml").read_text())["kind"]
         == "NodeProvider"
+    )
+
+
+def test_the_names_of_fields_are_those_of_the_component(package: Path) -> None:
+    """kustomize reads no file outside of a kustomization's folder, so each has a copy."""
+    shipped = (ROOT / "kustomize" / "kubevirt-names.yaml").read_text()
+    assert run(package).returncode == 0
+    written = content(package)["kubevirt-1/kubevirt-names.yaml"]
+    assert written == HEAD.format(file="kubevirt-1/kubevirt-names.yaml") + shipped
+
+
+@pytest.mark.parametrize("name", ["kustomization", "kubevirt-names"])
+def test_a_node_with_the_name_of_a_file_of_krmfns_own(package: Path, name: str) -> None:
+    claim = {
+        "apiVersion": "management.loft.sh/v1",
+        "kind": "NodeClaim",
+        "metadata": {"name": name, "namespace": "p-default"},
+        "spec": {"providerRef": "kubevirt", "typeRef": "small", "vClusterRef": "tenant-1"},
+    }
+    (package / "in" / "claim.yaml").write_text(yaml.safe_dump(claim))
+    done = run(package)
+    assert done.returncode == 1
+    assert (
+        f"NodeClaim p-default/{name}: is a node named {name}, and -o writes a file" in done.stderr
     )

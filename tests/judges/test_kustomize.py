@@ -1,6 +1,7 @@
 """Under the real kustomize, strings keep their meaning, errors fail the build, and the objects are the promised ones."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.support import (
     PROVIDER,
     SECRET,
     TOKEN,
+    TOOLS,
     changed,
     krmfn,
     kustomize,
@@ -232,3 +234,14 @@ def test_an_interrupted_run_leaves_a_folder_that_kustomize_builds(
 def test_kustomize_builds_the_example_that_init_writes(tmp_path: Path) -> None:
     assert krmfn("init", "a/b", cwd=tmp_path).returncode == 0
     assert len(objects(kustomize(tmp_path / "a" / "b").stdout)) == 3
+
+
+def test_a_build_that_forgets_enable_exec_is_empty(package: Path) -> None:
+    """kustomize skips functions then, and succeeds: what it prints must not be taken for all there is."""
+    done = subprocess.run(
+        [TOOLS / "kustomize", "build", "--enable-alpha-plugins", package / "in"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert len(machines(kustomize(package / "in").stdout)) == 2

@@ -1,6 +1,7 @@
 """The real argocd-cmp-server renders with the plugin.yaml that is shipped, and shows krmfn's errors."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -14,8 +15,19 @@ import pytest
 import yaml
 
 from tests.judges.clients.cmp_server import Parameter, PluginError, Server
-from tests.support import CLAIM, FIXTURES, ROOT, TOKEN, changed, krmfn, objects
+from tests.support import (
+    CLAIM,
+    FIXTURES,
+    ROOT,
+    TOKEN,
+    TOOLS,
+    changed,
+    krmfn,
+    kustomize,
+    objects,
+)
 
+CALLERS_PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 PLUGIN = (ROOT / "argocd" / "plugin.yaml").read_text()
 FOREIGN = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: more\n  annotations: {config.kubernetes.io/index: '0', a: b}\ndata: {v: '1e3'}\n"
 LOCAL = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: local, annotations: {config.kubernetes.io/local-config: 'true'}}\n"
@@ -217,7 +229,65 @@ def test_a_time_out_says_so(repository: Path) -> None:
     assert stderr.startswith(b"error: terminated by the caller (SIGTERM)")
 
 
+KUSTOMIZE = (ROOT / "argocd" / "kustomize" / "plugin.yaml").read_text()
+TO_STAGING = """patches:
+- target: {kind: NodeProvider}
+  patch: |-
+    - {op: replace, path: /spec/kubeVirt/clusterRef/namespace, value: staging}
+"""
+
+
+def test_kustomize_builds_an_application(
+    cmp_server: Callable[..., Server], repository: Path
+) -> None:
+    """An overlay of two folders, with manifests of others, is what kustomize gives; the plain plugin refuses it."""
+    app = repository / "apps" / "nodes"
+    overlay = repository / "apps" / "staging"
+    overlay.mkdir()
+    (app / "config.yaml").rename(overlay / "config.yaml")
+    (app / "kustomization.yaml").write_text(
+        "resources: [provider.yaml, claims.yaml, token.yaml, more.yaml, local.yaml]\n"
+    )
+    (overlay / "kustomization.yaml").write_text(
+        "resources: [../nodes]\ntransformers: [config.yaml]\n" + TO_STAGING
+    )
+    server = cmp_server(KUSTOMIZE, {"PATH": f"{TOOLS}:{CALLERS_PATH}"})
+    manifests = server.generate(repository, "apps/staging")
+    assert manifests == objects(kustomize(overlay).stdout)
+    assert {one["metadata"].get("namespace") for one in manifests} == {None, "staging"}
+    with pytest.raises(PluginError, match=r"does more than list files \(patches, resources\)"):
+        cmp_server(PLUGIN).generate(repository, "apps/staging")
+    (overlay / "kustomization.yaml").write_text("resources: [../nodes, missing.yaml]\n")
+    with pytest.raises(PluginError) as failure:
+        server.generate(repository, "apps/staging")
+    assert "exit status 1: error: .: kustomize: accumulating resources" in str(failure.value)
+    with pytest.raises(PluginError, match=r'has "paths", but kustomize builds one folder'):
+        server.generate(
+            repository, "apps/staging", parameters=[{"name": "paths", "array": ["../nodes"]}]
+        )
+
+
+def test_the_config_beside_a_kustomization_is_found(
+    cmp_server: Callable[..., Server], repository: Path
+) -> None:
+    app = repository / "apps" / "nodes"
+    (app / "kustomization.yaml").write_text(
+        "resources: [provider.yaml, claims.yaml, token.yaml, more.yaml, local.yaml]\n" + TO_STAGING
+    )
+    server = cmp_server(KUSTOMIZE, {"PATH": f"{TOOLS}:{CALLERS_PATH}"})
+    manifests = server.generate(repository, "apps/nodes")
+    assert [(one["kind"], one["metadata"].get("namespace")) for one in manifests] == [
+        ("ConfigMap", None),
+        ("Secret", "staging"),
+        ("VirtualMachine", "staging"),
+    ]
+
+
 def test_the_shipped_manifests_say_the_same() -> None:
+    for name in ("repo-server-patch.yaml", "kustomization.yaml"):
+        plain = (ROOT / "argocd" / name).read_text().splitlines()[1:]
+        variant = (ROOT / "argocd" / "kustomize" / name).read_text().splitlines()[1:]
+        assert [line.replace("krmfn-kustomize", "krmfn") for line in variant] == plain
     values = yaml.safe_load((ROOT / "argocd" / "helm-values.yaml").read_text())
     plugin = yaml.safe_load(PLUGIN)
     assert values["configs"]["cmp"]["plugins"]["krmfn"] == plugin["spec"]

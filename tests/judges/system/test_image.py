@@ -237,8 +237,12 @@ def wheels(base: str, folder: Path) -> Path:
     return folder
 
 
-def build(context: Path, base: str, name: str, wheels: Path) -> None:
+def build(
+    context: Path, base: str, name: str, wheels: Path, target: str = "", kustomize: str = ""
+) -> None:
     arguments = f"--volume {wheels}:/wheels:ro --build-arg PIP_NO_INDEX=1 --build-arg PIP_FIND_LINKS=/wheels"
+    if kustomize:
+        arguments += f" --build-arg KUSTOMIZE={kustomize}"
     settings = {
         "IMAGE": name,
         "BASE": base,
@@ -246,6 +250,7 @@ def build(context: Path, base: str, name: str, wheels: Path) -> None:
         "SOURCE": SOURCE,
         "SOURCE_DATE_EPOCH": EPOCH,
         "BUILD_ARGS": arguments,
+        "TARGET": target,
     }
     ran("make", "image", *(f"{key}={value}" for key, value in settings.items()), cwd=context)
 
@@ -528,3 +533,33 @@ def test_kustomize_shows_its_errors(image: Image, tmp_path: Path) -> None:
         'error: NodeClaim p-default/tenant-1-a: spec.typeRef: is "large"; the provider has small'
         in built.stderr
     )
+
+
+def test_the_variant_with_kustomize_builds_an_overlay(
+    image: Image, base: str, tmp_path: Path
+) -> None:
+    container = ran("buildah", "from", "scratch").stdout.strip()
+    ran("buildah", "copy", "--quiet", container, TOOLS / "kustomize", "/app/kustomize")
+    program = "localhost/krmfn-kustomize-program"
+    ran("buildah", "commit", "--quiet", "--rm", container, program)
+    (tmp_path / "wheels").mkdir()
+    name = f"{image.name.partition(':')[0]}-kustomize"
+    found = wheels(base, tmp_path / "wheels")
+    build(image.context, base, name, found, "kustomize", program)
+    folder = shutil.copytree(FIXTURES / "minimal", tmp_path / "nodes")
+    done = ran(
+        "podman",
+        "run",
+        "--rm",
+        *CONFINED,
+        "--tmpfs=/tmp:exec",
+        "--user=999",
+        f"--volume={folder}:/nodes:ro",
+        "--workdir=/nodes",
+        f"{name}:v{__version__}",
+        "generate",
+        "-k",
+        ".",
+    )
+    assert objects(done.stdout) == objects(kustomize(folder).stdout)
+    ran("podman", "rmi", program, *(f"{name}:v{tag}" for tag in TAGS))

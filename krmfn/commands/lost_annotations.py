@@ -1,0 +1,40 @@
+"""Annotations for Argo CD and Flux that stand on declarations, where nobody reads them.
+
+Declarations are not applied. kustomize's `commonAnnotations` beside krmfn's `transformers` puts
+annotations on them alone, and a machine that should be kept is pruned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from krmfn.commands.tools_marks import TOOLS_MARKS
+from krmfn.manifests import yamlio
+from krmfn.manifests.item import Item
+from krmfn.nodes.build import Build
+from krmfn.platform.config import KIND
+from krmfn.problems import Code, Place, Problem
+
+# https://argo-cd.readthedocs.io/en/stable/user-guide/annotations-and-labels/,
+# https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
+_CLIENTS = ("argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/")
+
+
+def lost_annotations(items: Iterable[Item], built: Build) -> Iterator[Problem]:
+    """Warn of each annotation or label of a client that is on a declaration and on no machine."""
+    inputs = [*built.consumed, *(item for item in items if item.kind == KIND)]
+    found: dict[tuple[str, str, str], list[Place]] = {}
+    for item in dict.fromkeys(inputs):
+        for part, values in (("annotations", item.annotations), ("labels", item.labels)):
+            for key, value in values.items():
+                if key.startswith(_CLIENTS) and key not in TOOLS_MARKS and isinstance(value, str):
+                    at = item.place.field("metadata", part, key)
+                    found.setdefault((part, key, value), []).append(at)
+    for (_, key, value), places in found.items():
+        line = f"{yamlio.scalar(key)}: {yamlio.scalar(value)}\n"
+        if Code.LOST_ANNOTATION in built.accepted or any(line in one.text for one in built.objects):
+            continue
+        others = f", here and on {len(places) - 1} more" if len(places) > 1 else ""
+        message = f"is on a declaration, which is not applied{others}, and on no machine"
+        advice = "set it under spec.annotations.virtualMachine of the config"
+        yield places[0].warning(f"{message}; {advice}", Code.LOST_ANNOTATION)
