@@ -66,7 +66,7 @@ def cli(context: click.Context) -> None:
     "--all",
     "everything",
     is_flag=True,
-    help="Print the other manifests among the files too.",
+    help="Print the other manifests among the files too, or write them with -o.",
 )
 @click.option(
     "-o",
@@ -99,8 +99,6 @@ def render(
     """
     if output is None and (check or allow_plaintext_token):
         raise click.UsageError("--check and --allow-plaintext-token belong to -o DIR")
-    if output is not None and everything:
-        raise click.UsageError("--all prints; it does not go with -o DIR")
     folders = _folders(paths, kustomization)
     if output is None:
         from krmfn.commands.render import render as print_manifests
@@ -109,7 +107,9 @@ def render(
     from krmfn.commands import rendered_folder
 
     _end(
-        rendered_folder.write(folders, config, output, check, allow_plaintext_token, kustomization)
+        rendered_folder.write(
+            folders, config, output, check, allow_plaintext_token, kustomization, everything
+        )
     )
 
 

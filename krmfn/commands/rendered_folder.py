@@ -12,15 +12,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from krmfn.commands.declared import Declared, Inputs, declared
+from krmfn.commands.declared import Declared, Inputs, declared, foreign
 from krmfn.commands.reply import DONE, STALE, Reply, refused
 from krmfn.commands.stale_files import difference
+from krmfn.manifests import yamlio
+from krmfn.manifests.item import LOCAL_CONFIG
 from krmfn.nodes.build import Build
-from krmfn.problems import Code, Collector, Origin, Place, Problem, report
+from krmfn.problems import Code, Collector, Origin, Place, Problem, listed, report
 
 # The path keeps a file of one output folder apart from those of another that encloses it.
 _HEAD = "# Written by krmfn for {owner} as {file}; the next run overwrites it.\n"
 _KUSTOMIZATION = "kustomization.yaml"
+# No claim has such a name.
+_OTHERS = "_others.yaml"
 _NAMES = Path(__file__).with_name("kubevirt-names.yaml")
 _RESOURCES = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n"
 _CONFIGURATIONS = f"configurations:\n- {_NAMES.name}\n"
@@ -33,11 +37,13 @@ def write(
     check: bool = False,
     plaintext: bool = False,
     kustomization: str | None = None,
+    everything: bool = False,
 ) -> Reply:
     """Make the folder what files, or a kustomization, declare.
 
     With `check`, write nothing, but show as a unified diff what would change, and answer with code
-    4 if anything would. `plaintext` allows files that hold the join token.
+    4 if anything would. `plaintext` allows files that hold the join token. With `everything`, the
+    manifests that are not krmfn's business are in a file of their own.
 
     Each file is written under another name and renamed, the kustomizations come last, and only
     then the files of removed claims go. Whenever the run is cut off, every file is whole, and the
@@ -46,7 +52,9 @@ def write(
     outcome = declared(Inputs(paths, config, kustomization), several_clusters=True)
     if isinstance(outcome, Reply):
         return outcome
-    wanted, problems = _wanted(outcome.built), outcome.problems
+    problems = outcome.problems
+    others = _others(outcome, everything, plaintext, problems)
+    wanted = _wanted(outcome.built, others)
     problems += _unplaced(outcome)
     if not plaintext:
         problems += _token_problems(outcome.built)
@@ -70,15 +78,43 @@ def write(
     return Reply(f"{removed}{folder}: {counts}\n", report(problems), DONE)
 
 
-def _wanted(built: Build) -> dict[str, str]:
+def _others(outcome: Declared, everything: bool, plaintext: bool, problems: Collector) -> list[str]:
+    """Return the texts of other manifests, if they are to be written, else tell of them."""
+    others = [
+        item
+        for item in foreign(outcome.others, outcome.built)
+        if item.annotations.get(LOCAL_CONFIG) != "true"
+    ]
+    if not others:
+        return []
+    names = listed(sorted(str(item.origin.resource) for item in others))
+    if not everything:
+        message = f"are not written: {names}; --all writes them too"
+        problems.append(Place().notice(message, Code.LEFT_OUT))
+        return []
+    clusters = sorted({one.machines.cluster for one in outcome.built.objects})
+    if len(clusters) > 1:
+        message = f"--all: nothing says to which of {listed(clusters)} these belong: {names}"
+        problems.append(Place().error(message))
+    for item in others:
+        if item.kind == "Secret" and "sops" not in item.data and not plaintext:
+            advice = "encrypt it, leave it out, or use --allow-plaintext-token"
+            message = f"would be in the files that are written; {advice}"
+            problems.append(item.place.error(message, Code.PLAINTEXT_TOKEN))
+    return [yamlio.dump(item.data) for item in others]
+
+
+def _wanted(built: Build, others: list[str]) -> dict[str, str]:
     """Return the files by their paths in the folder, in the order in which to write them.
 
-    A file that lists others comes after them.
+    A file that lists others comes after them. `others` are other manifests.
     """
     parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for rendered in built.objects:
         parts[rendered.machines.cluster][f"{rendered.file}.yaml"].append(rendered.text)
     clusters = sorted(parts)
+    if others and clusters:
+        parts[clusters[0]][_OTHERS] += others
     files: dict[str, str] = {}
     for cluster in clusters:
         for file, texts in parts[cluster].items():

@@ -43,6 +43,7 @@ class Code(StrEnum):
     INSECURE_TLS = "insecure-tls"
     KUSTOMIZATION_IGNORED = "kustomization-ignored"
     KUSTOMIZE = "kustomize"
+    LEFT_OUT = "left-out"
     LOST_ANNOTATION = "lost-annotation"
     MASQUERADE_POD_NETWORK = "masquerade-pod-network"
     MERGE_DROPS = "merge-drops"
@@ -209,6 +210,10 @@ WARNINGS: dict[Code, str] = {
     Code.NOT_KRMFN: (
         "`krmfn plan --against`: the earlier state holds machines or Secrets that krmfn did "
         "not make. They are left out."
+    ),
+    Code.LEFT_OUT: (
+        "`krmfn render -o` does not write manifests that krmfn did not make. With `--all` it does; "
+        "or sync them from where they are."
     ),
     Code.NOT_READ: (
         "An object or a value says something about nodes that krmfn does not read: autoNodes in a "

@@ -237,11 +237,58 @@ def test_several_clusters_have_folders_of_their_own(package: Path) -> None:
     assert {name.partition("/")[0] for name in content(package)} == {"kubevirt-1", "kubevirt-2"}
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--check"], ["--allow-plaintext-token"], ["-o", "out", "--all"]]
-)
+@pytest.mark.parametrize("arguments", [["--check"], ["--allow-plaintext-token"]])
 def test_wrong_usage(package: Path, arguments: list[str]) -> None:
     assert krmfn("render", "in", *arguments, cwd=package).returncode == 2
+
+
+EXTERNAL = {
+    "apiVersion": "external-secrets.io/v1",
+    "kind": "ExternalSecret",
+    "metadata": {"name": "token", "namespace": "machines"},
+}
+OWN = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "own"},
+    "stringData": {"a": TOKEN},
+}
+
+
+def test_other_manifests_are_told_or_written(package: Path) -> None:
+    (package / "in" / "external.yaml").write_text(yaml.safe_dump(EXTERNAL))
+    done = run(package)
+    assert done.returncode == 0
+    assert "info: are not written: ExternalSecret machines/token; --all writes them too (left-out)" in done.stderr  # fmt: skip
+    assert "_others" not in str(content(package))
+    done = run(package, "--all")
+    assert (done.returncode, "left-out" in done.stderr) == (0, False)
+    files = content(package)
+    assert objects(files["kubevirt-1/_others.yaml"]) == [EXTERNAL]
+    assert "- _others.yaml\n" in files["kubevirt-1/kustomization.yaml"]
+    assert run(package, "--all", "--check").returncode == 0
+    # Without the option they go again.
+    assert "removed out/kubevirt-1/_others.yaml" in run(package).stdout
+
+
+def test_a_secret_of_others_is_not_written_in_clear(package: Path) -> None:
+    (package / "in" / "own.yaml").write_text(yaml.safe_dump(OWN))
+    done = run(package, "--all")
+    assert done.returncode == 1
+    assert "Secret own: would be in the files that are written" in done.stderr
+    assert TOKEN not in done.stderr
+    assert run(package, "--all", "--allow-plaintext-token").returncode == 0
+    sealed = {**OWN, "sops": {"mac": "x"}}
+    (package / "in" / "own.yaml").write_text(yaml.safe_dump(sealed))
+    assert run(package, "--all").returncode == 0
+
+
+def test_other_manifests_of_several_clusters_are_nobodys(package: Path) -> None:
+    several(package)
+    (package / "in" / "external.yaml").write_text(yaml.safe_dump(EXTERNAL))
+    done = run(package, "--all")
+    assert done.returncode == 1
+    assert "nothing says to which of kubevirt-1, kubevirt-2 these belong" in done.stderr
 
 
 class Interrupted(BaseException):
