@@ -25,7 +25,7 @@ from krmfn.manifests.resource_list import read_resource_list
 from krmfn.nodes import ownership
 from krmfn.nodes.render import Layout
 from krmfn.platform.config import KIND, read_config
-from krmfn.problems import Collector, Origin, Place
+from krmfn.problems import Collector, Origin, Place, errors
 
 _DECLARATIONS = ("NodeProvider", "NodeClaim", KIND)
 
@@ -41,8 +41,8 @@ def kustomized(folder: str, inputs: Inputs, several_clusters: bool) -> Declared 
     if output.faults and not problems.has_errors:
         problems += output.faults
     if problems.has_errors:
-        nothing = any(run.built.nothing for run in runs)
-        return refused(problems, NOTHING if nothing else PROBLEMS)
+        is_nothing = all(one.message == NOTHING_TO_RENDER for one in errors(problems))
+        return refused(problems, NOTHING if is_nothing else PROBLEMS)
     items, faults = read_text(output.text, folder)
     problems += faults
     if not runs and _is_for_krmfn(items):
