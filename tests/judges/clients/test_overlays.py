@@ -222,9 +222,10 @@ def written(overlay: Overlay, folder: Path) -> Path:
 
 def unmarked(folder: Path) -> str:
     """What kustomize prints of a folder if nothing in it is local config."""
-    for file in folder.parent.rglob("*.yaml"):
-        file.write_text(re.sub(r".*config.kubernetes.io/local-config.*\n", "", file.read_text()))
-    text = kustomize(folder).stdout
+    copy = shutil.copytree(folder.parent, folder.parent.with_name(f"{folder.parent.name}-unmarked"))
+    for file in (copy / "declared").iterdir():
+        file.write_text(re.sub(r" +config.kubernetes.io/local-config.*\n", "", file.read_text()))
+    text = kustomize(copy / folder.name).stdout
     assert "kind: NodeProvider" in text
     return text
 
