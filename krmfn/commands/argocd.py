@@ -13,8 +13,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from krmfn.commands.declared import Declared, Inputs, declared, foreign
+from krmfn.commands.declared import declared
 from krmfn.commands.kustomizations import ignored_errors
+from krmfn.commands.outcome import Declared, Inputs, foreign
 from krmfn.commands.reply import DONE, NOTHING, Reply, refused
 from krmfn.manifests import yamlio
 from krmfn.manifests.files import STDIN

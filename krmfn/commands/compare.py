@@ -8,13 +8,14 @@ from typing import Any
 
 from krmfn.commands.compare_report import Changed, Compared, as_json, as_markdown, as_text, shown
 from krmfn.commands.comparison import Comparison
-from krmfn.commands.declared import Inputs, declared
+from krmfn.commands.declared import declared
 from krmfn.commands.earlier_state import (
     NODE_TYPE_LABEL,
     PROVIDER_LABEL,
     EarlierState,
     read_earlier_state,
 )
+from krmfn.commands.outcome import Inputs
 from krmfn.commands.reply import DONE, STALE, Reply, refused
 from krmfn.kubevirt.verdicts import VERDICTS, Strategy
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from krmfn.commands.compare_report import Changed
 from krmfn.commands.declaration import declaration, without_user_data
-from krmfn.commands.declared import Declared
 from krmfn.commands.earlier_state import EarlierState
 from krmfn.commands.object_key import Key
+from krmfn.commands.outcome import Declared
 from krmfn.commands.secret_changes import SecretChanges
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical

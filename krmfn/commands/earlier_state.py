@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from krmfn.commands.declared import Declared
 from krmfn.commands.field_owners import applied_fields, is_live
 from krmfn.commands.kustomizations import ignored_warnings
 from krmfn.commands.object_key import Key, key_of
+from krmfn.commands.outcome import Declared
 from krmfn.commands.secret_users import Users, earlier_users
 from krmfn.machine.marks import OURS, OWNER
 from krmfn.manifests.files import STDIN, KnownDocuments, read_paths

@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from krmfn.commands.declared import Declared, Inputs, declared
+from krmfn.commands.declared import declared
 from krmfn.commands.object_key import Key
+from krmfn.commands.outcome import Declared, Inputs
 from krmfn.commands.reply import DONE, Reply, refused
 from krmfn.commands.tables import table
 from krmfn.guest.secrets import secret_value

@@ -7,23 +7,18 @@ VirtualMachine it learns from the component `kustomize/` of this repository.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from krmfn.commands.kustomizations import NAMES_KNOWN
+from krmfn.commands.final_object import Final
+from krmfn.commands.kustomizations import COMPONENT
 from krmfn.commands.object_key import Key
 from krmfn.commands.secret_users import named_secrets
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, VOLUMES, get, mappings
 from krmfn.manifests.item import Item
-from krmfn.nodes.build import Build
 from krmfn.problems import Code, Path, Problem, show
 
-if TYPE_CHECKING:
-    from krmfn.commands.final_objects import Final
-
-_HASHED = "internal.config.kubernetes.io/needsHashSuffix"
 # No configuration of kustomize tells a clone of a machine's own disk from one of another claim.
 _CLONE = "kustomize can't follow such a name: rename the pool or claim instead"
-COMPONENT = "add krmfn's kustomize/ to the kustomization's components"
 
 
 def name_warnings(finals: Iterable[Final], secrets: set[Key]) -> Iterator[Problem]:
@@ -90,23 +85,3 @@ def _lost(
     """Warn of a name that nothing has any more."""
     message = f"names {kind} {show(name)}, which kustomize renamed; {advice}"
     return item.place.field(*path).warning(message, Code.RENAMED_OBJECT)
-
-
-def hashed_secrets(items: Iterable[Item], built: Build) -> Iterator[Problem]:
-    """Warn of a token's Secret whose name gets a hash after krmfn, in the fields of no machine.
-
-    kustomize marks such Secrets for functions. What configurations it has, it does not tell them:
-    krmfn's component leaves a mark of its own.
-    """
-    if Code.RENAMED_OBJECT in built.accepted:
-        return
-    joins = [(claim.namespace, claim.tenant.join) for claim in built.claims]
-    disks = {(namespace, join.disk) for namespace, join in joins if join and join.disk}
-    secrets = [item for item in items if item.kind == "Secret" and _HASHED in item.annotations]
-    known = any(NAMES_KNOWN in item.annotations for item in built.consumed)
-    for secret in [] if known else secrets:
-        if any(secret.name == name and secret.namespace in ("", ns) for ns, name in disks):
-            message = "gets a hash at its end from kustomize, but machines name it without"
-            advice = f"{COMPONENT}, or set disableNameSuffixHash: true"
-            at = secret.place.field("metadata", "name")
-            yield at.warning(f"{message}; {advice}", Code.RENAMED_OBJECT)

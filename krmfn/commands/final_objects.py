@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from krmfn.commands.check import Settings, machine_problems
-from krmfn.commands.declared import Cause, Declared, machine_key
 from krmfn.commands.final_names import name_warnings
+from krmfn.commands.final_object import Final, Run, Source, mark
 from krmfn.commands.object_key import Key, key_of
+from krmfn.commands.outcome import Cause, Declared, machine_key
 from krmfn.commands.secret_users import earlier_users
 from krmfn.commands.sources import Sources
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Named, get
-from krmfn.machine.instancetypes import template_size
-from krmfn.machine.marks import OURS, OWNER
+from krmfn.machine.marks import OWNER
 from krmfn.machine.provenance import value_at
-from krmfn.manifests import yamlio
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item, item_of
 from krmfn.manifests.shapes import ShapeReader
@@ -30,65 +29,11 @@ from krmfn.nodes import ownership
 from krmfn.nodes.build import Build
 from krmfn.nodes.claim import Claim
 from krmfn.nodes.kubevirt_cluster import read_cluster
-from krmfn.nodes.machine_set import MachineSet
 from krmfn.nodes.node_types import Offer
 from krmfn.nodes.provenance import field_source
-from krmfn.nodes.render import Rendered
-from krmfn.platform.config import Config
 from krmfn.problems import Collector, Path, Problem
 
 _MARKS = ("node-claim", "node-provider", "node-type", "virtual-cluster", "pool")
-_HEAD = ("apiVersion", "kind", "metadata")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run of krmfn in a kustomization: what it was handed, and what came of it."""
-
-    items: list[Item]
-    config: Config
-    built: Build
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """An object as krmfn rendered it, the run that did, and the claim of a machine."""
-
-    run: Run
-    rendered: Rendered
-    data: dict[str, Any]
-    claim: Claim | None
-
-
-@dataclass(frozen=True, slots=True)
-class Final:
-    """An object as kustomize printed it; the source is None if its run is not known."""
-
-    item: Item
-    source: Source | None
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether it is not what krmfn rendered, as far as that is known."""
-        return self.source is None or self.source.data != self.item.data
-
-    @property
-    def rendered(self) -> Rendered:
-        """The object as one of those that a run gives, in krmfn's own form."""
-        item, source = self.item, self.source
-        if source is None:
-            return Rendered(
-                item.kind, item.api_version, item.namespace, item.name,
-                mark(item, "node-claim"), item.name, _machine_set(item), _text(item.data),
-            )  # fmt: skip
-        text = _text(item.data) if self.is_changed else source.rendered.text
-        return replace(source.rendered, namespace=item.namespace, name=item.name, text=text)
-
-    @property
-    def claim(self) -> Claim | None:
-        """The claim of a machine, with the machine's namespace and size."""
-        claim = self.source.claim if self.source else None
-        return claim and _resized(claim, self.item)
 
 
 @dataclass(slots=True)
@@ -129,13 +74,10 @@ def finished(
     finals = {key_of(final.item): final for final in _matched(runs, ours)}
     built = _merged(runs, items, problems)
     problems += _refusals(finals.values(), built)
-    secrets = {key for key in finals if not key.is_machine}
-    secrets |= {key_of(item) for item in items if item.kind == "Secret"}
-    accepted = built.accepted
-    warnings = [*name_warnings(finals.values(), secrets)]
-    problems += (one for one in warnings if one.code not in accepted)
-    machines = {key: claim for key, final in finals.items() if (claim := final.claim)}
-    machines = dict(sorted(machines.items(), key=lambda pair: (pair[1].request.order, pair[0])))
+    secrets = {key_of(item) for item in items if item.kind == "Secret"}
+    warnings = name_warnings(finals.values(), secrets)
+    problems += (one for one in warnings if one.code not in built.accepted)
+    machines = _claims(finals)
     built.objects = [final.rendered for final in finals.values()]
     built.claims = list(machines.values())
     printed = {key: final.item for key, final in finals.items()}
@@ -149,6 +91,12 @@ def finished(
         cause=_Causes(finals, sources.file).find,
         manifests=manifests,
     )
+
+
+def _claims(finals: dict[Key, Final]) -> dict[Key, Claim]:
+    """Return the claims by the keys of their machines, in their order."""
+    claims = {key: claim for key, final in finals.items() if (claim := final.claim)}
+    return dict(sorted(claims.items(), key=lambda pair: (pair[1].request.order, pair[0])))
 
 
 def _matched(runs: list[Run], items: list[Item]) -> Iterator[Final]:
@@ -173,43 +121,6 @@ def _identity(item: Item) -> tuple[str | None, ...]:
     role = "" if item.kind != "Secret" or has_user_data else "network"
     marks = [mark(item, key) for key in _MARKS]
     return item.kind, str(item.annotations.get(OWNER)), role, *marks
-
-
-def mark(item: Item, key: str) -> str | None:
-    """Return one of krmfn's marks: a label, or an annotation where it is no legal label."""
-    value = item.labels.get(OURS + key, item.annotations.get(OURS + key))
-    return value if isinstance(value, str) else None
-
-
-def _machine_set(item: Item) -> MachineSet:
-    """Return what the marks tell of an object whose inputs are not known."""
-    return MachineSet(
-        provider=mark(item, "node-provider") or "",
-        node_type=mark(item, "node-type"),
-        cluster="",
-        namespace=item.namespace,
-        virtual_cluster=mark(item, "virtual-cluster") or "",
-        pool=mark(item, "pool"),
-    )
-
-
-def _text(data: dict[str, Any]) -> str:
-    """Write an object with its keys in the order in which people write them."""
-    head = {key: data[key] for key in _HEAD if key in data}
-    return yamlio.dump({**head, **data})
-
-
-def _resized(claim: Claim, machine: Item) -> Claim:
-    """Return a claim whose machine is another one than its prototype, with that one's size."""
-    offer, node = claim.offer, claim.node
-    if node is not None:
-        before, after = template_size(node.prototype.vm), template_size(machine.data)
-        size = {name: amount for name, amount in after.items() if amount}
-        if before != after:
-            offer = replace(offer, resources={**offer.resources, **size})
-        node = replace(node, prototype=replace(node.prototype, vm=machine.data))
-    group = replace(claim.group, namespace=machine.namespace, node=node)
-    return replace(claim, group=group, offer=offer)
 
 
 def _merged(runs: list[Run], items: list[Item], problems: Collector) -> Build:

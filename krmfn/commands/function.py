@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from krmfn.commands.final_names import hashed_secrets
+from krmfn.commands.hashed_secrets import hashed_secrets
 from krmfn.commands.lost_annotations import lost_annotations
 from krmfn.commands.reply import DONE, NOTHING, NOTHING_TO_RENDER, PROBLEMS, Reply
 from krmfn.manifests.item import Item, item_of

@@ -21,6 +21,7 @@ NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # krmfn's component, which names the fields of machines, and what it writes on node providers.
 OWN_COMPONENT = "krmfn//kustomize"
 NAMES_KNOWN = "krmfn.dev/kubevirt-names"
+COMPONENT = "add krmfn's kustomize/ to the kustomization's components"
 _GROUP = "kustomize.config.k8s.io/"
 # These list files, or name fields for other transformations: alone they change nothing.
 _LISTS = ("resources", "bases", "components")

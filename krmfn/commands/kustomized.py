@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from krmfn.commands import kustomize
-from krmfn.commands.declared import Declared, Inputs, declared_items
-from krmfn.commands.final_objects import Run, finished
+from krmfn.commands.final_object import Run
+from krmfn.commands.final_objects import finished
 from krmfn.commands.function import build_all, config_place
+from krmfn.commands.outcome import Declared, Inputs, declared_items
 from krmfn.commands.reply import NOTHING, NOTHING_TO_RENDER, PROBLEMS, Reply, refused
 from krmfn.commands.sources import Sources
 from krmfn.manifests.files import read_paths, read_text, yaml_files
@@ -24,7 +25,7 @@ from krmfn.manifests.resource_list import read_resource_list
 from krmfn.nodes import ownership
 from krmfn.nodes.render import Layout
 from krmfn.platform.config import KIND, read_config
-from krmfn.problems import Collector, Origin, Place
+from krmfn.problems import Collector, Origin, Place, errors
 
 _DECLARATIONS = ("NodeProvider", "NodeClaim", KIND)
 
@@ -40,20 +41,36 @@ def kustomized(folder: str, inputs: Inputs, several_clusters: bool) -> Declared 
     if output.faults and not problems.has_errors:
         problems += output.faults
     if problems.has_errors:
-        nothing = any(run.built.nothing for run in runs)
-        return refused(problems, NOTHING if nothing else PROBLEMS)
+        is_nothing = all(one.message == NOTHING_TO_RENDER for one in errors(problems))
+        return refused(problems, NOTHING if is_nothing else PROBLEMS)
     items, faults = read_text(output.text, folder)
     problems += faults
-    declares = any(item.kind in _DECLARATIONS for item in items)
-    rendered = any(ownership.is_rendered(item) for item in items)
-    if not runs and (declares or not rendered):
+    if not runs and _is_for_krmfn(items):
         return _piped(items, inputs, several_clusters, sources, problems)
+    return _finished(runs, items, output.text, inputs, sources, problems)
+
+
+def _is_for_krmfn(items: list[Item]) -> bool:
+    """Tell whether krmfn has still to render what kustomize printed."""
+    declares = any(item.kind in _DECLARATIONS for item in items)
+    return declares or not any(ownership.is_rendered(item) for item in items)
+
+
+def _finished(
+    runs: list[Run],
+    items: list[Item],
+    text: bytes,
+    inputs: Inputs,
+    sources: Sources,
+    problems: Collector,
+) -> Declared | Reply:
+    """Return what kustomize printed, which holds the machines."""
     if inputs.config is not None:
         message = "runs krmfn with a config of its own; leave out --config"
         problems.append(Place(Origin(file=sources.file)).error(message))
     if problems.has_errors:
         return refused(problems)
-    outcome = finished(runs, items, output.text.decode(), sources, problems)
+    outcome = finished(runs, items, text.decode(), sources, problems)
     return refused(problems) if problems.has_errors else outcome
 
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from krmfn.commands.declared import Declared, Inputs, declared
+from krmfn.commands.declared import declared
 from krmfn.commands.json_form import json_text
+from krmfn.commands.outcome import Declared, Inputs
 from krmfn.commands.reply import DONE, Reply, refused
 from krmfn.commands.tables import budgets_table, sums_table, table
 from krmfn.nodes.budgets import Budget, budgets

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from krmfn.commands.declared import Inputs, declared, foreign
+from krmfn.commands.declared import declared
+from krmfn.commands.outcome import Inputs, foreign
 from krmfn.commands.reply import DONE, Reply
 from krmfn.manifests import yamlio
 from krmfn.problems import report

@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from krmfn.commands.declared import Declared, Inputs, declared, foreign
+from krmfn.commands.declared import declared
+from krmfn.commands.outcome import Declared, Inputs, foreign
 from krmfn.commands.reply import DONE, STALE, Reply, refused
 from krmfn.commands.stale_files import difference
 from krmfn.manifests import yamlio

@@ -222,9 +222,10 @@ def written(overlay: Overlay, folder: Path) -> Path:
 
 def unmarked(folder: Path) -> str:
     """What kustomize prints of a folder if nothing in it is local config."""
-    for file in folder.parent.rglob("*.yaml"):
-        file.write_text(re.sub(r".*config.kubernetes.io/local-config.*\n", "", file.read_text()))
-    text = kustomize(folder).stdout
+    copy = shutil.copytree(folder.parent, folder.parent.with_name(f"{folder.parent.name}-unmarked"))
+    for file in (copy / "declared").iterdir():
+        file.write_text(re.sub(r" +config.kubernetes.io/local-config.*\n", "", file.read_text()))
+    text = kustomize(copy / folder.name).stdout
     assert "kind: NodeProvider" in text
     return text
 
@@ -377,3 +378,97 @@ def test_the_function_says_that_a_hash_is_to_come(tmp_path: Path) -> None:
             )
             == lines
         )
+
+
+def refused(folder: Path, *command: str) -> str:
+    """What a refused run says: one line an error, and no output."""
+    done = run(*command, cwd=folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert all(line.startswith(("error: ", "warning: ")) for line in done.stderr.splitlines())
+    return done.stderr
+
+
+def test_a_second_run_undoes_nothing(tmp_path: Path) -> None:
+    """krmfn in a base and again in the overlay: what changes in between is an error that names the cause and no file."""
+    again = "transformers: [nodes.yaml]\n"
+    folder = written(output(again), tmp_path / "same")
+    built = kustomize(folder)
+    assert (built.returncode, len(ours(built.stdout))) == (0, 3), built.stderr
+    for number, text in enumerate((TO_STAGING, CORES)):
+        folder = written(output(again + text), tmp_path / str(number))
+        said = kustomize(folder).stderr
+        assert "was rendered by krmfn in a base, and comes out otherwise here" in said
+        assert "error: VirtualMachine" in said or "error: Secret" in said
+        assert "run krmfn only once" in refused(folder.parent, "plan", "-k", "top")
+
+
+@pytest.mark.parametrize(
+    ("overlay", "said"),
+    [
+        (
+            output(CORES.replace("value: 4}", "value: -1}")),
+            "error: top: VirtualMachine machines/tenant-1-workers-0: spec.template.spec.domain.cpu.cores: ",
+        ),
+        (
+            inputs(TO_STAGING.replace("staging", "A_B")),
+            "error: top: NodeProvider kubevirt: spec.kubeVirt.clusterRef.namespace: ",
+        ),
+        (
+            Overlay("resources: [../declared]\nvalidators: [nodes.yaml]\n"),
+            "list krmfn's config under transformers, not validators\n",
+        ),
+        (
+            Overlay("resources: [../nodes, ../other]\n", 2, {"../other/kustomization.yaml": "resources: [../declared]\n"}),
+            "already registered id: ",
+        ),
+        (Overlay("resources: [missing.yaml]\n"), "error: top: kustomize: accumulating resources: "),
+        (Overlay("unknown: 1\n"), 'error: top: kustomize: invalid Kustomization: json: unknown field "unknown"'),
+    ],
+)  # fmt: skip
+def test_what_is_refused(overlay: Overlay, said: str, tmp_path: Path) -> None:
+    folder = written(overlay, tmp_path)
+    for command in ("render", "plan"):
+        assert said in refused(folder.parent, command, "-k", "top")
+
+
+def test_a_mistake_in_a_file_has_its_line(tmp_path: Path) -> None:
+    folder = written(inputs(TO_STAGING), tmp_path)
+    provider = tmp_path / "declared" / "provider.yaml"
+    lines = provider.read_text().replace("cores: 2", "cores: -2").splitlines()
+    provider.write_text("\n".join(lines) + "\n")
+    line = next(number for number, text in enumerate(lines, 1) if "cores: -2" in text)
+    said = refused(folder.parent, "plan", "-k", "top")
+    assert f"error: declared/provider.yaml:{line}: NodeProvider kubevirt: " in said
+
+
+def test_causes_name_the_file_or_the_kustomization(tmp_path: Path) -> None:
+    folder = written(output(PREFIX + NAMES + CORES), tmp_path)
+    done = run("plan", "-k", "top", "--against", "before", "-o", "json", cwd=folder.parent)
+    assert done.returncode == 1
+    (tmp_path / "before").mkdir()
+    built = (
+        kustomize(folder).stdout.replace("cores: 4", "cores: 1").replace("guest: 4Gi", "guest: 2Gi")
+    )
+    (tmp_path / "before" / "all.yaml").write_text(built)
+    done = run("plan", "-k", "top", "--against", "before", "-o", "json", cwd=folder.parent)
+    fields = [one for change in json.loads(done.stdout)["changes"] for one in change["fields"]]
+    causes = {one["path"].rpartition(".")[2]: one["cause"] for one in fields}
+    assert causes == {
+        "cores": "top/kustomization.yaml",
+        "guest": "nodes/provider.yaml: NodeProvider kubevirt: spec.kubeVirt.virtualMachineTemplate.spec.template.spec.domain.memory.guest",
+    }
+
+
+def test_kustomize_has_to_be_there(tmp_path: Path) -> None:
+    folder = written(inputs(""), tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "krmfn", "plan", "-k", folder],
+        env={"PATH": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "-k builds with kustomize, which is not on the PATH; install it" in done.stderr
+    usage = run("plan", "nodes", "-k", "top", cwd=tmp_path)
+    assert usage.returncode == 2
+    assert "-k DIR builds one kustomization; it does not go with other paths" in usage.stderr
