@@ -562,4 +562,4 @@ def test_the_variant_with_kustomize_builds_an_overlay(
         ".",
     )
     assert objects(done.stdout) == objects(kustomize(folder).stdout)
-    ran("podman", "rmi", program, *(f"{name}:v{tag}" for tag in TAGS))
+    ran("podman", "rmi", "--force", program, *(f"{name}:v{tag}" for tag in TAGS))
