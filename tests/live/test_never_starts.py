@@ -12,7 +12,7 @@ from tests.live.cluster import Cluster, status
 def statuses(cluster: Cluster) -> dict[str, str]:
     """What all come to, each applied beside the others."""
     vms = TAKEN | {name: vm for name, (vm, _) in BROKEN.items()}
-    complaints = cluster.apply([named(vm, name) for name, vm in vms.items()], "client")
+    complaints = cluster.apply([named(vm, name) for name, vm in vms.items()])
     assert "rror" not in complaints, complaints
 
     def taken_run() -> bool:

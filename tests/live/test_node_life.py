@@ -103,22 +103,29 @@ def needs(volume: Object) -> Iterator[tuple[str, str]]:
         yield "persistentvolumeclaims", source["name"]
 
 
+Start = Callable[..., Life]
+
+
 @pytest.fixture
-def live(cluster: Cluster, connect: Connect, tmp_path: Path) -> Callable[[str, str], Life]:
-    def started(client: str, name: str) -> Life:
+def live(cluster: Cluster, connect: Connect, tmp_path: Path) -> Start:
+    """Machines that run, with these fields in the spec of their config."""
+
+    def started(client: str, name: str, **fields: str) -> Life:
         repository = connect(client, name)
         declarations = declared("three-tenants", repository.name, tmp_path / "declarations")
-        return Life(cluster, repository, declarations)
+        life = Life(cluster, repository, declarations)
+        for field, value in fields.items():
+            life.configure(f"spec.{field}", value)
+        life.commit()
+        assert life.runs()
+        return life
 
     return started
 
 
 @pytest.mark.parametrize("client", PRUNING)
-def test_a_new_image(live: Callable[[str, str], Life], client: str) -> None:
-    life = live(client, "image")
-    life.configure("spec.imageUpdates", "OnRestart")
-    life.commit()
-    assert life.runs()
+def test_a_new_image(live: Start, client: str) -> None:
+    life = live(client, "image", imageUpdates="OnRestart")
     life.edit("provider.yaml", "ubuntu:22.04", "ubuntu:24.04")
     assert life.commit() == "restart"
     assert life.cluster.wait(life.staged)
@@ -136,11 +143,8 @@ def test_a_new_image(live: Callable[[str, str], Life], client: str) -> None:
 
 
 @pytest.mark.parametrize("client", PRUNING)
-def test_one_secret_for_a_pool(live: Callable[[str, str], Life], client: str) -> None:
-    life = live(client, "secrets")
-    life.configure("spec.cloudInitSecrets", "PerNode")
-    life.commit()
-    assert life.runs()
+def test_one_secret_for_a_pool(live: Start, client: str) -> None:
+    life = live(client, "secrets", cloudInitSecrets="PerNode")
     life.configure("spec.annotations", {"secret": KEPT[client]})
     assert life.commit() == "unchanged"
     life.configure("spec.cloudInitSecrets", "PerPool")
@@ -154,14 +158,9 @@ def test_one_secret_for_a_pool(live: Callable[[str, str], Life], client: str) ->
 
 
 @pytest.mark.parametrize("client", PRUNING)
-def test_without_the_annotation_they_are_missing(
-    live: Callable[[str, str], Life], client: str
-) -> None:
+def test_without_the_annotation_they_are_missing(live: Start, client: str) -> None:
     """As the plan says: it names the machines that can't migrate until they restart."""
-    life = live(client, "missing")
-    life.configure("spec.cloudInitSecrets", "PerNode")
-    life.commit()
-    assert life.runs()
+    life = live(client, "missing", cloudInitSecrets="PerNode")
     life.configure("spec.cloudInitSecrets", "PerPool")
     assert life.commit() == "restart"
     assert "migrate" in life.told
@@ -171,10 +170,8 @@ def test_without_the_annotation_they_are_missing(
 
 
 @pytest.mark.parametrize("client", PRUNING)
-def test_another_token_and_certificate(live: Callable[[str, str], Life], client: str) -> None:
+def test_another_token_and_certificate(live: Start, client: str) -> None:
     life = live(client, "token")
-    life.commit()
-    assert life.runs()
     uids = {one["metadata"]["uid"] for one in life.instances()}
     life.edit("tokens.yaml", "redxxx.", "redyyy.")
     assert life.commit() == "unchanged"

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 Object = dict[str, Any]
-MODES = ("client", "server")
-# What is written to a cluster differs by how: kubectl's own three-way patch, or the API server's apply.
-_FLAGS: dict[str, list[str]] = {"client": [], "server": ["--server-side"]}
 
 
 class Cluster:
@@ -28,14 +25,14 @@ class Cluster:
             [*self._kubectl, *arguments], input=text, capture_output=True, text=True, timeout=120
         )
 
-    def apply(self, objects: Iterable[Object], mode: str) -> str:
+    def apply(self, objects: Iterable[Object]) -> str:
         """Apply objects, their namespaces first, and return what kubectl complains of."""
         if not (found := list(objects)):
             return ""
         for namespace in {one["metadata"]["namespace"] for one in found}:
             self.run("create", "namespace", namespace)
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": found})
-        return self.run("apply", *_FLAGS[mode], "-f", "-", text=text).stderr
+        return self.run("apply", "-f", "-", text=text).stderr
 
     def provide(self, machines: Iterable[Object]) -> None:
         """Make what machines name and krmfn does not render: data sources and networks."""
@@ -52,7 +49,7 @@ class Cluster:
                     namespace, _, name = name.rpartition("/")
                     one = _object("k8s.cni.cncf.io/v1", "NetworkAttachmentDefinition", name, namespace or own, {"config": "{}"})  # fmt: skip
                     needed[str(one["metadata"])] = one
-        complaints = self.apply(needed.values(), "client")
+        complaints = self.apply(needed.values())
         assert "rror" not in complaints, complaints
 
     def configure(self, configuration: Object) -> None:

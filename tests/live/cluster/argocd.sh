@@ -2,17 +2,14 @@
 # Starts Argo CD's application controller, repo server and krmfn's plugin on the control plane in DIR.
 # usage: argocd.sh PROGRAMS DIR PORT   PORT to PORT+3 have to be free. krmfn, kustomize and git are those of the PATH.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 bin=$1 folder=$2 redis=$3
 repo=$((redis + 1)) repometrics=$((redis + 2)) metrics=$((redis + 3))
-plugin=$(cd "$(dirname "$0")/../../../argocd" && pwd)/plugin.yaml
+plugin=$here/../../../argocd/plugin.yaml
 manifests=$bin/manifests/argocd
 cd "$folder"
+. "$here/programs.sh"
 kubectl=("$bin/kube" kubectl --kubeconfig admin.kubeconfig)
-start() {
-    local name=$1
-    shift
-    "$@" >"logs/$name.log" 2>&1 &
-}
 "${kubectl[@]}" create namespace argocd >/dev/null
 for crd in "$manifests"/crds/{application,applicationset,appproject}-crd.yaml; do
     "${kubectl[@]}" apply --server-side -f "$crd" >/dev/null

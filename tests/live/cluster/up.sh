@@ -3,18 +3,13 @@
 # KubeVirt's virt-api and virt-controller, CDI's admission, and a played node.
 # usage: up.sh PROGRAMS DIR PORT   PORT to PORT+5 have to be free. DIR/admin.kubeconfig is there once all is ready, and DIR/pids from the start.
 set -euo pipefail
-bin=$1 folder=$2 base=$3
 here=$(cd "$(dirname "$0")" && pwd)
+bin=$1 folder=$2 base=$3
 etcd=$base peer=$((base + 1)) api=$((base + 2)) virtapi=$((base + 3)) metrics=$((base + 4)) hook=$((base + 5))
 mkdir -p "$folder/logs" "$folder/pki"
 cd "$folder"
+. "$here/programs.sh"
 : >pids
-start() {
-    local name=$1
-    shift
-    "$@" >"logs/$name.log" 2>&1 &
-    echo $! >>pids
-}
 certificate_authority() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -keyout ca.key -out ca.crt -subj /CN=live-ca 2>/dev/null
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout tls.key -out tls.csr -subj /CN=kubevirt.io:system:client:virt-handler 2>/dev/null
