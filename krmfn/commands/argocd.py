@@ -15,11 +15,10 @@ from typing import Any
 
 from krmfn.commands.declared import declared
 from krmfn.commands.kustomizations import ignored_errors
-from krmfn.commands.outcome import Declared, Inputs, foreign
+from krmfn.commands.outcome import Inputs, applied_with
 from krmfn.commands.reply import DONE, NOTHING, Reply, refused
 from krmfn.manifests import yamlio
 from krmfn.manifests.files import STDIN
-from krmfn.manifests.item import LOCAL_CONFIG
 from krmfn.problems import Collector, Place, listed, nearest, report, show
 
 PARAMETERS: list[dict[str, Any]] = [
@@ -76,7 +75,8 @@ def generate(environment: Mapping[str, str], kustomization: str | None = None) -
         return outcome
     manifests = outcome.manifests
     if manifests is None:
-        texts = _foreign_texts(outcome)
+        # As they would be deployed, without the notes of orchestrators.
+        texts = [yamlio.dump(item.manifest) for item in applied_with(outcome)]
         texts += [rendered.text for rendered in outcome.built.objects]
         manifests = "---\n".join(texts)
     if not manifests.strip():
@@ -84,15 +84,6 @@ def generate(environment: Mapping[str, str], kustomization: str | None = None) -
         problem = Place().error(f"there is no manifest at all: {danger}")
         return refused([*outcome.problems, problem], NOTHING)
     return Reply(manifests, report(outcome.problems), DONE)
-
-
-def _foreign_texts(outcome: Declared) -> list[str]:
-    """Write the manifests that are not krmfn's business, as they would be deployed."""
-    texts = []
-    for item in foreign(outcome.others, outcome.built):
-        if item.annotations.get(LOCAL_CONFIG) != "true":
-            texts.append(yamlio.dump(item.manifest))
-    return texts
 
 
 def _read_parameters(text: str, problems: Collector) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from krmfn.manifests.files import read_paths
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.nodes.kubevirt_cluster import read_cluster
-from krmfn.platform.config import KIND, Config, FactsConfig, read_config
+from krmfn.platform.config import KIND, Config, FactsConfig
+from krmfn.platform.config_reader import read_config
 from krmfn.problems import Code, Collector, Place, Problem, nearest, show
 
 MACHINE = "VirtualMachine"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from krmfn.commands.final_object import Final
-from krmfn.commands.kustomizations import COMPONENT
+from krmfn.commands.names_component import COMPONENT
 from krmfn.commands.object_key import Key
 from krmfn.commands.secret_users import named_secrets
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, VOLUMES, get, mappings

@@ -13,7 +13,8 @@ from krmfn.manifests.results import Result, result_of
 from krmfn.nodes import ownership
 from krmfn.nodes.build import Build, build
 from krmfn.nodes.render import Layout
-from krmfn.platform.config import Config, read_config
+from krmfn.platform.config import Config
+from krmfn.platform.config_reader import read_config
 from krmfn.problems import Collector, Place, Problem, limited, report, show, without_absences
 
 _READ = ("NodeProvider", "NodeClaim", "Secret", "ConfigMap")

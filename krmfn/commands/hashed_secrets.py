@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from krmfn.commands.kustomizations import COMPONENT, NAMES_KNOWN
+from krmfn.commands.names_component import COMPONENT, NAMES_KNOWN
 from krmfn.manifests.item import Item
 from krmfn.nodes.build import Build
 from krmfn.problems import Code, Problem

@@ -12,16 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from krmfn.commands.names_component import NAMES_KNOWN, OWN_COMPONENT
 from krmfn.manifests import yamlio
-from krmfn.manifests.files import yaml_files
+from krmfn.manifests.files import visible_folders, yaml_files
 from krmfn.platform.config import KIND
 from krmfn.problems import Code, Origin, Place, Problem, listed
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-# krmfn's component, which names the fields of machines, and what it writes on node providers.
-OWN_COMPONENT = "krmfn//kustomize"
-NAMES_KNOWN = "krmfn.dev/kubevirt-names"
-COMPONENT = "add krmfn's kustomize/ to the kustomization's components"
 _GROUP = "kustomize.config.k8s.io/"
 # These list files, or name fields for other transformations: alone they change nothing.
 _LISTS = ("resources", "bases", "components")
@@ -57,7 +54,8 @@ class Kustomization:
 
     def below(self, entry: str) -> Kustomization | None:
         """Return the kustomization in the folder that an entry names, None if there is none."""
-        return read_kustomization(self.path(entry))
+        path = self.path(entry)
+        return read_kustomization(path) if os.path.isdir(path) else None
 
     def tree(self) -> list[Kustomization]:
         """Return this kustomization and those that it lists, directly or not, each once."""
@@ -71,8 +69,11 @@ class Kustomization:
 
     def files(self) -> list[str]:
         """Return the local files that it lists, directly or not."""
-        paths = [one.path(entry) for one in self.tree() for entry in one.listed()]
-        return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]
+        return [path for path in self.paths() if os.path.isfile(path)]
+
+    def paths(self) -> dict[str, None]:
+        """Return the paths of all entries, of this kustomization and of those that it lists."""
+        return {one.path(entry): None for one in self.tree() for entry in one.listed()}
 
     def folders(self) -> list[str]:
         """Return its folder and those that it lists, directly or not."""
@@ -87,8 +88,10 @@ class Kustomization:
         """Return the fields by which kustomize does more than read the files below `roots`."""
         known = (*_HARMLESS, *_LISTS, *_FUNCTIONS)
         fields = [name for name, value in self.data.items() if value and name not in known]
+        reals = tuple(f"{os.path.realpath(root)}{os.sep}" for root in roots)
+        resolved = _RealPaths()
         for name in ("resources", "bases"):
-            if not all(self._is_read(entry, roots) for entry in self.entries(name)):
+            if not all(self._is_read(entry, reals, resolved) for entry in self.entries(name)):
                 fields.append(name)
         if any(not self._is_names_only(entry) for entry in self.entries("components")):
             fields.append("components")
@@ -97,14 +100,15 @@ class Kustomization:
                 fields.append(name)
         return fields
 
-    def _is_read(self, entry: str, roots: list[str]) -> bool:
-        """Tell whether what an entry names is below one of the roots, or is missing."""
+    def _is_read(self, entry: str, roots: tuple[str, ...], resolved: _RealPaths) -> bool:
+        """Tell whether what an entry names is below one of the roots, or is missing.
+
+        The roots are real paths that end with a slash.
+        """
         path = self.path(entry)
         if not os.path.exists(path):
             return not _is_remote(entry)
-        real = os.path.realpath(path)
-        reals = [os.path.realpath(root) for root in roots]
-        return any(real == root or real.startswith(root + os.sep) for root in reals)
+        return f"{resolved.of(path)}{os.sep}".startswith(roots)
 
     def _is_config(self, entry: str) -> bool:
         """Tell whether an entry names a file with a config of krmfn, and nothing else."""
@@ -123,6 +127,22 @@ class Kustomization:
         patches = str(below.data.get("patches", NAMES_KNOWN))
         fields = [name for name in below.beyond_lists([below.folder]) if name != "patches"]
         return not fields and NAMES_KNOWN in patches
+
+
+class _RealPaths:
+    """Resolves paths; each folder once, since a kustomization may list thousands of its files."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """Return the real path."""
+        if os.path.islink(path):
+            return os.path.realpath(path)
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return os.path.normpath(os.path.join(self._folders[folder], name))
 
 
 def read_kustomization(folder: str) -> Kustomization | None:
@@ -166,7 +186,7 @@ def ignored_warnings(paths: list[str], remedy: str = "use -k {}") -> Iterator[Pr
         message = f"{what}, which counts for kustomize alone; {advice}"
         warning = kustomization.place.warning(message, Code.KUSTOMIZATION_IGNORED)
         # What is missing, or has another name, is an error further on.
-        yield Problem("warning", warning.code, warning.message, warning.place, leads=True)
+        yield warning.leading()
 
 
 def ignored_errors(paths: list[str], inside: str) -> Iterator[Problem]:
@@ -185,10 +205,7 @@ def _folders(paths: list[str]) -> Iterator[str]:
     """Yield the folders in and below paths that are not hidden, each once."""
     seen: set[str] = set()
     for path in paths:
-        for folder, folders, _ in os.walk(path, followlinks=True):
-            real = os.path.realpath(folder)
-            visible = sorted(name for name in folders if not name.startswith("."))
-            folders[:] = [] if real in seen else visible
+        for folder, real, _ in visible_folders(path):
             if real not in seen:
                 yield folder
             seen.add(real)
@@ -196,12 +213,13 @@ def _folders(paths: list[str]) -> Iterator[str]:
 
 def _unlisted(kustomization: Kustomization) -> list[str]:
     """Return the files with declarations below a kustomization that it does not list."""
-    found = {os.path.realpath(file) for file in kustomization.files()}
-    missing = []
-    for file in yaml_files(kustomization.folder):
-        if os.path.realpath(file) not in found and _declares(file):
-            missing.append(os.path.relpath(file, kustomization.folder))
-    return missing
+    known = kustomization.paths()
+    others = [file for file in yaml_files(kustomization.folder) if file not in known]
+    missing = [file for file in others if _declares(file)]
+    # The same file may be listed by way of a link.
+    found = {os.path.realpath(file) for file in known} if missing else set()
+    left_out = [file for file in missing if os.path.realpath(file) not in found]
+    return [os.path.relpath(file, kustomization.folder) for file in left_out]
 
 
 def _declares(file: str) -> bool:
@@ -241,6 +259,9 @@ def _documents(file: str) -> list[Any]:
 def _text(file: str) -> str:
     """Read a file, "" if it can't be read: whoever reads its manifests says so."""
     try:
+        # Reading a pipe would wait for its writer, perhaps for ever.
+        if not os.path.isfile(file):
+            return ""
         with open(file, encoding="utf-8") as stream:
             return stream.read()
     except (OSError, ValueError):

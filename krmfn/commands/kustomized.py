@@ -24,7 +24,8 @@ from krmfn.manifests.item import LOCAL_CONFIG, Item, item_of
 from krmfn.manifests.resource_list import read_resource_list
 from krmfn.nodes import ownership
 from krmfn.nodes.render import Layout
-from krmfn.platform.config import KIND, read_config
+from krmfn.platform.config import KIND
+from krmfn.platform.config_reader import read_config
 from krmfn.problems import Collector, Origin, Place, errors
 
 _DECLARATIONS = ("NodeProvider", "NodeClaim", KIND)
@@ -139,7 +140,8 @@ def _is_in(file: str, folder: str) -> bool:
 def _beside(folders: list[str]) -> list[Item]:
     """Return the configs beside a kustomization, or else beside the nearest one below it."""
     for folder in folders:
-        files = [file for file in yaml_files(folder) if _is_in(file, folder)]
+        beside = [file for file in yaml_files(folder) if _is_in(file, folder)]
+        files = [file for file in beside if os.path.isfile(file)]
         items, _ = read_paths(files)
         configs = [item for item in items if item.kind == KIND]
         if configs:

@@ -10,7 +10,7 @@ from krmfn.commands.object_key import Key, rendered_objects
 from krmfn.commands.reply import NOTHING, NOTHING_TO_RENDER, Reply, refused
 from krmfn.commands.secret_users import Users, rendered_users
 from krmfn.manifests.files import read_paths
-from krmfn.manifests.item import Item
+from krmfn.manifests.item import LOCAL_CONFIG, Item
 from krmfn.manifests.yamlio import read
 from krmfn.nodes import ownership
 from krmfn.nodes.build import Build
@@ -19,7 +19,8 @@ from krmfn.nodes.needs import Former
 from krmfn.nodes.provenance import field_source
 from krmfn.nodes.render import Layout, Rendered
 from krmfn.nodes.totals import Total, peak, totals
-from krmfn.platform.config import KIND, Config, is_config, read_config
+from krmfn.platform.config import KIND, Config
+from krmfn.platform.config_reader import is_config, read_config
 from krmfn.problems import Collector, Origin, Path, Place
 
 # The layer that set a field of a machine, and the place of its input, "" if there is none.
@@ -142,6 +143,12 @@ def foreign(items: list[Item], built: Build) -> list[Item]:
         if not is_known and not ownership.is_earlier(item, built.owner):
             result.append(item)
     return result
+
+
+def applied_with(outcome: Declared) -> list[Item]:
+    """Return the manifests of others that are applied with krmfn's: all but local config."""
+    items = foreign(outcome.others, outcome.built)
+    return [item for item in items if item.annotations.get(LOCAL_CONFIG) != "true"]
 
 
 def _find_config(

@@ -13,11 +13,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from krmfn.commands.declared import declared
-from krmfn.commands.outcome import Declared, Inputs, foreign
+from krmfn.commands.outcome import Declared, Inputs, applied_with
 from krmfn.commands.reply import DONE, STALE, Reply, refused
 from krmfn.commands.stale_files import difference
 from krmfn.manifests import yamlio
-from krmfn.manifests.item import LOCAL_CONFIG
 from krmfn.nodes.build import Build
 from krmfn.problems import Code, Collector, Origin, Place, Problem, listed, report
 
@@ -81,16 +80,12 @@ def write(
 
 def _others(outcome: Declared, everything: bool, plaintext: bool, problems: Collector) -> list[str]:
     """Return the texts of other manifests, if they are to be written, else tell of them."""
-    others = [
-        item
-        for item in foreign(outcome.others, outcome.built)
-        if item.annotations.get(LOCAL_CONFIG) != "true"
-    ]
+    others = applied_with(outcome)
     if not others:
         return []
     names = listed(sorted(str(item.origin.resource) for item in others))
     if not everything:
-        message = f"are not written: {names}; --all writes them too"
+        message = f"other manifests are not written: {names}; --all writes them too"
         problems.append(Place().notice(message, Code.LEFT_OUT))
         return []
     clusters = sorted({one.machines.cluster for one in outcome.built.objects})

@@ -7,7 +7,7 @@ The order is the design's: base template, then replacement or merge, then proper
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical
@@ -42,7 +42,7 @@ class Prototype:
     @property
     def causes(self) -> list[Problem]:
         """The warnings, for a prototype with errors that they may explain: they come first."""
-        return [replace(warning, leads=True) for warning in self.warnings]
+        return [warning.leading() for warning in self.warnings]
 
     def place(self, path: Path) -> Place:
         """Return the place to name in a message about a field."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -110,8 +110,8 @@ def read_text(source: bytes, name: str) -> tuple[list[Item], list[Problem]]:
 
 
 def yaml_files(folder: str) -> list[str]:
-    """Return the files that reading a folder reads, by their names."""
-    return [entry.name for entry in _folder_entries(folder) if isinstance(entry, _File)]
+    """Return what reading a folder reads, by name; some of it may be no regular file."""
+    return [name for name, _ in _named_files(visible_folders(folder))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,19 +145,35 @@ def _entries(paths: list[str]) -> Iterator[_File | Problem]:
 def _folder_entries(path: str) -> Iterator[_File | Problem]:
     """Yield the files in and below a folder, and what can't be read there."""
     errors: list[OSError] = []
-    seen: set[str] = set()
-    for folder, folders, names in os.walk(path, onerror=errors.append, followlinks=True):
+    for found in visible_folders(path, errors.append):
         yield from map(_unreadable, errors)
         errors.clear()
+        yield from (_file_entry(file, real) for file, real in _named_files([found]))
+    yield from map(_unreadable, errors)
+
+
+def visible_folders(
+    path: str, report: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield a folder and those below it that are not hidden: name, real path, and its files.
+
+    `report` gets the folders that can't be read.
+    """
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(path, onerror=report, followlinks=True):
         # A link to a folder is followed, once: two may point at each other.
         real = os.path.realpath(folder)
         folders[:] = [] if real in seen else _visible(folders)
         seen.add(real)
-        for name in _visible(names):
+        yield folder, real, _visible(names)
+
+
+def _named_files(folders: Iterable[tuple[str, str, list[str]]]) -> Iterator[tuple[str, str]]:
+    """Yield the files of folders that are YAML or JSON by their names, with the real folder."""
+    for folder, real, names in folders:
+        for name in names:
             if name.lower().endswith(_ENDINGS):
-                file = os.path.normpath(os.path.join(folder, name))
-                yield _file_entry(file, real)
-    yield from map(_unreadable, errors)
+                yield os.path.normpath(os.path.join(folder, name)), real
 
 
 def _visible(names: list[str]) -> list[str]:

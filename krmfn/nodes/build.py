@@ -39,7 +39,7 @@ from krmfn.nodes.virtual_clusters import (
     labelled,
     read_virtual_clusters,
 )
-from krmfn.platform.config import Config, KubeVirtNodesSpec
+from krmfn.platform.config import Config
 from krmfn.platform.named_objects import KINDS, NamedObjects
 from krmfn.platform.properties import Leave
 from krmfn.problems import Code, Collector, Place, Problem, without_follow_ons
@@ -67,7 +67,10 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What users wrote, read. `is_complete`: without an error."""
+    """What users wrote, read. `is_complete`: without an error.
+
+    `leave` is what the config leaves to properties.
+    """
 
     cluster: Cluster
     instancetypes: Instancetypes
@@ -78,6 +81,7 @@ class _Inputs:
     clusters: VirtualClusters
     requests: list[Request]
     consumed: list[Item]
+    leave: Leave
     is_complete: bool
 
 
@@ -96,20 +100,14 @@ def build(
     problems = Collector()
     index = Index(items)
     inputs = _read(index, config, at, problems)
-    leave = _leave(config.spec)
-    matching = Matching(inputs.providers, inputs.clusters, config.spec, leave)
+    matching = Matching(inputs.providers, inputs.clusters, config.spec, inputs.leave)
     groups = group_requests(inputs.requests, inputs.clusters)
     if config.spec.live_claims == "Error":
         problems += matching.live_problems(groups)
     problems += decide(groups, matching.match)
-    problems += _resolve(groups, inputs, leave)
+    problems += _resolve(groups, inputs)
     claims = _claims(groups)
-    empty = list(
-        cluster_problems(inputs.clusters, matching.claimed, matching.excused, inputs.is_complete)
-    )
-    problems += empty
-    if any(problem.code == Code.NO_NODES for problem in empty):
-        problems += unlabelled_problems(index)
+    problems += _cluster_problems(inputs, matching, index)
     clusters = sorted({claim.cluster for claim in claims})
     if len(clusters) > 1 and not several_clusters:
         message = f"is required: the claims go to {', '.join(clusters)}"
@@ -144,9 +142,13 @@ def build(
     )
 
 
-def _leave(spec: KubeVirtNodesSpec) -> Leave:
-    """Return what a config leaves to properties."""
-    return Leave(spec.allow_claim_templates, spec.unknown_properties == "Ignore")
+def _cluster_problems(inputs: _Inputs, matching: Matching, index: Index) -> list[Problem]:
+    """Return the problems of virtual clusters, with what may be why one has no nodes."""
+    clusters, claimed, excused = inputs.clusters, matching.claimed, matching.excused
+    problems = list(cluster_problems(clusters, claimed, excused, inputs.is_complete))
+    if any(problem.code == Code.NO_NODES for problem in problems):
+        problems += unlabelled_problems(index)
+    return problems
 
 
 def _unaccepted(problems: Iterable[Problem], accepted: frozenset[str]) -> list[Problem]:
@@ -162,7 +164,7 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
     compiler = Compiler(spec.unknown_fields, cluster)
     provider_items = platform_items(index, "NodeProvider", problems)
     instancetypes = Instancetypes(index, (each.vm_namespace for each in spec.virtual_clusters))
-    leave = _leave(spec)
+    leave = Leave(spec.allow_claim_templates, spec.unknown_properties == "Ignore")
     providers = read_providers(
         provider_items, spec.cluster, compiler, instancetypes, leave, problems
     )
@@ -196,6 +198,7 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
         clusters,
         requests,
         consumed,
+        leave,
         is_complete=not problems.has_errors,
     )
 
@@ -213,7 +216,7 @@ def _named_clusters(
     return [*named, *(label for label in labels if isinstance(label, str))]
 
 
-def _resolve(groups: list[Group], inputs: _Inputs, leave: Leave) -> list[Problem]:
+def _resolve(groups: list[Group], inputs: _Inputs) -> list[Problem]:
     """Resolve the groups that have a node type and a virtual cluster."""
     resolver = Resolver(
         inputs.instancetypes,
@@ -221,7 +224,7 @@ def _resolve(groups: list[Group], inputs: _Inputs, leave: Leave) -> list[Problem
         inputs.lookup,
         inputs.providers,
         inputs.compiler,
-        leave,
+        inputs.leave,
     )
 
     def resolve(group: Group) -> list[Problem]:

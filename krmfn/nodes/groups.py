@@ -73,7 +73,7 @@ class Matching:
                     message = "shows that the Platform runs this claim's machine, so krmfn would "
                     message += "make the node twice: render claims from Git, not from a cluster. "
                     message += "liveClaims: Render in the config renders them all the same"
-                    yield replace(request.live.error(message, Code.LIVE_CLAIM), leads=True)
+                    yield request.live.error(message, Code.LIVE_CLAIM).leading()
 
     def _may_be_kubevirt(self, group: Group) -> bool:
         """Tell whether a group's nodes are machines, as far as it is known."""

@@ -12,7 +12,7 @@ from krmfn.manifests.item import LOCAL_CONFIG, OLD_PATH, PATH, Item
 from krmfn.manifests.resource_list import ResourceList
 from krmfn.manifests.yamlio import read
 from krmfn.nodes.build import Build
-from krmfn.platform.config import is_config
+from krmfn.platform.config_reader import is_config
 from krmfn.problems import Code, Collector, Problem, redacted, show
 
 _KINDS = {("Secret", "v1"), ("VirtualMachine", "kubevirt.io/v1")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from krmfn.kubevirt.vm_paths import get
@@ -72,7 +71,7 @@ def unread_files(items: Iterable[Item]) -> Iterator[Problem]:
         message += "named on the command line and the config has one virtual cluster; else "
         message += _PLACES
         notice = item.place.field("privateNodes", _KEY).notice(message, Code.NOT_READ)
-        yield replace(notice, leads=True)
+        yield notice.leading()
 
 
 def unlabelled_problems(index: Index) -> Iterator[Problem]:
@@ -88,7 +87,7 @@ def unlabelled_problems(index: Index) -> Iterator[Problem]:
                 if _IN_TEXT.search(text):
                     message = f"asks for nodes and is not read: {_PLACES}"
                     notice = item.place.field(*place).notice(message, Code.NOT_READ)
-                    yield replace(notice, leads=True)
+                    yield notice.leading()
 
 
 def _texts(item: Item) -> Iterator[tuple[Path, str]]:
@@ -126,7 +125,7 @@ def _auto_nodes(item: Item, paths: tuple[Path, ...]) -> Iterator[Problem]:
             message += f"applied, the Platform makes them; {_PLACES}"
             notice = item.place.field(*place, *found).notice(message, Code.NOT_READ)
             # It comes first: it may be why a virtual cluster has no claim.
-            yield replace(notice, leads=True)
+            yield notice.leading()
             return
 
 

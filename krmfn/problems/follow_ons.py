@@ -26,8 +26,8 @@ def without_follow_ons(problems: Iterable[Problem]) -> list[Problem]:
     problems = list(problems)
     meant: dict[Origin, list[str]] = defaultdict(list)
     for problem in problems:
-        hint = _MEANT.search(problem.message)
-        if hint and problem.message.startswith(_MISSPELT):
+        is_misspelt = problem.message.startswith(_MISSPELT)
+        if is_misspelt and (hint := _MEANT.search(problem.message)):
             path = (*problem.place.path[:-1], hint[1])
             meant[problem.place.origin].append(path_text(path))
     if not meant:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from krmfn.problems.codes import Code, RuleCode
@@ -94,6 +94,10 @@ class Problem:
     message: str
     place: Place = Place()
     leads: bool = False
+
+    def leading(self) -> Problem:
+        """Return the problem as one that is shown first."""
+        return replace(self, leads=True)
 
     @property
     def is_error(self) -> bool:

@@ -259,7 +259,7 @@ def test_other_manifests_are_told_or_written(package: Path) -> None:
     (package / "in" / "external.yaml").write_text(yaml.safe_dump(EXTERNAL))
     done = run(package)
     assert done.returncode == 0
-    assert "info: are not written: ExternalSecret machines/token; --all writes them too (left-out)" in done.stderr  # fmt: skip
+    assert "info: other manifests are not written: ExternalSecret machines/token; --all writes them too (left-out)" in done.stderr  # fmt: skip
     assert "_others" not in str(content(package))
     done = run(package, "--all")
     assert (done.returncode, "left-out" in done.stderr) == (0, False)
