@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from krmfn.commands.field_owners import Fields, applied_fields, is_live
-from krmfn.commands.tools_marks import TOOLS_MARKS
 from krmfn.kubevirt import types
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INTERFACES, NAMED, Map, get, mappings
 from krmfn.manifests.item import Item
+from krmfn.manifests.tools_marks import TOOLS_MARKS
 from krmfn.problems import Path
 
 _MAC_POOL = "kubemacpool.io/transaction-timestamp"

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from krmfn.commands.tools_marks import LAST_APPLIED
 from krmfn.kubevirt.vm_paths import Map, get, mappings
 from krmfn.machine.marks import OWNER
 from krmfn.manifests.item import Item
+from krmfn.manifests.tools_marks import LAST_APPLIED
 from krmfn.manifests.yamlio import read
 
 # Fields in the form of `FieldsV1`: `f:` and a key, `k:` and the keys of a list's element. A field

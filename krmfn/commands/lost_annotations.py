@@ -1,16 +1,17 @@
 """Annotations for Argo CD and Flux that stand on declarations, where nobody reads them.
 
 Declarations are not applied. kustomize's `commonAnnotations` beside krmfn's `transformers` puts
-annotations on them alone, and a machine that should be kept is pruned.
+annotations on them, and a machine of a pool that should be kept is pruned: only the machines of
+NodeClaims get those of their claims.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from krmfn.commands.tools_marks import TOOLS_MARKS
 from krmfn.manifests import yamlio
 from krmfn.manifests.item import Item
+from krmfn.manifests.tools_marks import TOOLS_MARKS
 from krmfn.nodes.build import Build
 from krmfn.platform.config import KIND
 from krmfn.problems import Code, Place, Problem
@@ -25,16 +26,25 @@ def lost_annotations(items: Iterable[Item], built: Build) -> Iterator[Problem]:
     inputs = [*built.consumed, *(item for item in items if item.kind == KIND)]
     found: dict[tuple[str, str, str], list[Place]] = {}
     for item in dict.fromkeys(inputs):
+        if item.kind == "NodeClaim":
+            continue
         for part, values in (("annotations", item.annotations), ("labels", item.labels)):
             for key, value in values.items():
                 if key.startswith(_CLIENTS) and key not in TOOLS_MARKS and isinstance(value, str):
                     at = item.place.field("metadata", part, key)
                     found.setdefault((part, key, value), []).append(at)
+    texts = _texts(built)
     for (_, key, value), places in found.items():
         line = f"{yamlio.scalar(key)}: {yamlio.scalar(value)}\n"
-        if Code.LOST_ANNOTATION in built.accepted or any(line in one.text for one in built.objects):
+        if Code.LOST_ANNOTATION in built.accepted or any(line in text for text in texts):
             continue
         others = f", here and on {len(places) - 1} more" if len(places) > 1 else ""
         message = f"is on a declaration, which is not applied{others}, and on no machine"
         advice = "set it under spec.annotations.virtualMachine of the config"
         yield places[0].warning(f"{message}; {advice}", Code.LOST_ANNOTATION)
+
+
+def _texts(built: Build) -> list[str]:
+    """Return the objects that may carry an annotation: those of pools, or else of all claims."""
+    of_pools = [one.text for one in built.objects if one.machines.pool]
+    return of_pools or [one.text for one in built.objects]

@@ -25,6 +25,7 @@ from krmfn.kubevirt.vm_paths import (
 )
 from krmfn.machine.data_volumes import DataVolumes
 from krmfn.machine.layers import LayerName
+from krmfn.machine.machine_metadata import NO_METADATA, MachineMetadata
 from krmfn.machine.marks import CLOUD_INIT, JOIN_DISK
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, Source
@@ -53,10 +54,10 @@ class Names:
 class Additions:
     """What is added to a prototype for machines that differ in name alone.
 
-    `labels` and `annotations` go to the machine and to its template; `machine_annotations`
-    come from the config, where they stand at `config`. `join_secret` names the Secret of a
-    disk with the token. `off`: the claims switch their machines off. `new_disks`: a DataVolume
-    with another image gets another name.
+    `labels` and `annotations` go to the machine and to its template. `machine_annotations` come
+    from the config, where they stand at `config`; `metadata` is the claim's or the pool's.
+    `join_secret` names the Secret of a disk with the token. `off`: the claims switch their
+    machines off. `new_disks`: a DataVolume with another image gets another name.
     """
 
     names: Names = field(default_factory=Names)
@@ -69,6 +70,7 @@ class Additions:
     join_secret: str = ""
     off: bool = False
     new_disks: bool = False
+    metadata: MachineMetadata = NO_METADATA
 
 
 def complete(prototype: Prototype, additions: Additions) -> tuple[Map, Provenance]:
@@ -96,10 +98,15 @@ class _Completion:
             **additions.annotations,
             **additions.owner,
             **additions.machine_annotations,
+            **dict(additions.metadata.annotations),
         }
         template = self.vm.get("metadata", {})
+        own = dict(additions.metadata.labels)
+        if own:
+            template = {**template, "labels": template.get("labels", {}) | own}
         metadata = self._metadata(template, ("metadata",), annotations)
         self._note_config()
+        self._note_metadata()
         spec = {**self.vm["spec"], "template": self._template()}
         if additions.off:
             spec.pop("running", None)
@@ -117,6 +124,16 @@ class _Completion:
             place = self.additions.config.field(key)
             source = Source(LayerName.CONFIG, place)
             self.provenance.note(("metadata", "annotations", key), source)
+
+    def _note_metadata(self) -> None:
+        """Note the labels and annotations that come from the claim, or from a pool's config."""
+        metadata = self.additions.metadata
+        for part, pairs in (("labels", metadata.labels), ("annotations", metadata.annotations)):
+            for key, _ in pairs:
+                source = Source(LayerName.CLAIM)
+                if metadata.config:
+                    source = Source(LayerName.CONFIG, metadata.config.field(part, key))
+                self.provenance.note(("metadata", part, key), source)
 
     def _metadata(self, template: Map, path: Path, annotations: Mapping[str, str]) -> Map:
         """Return a template's metadata with krmfn's labels and annotations after its own."""

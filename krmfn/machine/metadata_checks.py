@@ -41,6 +41,11 @@ def _annotation_problems(annotations: dict[str, Any], at: Place) -> Iterator[Pro
     """Yield what is wrong with annotations, one by one and together."""
     # An API server takes their keys in any case.
     yield from _label_problems(annotations, at, lambda value: "", str.lower)
+    yield from size_problems(annotations, at)
+
+
+def size_problems(annotations: dict[str, Any], at: Place) -> Iterator[Problem]:
+    """Yield an error if annotations are larger than an API server takes."""
     size = sum(len(key) + len(str(value)) for key, value in annotations.items())
     if size > _LARGEST_ANNOTATIONS:
         limit = f"{_LARGEST_ANNOTATIONS // 1024} KiB"

@@ -181,11 +181,12 @@ def _read(index: Index, config: Config, at: Place, problems: Collector) -> _Inpu
     files = [item for item in index.of_kind("") if item.is_plain]
     read = [item for item in files if item.is_named and len(clusters.tenants) == 1]
     problems += unread_files(item for item in files if item not in read)
-    if config_maps or clusters.has_values or read:
+    if config_maps or read or clusters.has_pools:
         # Imported by need: many runs have no pools, and the start is what most users wait for.
         from krmfn.nodes.pool_reader import PoolReader
 
-        requests += PoolReader(clusters).read(config_maps, read, problems)
+        claimed = {clusters.of(request) for request in requests}
+        requests += PoolReader(clusters).read(config_maps, read, claimed, problems)
     requests.sort(key=lambda request: request.order)
     problems += unread_problems(index)
     return _Inputs(

@@ -24,7 +24,7 @@ def group_requests(requests: Iterable[Request], clusters: VirtualClusters) -> li
         asked = request.asked
         alike: Hashable = asked
         if asked.pool is None:
-            alike = (asked.shape, asked.kubelet)
+            alike = (asked.shape, asked.kubelet, asked.metadata)
         key = (request.namespace, alike)
         if key in groups:
             groups[key].requests.append(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from krmfn.machine.machine_metadata import NO_METADATA, MachineMetadata
 from krmfn.machine.provenance import Provenance
 from krmfn.manifests.yamlio import Template
 
@@ -15,6 +16,7 @@ class MachineSet:
 
     `shared_secret` is the name of the cloud-init Secret that the nodes of a pool share, None if
     each has its own. `has_network`: there is network data. `off`: they are switched off.
+    `metadata` comes from their claim, or for their pool from the config.
     """
 
     provider: str
@@ -28,6 +30,7 @@ class MachineSet:
     has_own_network: bool = False
     join_secret: str = ""
     off: bool = False
+    metadata: MachineMetadata = NO_METADATA
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from krmfn.guest.kubelet import placed
 from krmfn.kubernetes.quantity import memory_fault
 from krmfn.kubernetes.requirements import required
+from krmfn.machine.machine_metadata import MachineMetadata, MetadataReader
 from krmfn.manifests.item import Item
 from krmfn.nodes.node_types import property_problems
 from krmfn.nodes.request import Asked, Request, Requirement, Written
@@ -25,6 +26,7 @@ def read_node_claims(items: list[Item], leave: Leave, problems: Collector) -> li
     `leave` is what the config leaves to their properties.
     """
     requests = []
+    metadata = MetadataReader()
     for item in items:
         if item.metadata.get("deletionTimestamp"):
             at = item.place.field("metadata", "deletionTimestamp")
@@ -33,15 +35,19 @@ def read_node_claims(items: list[Item], leave: Leave, problems: Collector) -> li
             continue
         claim = validate(NodeClaim, item.data, item.place, problems)
         if claim:
-            requests.append(_request(claim, item, problems))
+            requests.append(_request(claim, item, metadata, problems))
             at = item.place.field("spec")
             problems += _claim_problems(claim.spec, at, leave)
+    problems += metadata.warnings()
     return requests
 
 
-def _request(claim: NodeClaim, item: Item, problems: Collector) -> Request:
+def _request(
+    claim: NodeClaim, item: Item, metadata: MetadataReader, problems: Collector
+) -> Request:
     """Turn a claim, read from an item, into a request."""
-    at = item.place
+    at, own = item.place, claim.metadata
+    labels, annotations = metadata.read(own.labels, own.annotations, at.field("metadata"), problems)
     spec, place = claim.spec, at.field("spec")
     requirements = _requirements(spec, place.field("requirements"), problems)
     profile = None
@@ -66,6 +72,7 @@ def _request(claim: NodeClaim, item: Item, problems: Collector) -> Request:
         off=off,
         environment=spec.environment_ref,
         profile=profile,
+        metadata=MachineMetadata(labels, annotations),
     )
     live = _live(claim, item)
     return Request(claim.metadata.name, claim.metadata.namespace, asked, at, live=live)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
 from typing import Any
 
+from krmfn.machine.machine_metadata import MetadataReader
 from krmfn.manifests.item import Item
+from krmfn.nodes.pool_metadata import PoolsMetadata
 from krmfn.nodes.pools import pool_requests, read_vcluster_yaml
 from krmfn.nodes.request import Request
 from krmfn.nodes.virtual_clusters import LABEL, Tenant, VirtualClusters
 from krmfn.platform.vcluster_yaml import MOST_NODES
-from krmfn.problems import Collector, Place, path_text, show
+from krmfn.problems import Collector, Place, Problem, path_text, show
 
 
 class PoolReader:
@@ -18,12 +21,20 @@ class PoolReader:
     def __init__(self, clusters: VirtualClusters) -> None:
         self._clusters = clusters
         self._sources: dict[Tenant, Place] = {}
+        self._metadata = MetadataReader()
         self._room = MOST_NODES
 
     def read(
-        self, config_maps: list[Item], files: list[Item], problems: Collector
+        self,
+        config_maps: list[Item],
+        files: list[Item],
+        claimed: Set[Tenant | None],
+        problems: Collector,
     ) -> list[Request]:
-        """Return the nodes that inline values, labelled ConfigMaps and plain files ask for."""
+        """Return the nodes that inline values, labelled ConfigMaps and plain files ask for.
+
+        `claimed` are the virtual clusters that NodeClaims name.
+        """
         requests: list[Request] = []
         for tenant in self._clusters.tenants:
             spec = tenant.spec
@@ -36,7 +47,20 @@ class PoolReader:
             requests += self._config_map(item, problems)
         for item in files:
             requests += self._file(item, problems)
+        problems += self._metadata.warnings()
+        problems += self._without_pools(claimed)
         return requests
+
+    def _without_pools(self, claimed: Set[Tenant | None]) -> Iterator[Problem]:
+        """Yield the pools of the config whose virtual cluster has none.
+
+        One without any claim either is an error of its own.
+        """
+        for tenant in self._clusters.tenants:
+            if tenant.spec.pools and tenant not in self._sources and tenant in claimed:
+                message = f"names pools, but there is no vcluster.yaml of {tenant.spec.name}: its "
+                message += "claims have labels and annotations of their own"
+                yield tenant.at.field("pools").error(message)
 
     def _file(self, item: Item, problems: Collector) -> list[Request]:
         """Return the nodes that a vcluster.yaml asks for that is no Kubernetes object."""
@@ -84,8 +108,9 @@ class PoolReader:
         self, values: Any, tenant: Tenant, namespace: str | None, at: Place, problems: Collector
     ) -> list[Request]:
         """Return the nodes that one vcluster.yaml asks for."""
-        name, room = tenant.spec.name, self._room
-        requests = pool_requests(values, name, namespace, at, room, problems)
+        spec, room = tenant.spec, self._room
+        metadata = PoolsMetadata(spec.pools, tenant.at.field("pools"), self._metadata)
+        requests = pool_requests(values, spec.name, namespace, at, metadata, room, problems)
         self._room -= len(requests)
         return requests
 

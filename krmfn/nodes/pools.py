@@ -13,6 +13,7 @@ from krmfn.guest.kubelet import placed
 from krmfn.kubernetes import names
 from krmfn.kubevirt.vm_paths import get
 from krmfn.manifests.item import Item
+from krmfn.nodes.pool_metadata import PoolsMetadata
 from krmfn.nodes.request import Asked, Request, Requirement, Written
 from krmfn.nodes.unread import unread_values
 from krmfn.platform.model import embedded
@@ -49,12 +50,14 @@ def pool_requests(
     virtual_cluster: str,
     namespace: str | None,
     at: Place,
+    metadata: PoolsMetadata,
     room: int,
     problems: Collector,
 ) -> list[Request]:
     """Return the nodes that the static pools of a vcluster.yaml ask for.
 
-    `room` is how many more nodes the run may have.
+    `metadata` is what the config gives their machines. `room` is how many more nodes the run may
+    have.
     """
     problems += unread_values(values, at)
     collected = Collector()
@@ -66,9 +69,11 @@ def pool_requests(
         message = f"brings the run to over {MOST_NODES} nodes; render fewer virtual clusters "
         problems.append(at.error(message + "at a time"))
         return []
+    pools = [declared.pool.name for declared in declarations]
+    problems += metadata.problems(pools, virtual_cluster)
     requests: list[Request] = []
     for declared in declarations:
-        if asked := _asked(declared, virtual_cluster, problems):
+        if asked := _asked(declared, virtual_cluster, metadata, problems):
             prefix = f"{virtual_cluster}-{declared.pool.name}"
             for ordinal in range(declared.pool.quantity):
                 name = f"{prefix}-{ordinal}"
@@ -90,7 +95,9 @@ def _naming_pool(problem: Problem, values: Any, at: Place) -> Problem:
     return replace(problem, message=prefix + problem.message)
 
 
-def _asked(declared: Declared, virtual_cluster: str, problems: Collector) -> Asked | None:
+def _asked(
+    declared: Declared, virtual_cluster: str, metadata: PoolsMetadata, problems: Collector
+) -> Asked | None:
     """Return what a pool asks for, None if something is wrong with it."""
     collected = Collector(_name_problems(declared, virtual_cluster))
     problems += collected
@@ -107,6 +114,7 @@ def _asked(declared: Declared, virtual_cluster: str, problems: Collector) -> Ask
         pool=declared.pool.name,
         profile=declared.profile,
         is_default_profile=not declared.pool.profile,
+        metadata=metadata.of(declared.pool.name, problems),
     )
 
 

@@ -34,7 +34,8 @@ def field_source(claim: Claim, path: Path) -> tuple[LayerName, Place | None]:
     layer = machine.provenance.find(path)[0].layer
     place = machine.provenance.place(path)
     if layer is LayerName.CLAIM:
-        return layer, claim.request.asked.off
+        is_metadata = path[0] == "metadata"
+        return layer, claim.request.at.field(*path) if is_metadata else claim.request.asked.off
     if layer is LayerName.PROPERTY and place:
         return layer, _claims_place(claim, place)
     return layer, place

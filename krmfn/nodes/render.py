@@ -100,6 +100,7 @@ def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) 
         config=output.config.field("virtualMachine"),
         join_secret=machines.join_secret,
         off=machines.off,
+        metadata=machines.metadata,
         new_disks=output.new_disks,
     )
     completed, provenance = complete(prototype, additions)

@@ -117,4 +117,5 @@ class Rendering:
             has_own_network=bool(shared_secret and guest.has_own_network),
             join_secret=join.disk if join else "",
             off=claim.request.asked.off is not None,
+            metadata=claim.request.asked.metadata,
         )

@@ -9,6 +9,7 @@ from krmfn.guest.guest import GuestNode
 from krmfn.guest.kubelet import PlacedTaint
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubernetes.requirements import Allowed
+from krmfn.machine.machine_metadata import NO_METADATA, MachineMetadata
 from krmfn.problems import Place
 
 
@@ -36,7 +37,7 @@ class Asked:
     `at` is the place of the claim's spec or of the pool. `pool` is None for a NodeClaim.
     Of the properties `written` in several places, the last win. `off` is the place of
     `power.state` if the machine is switched off. `is_default_profile`: the profile is that of
-    all pools without one.
+    all pools without one. `metadata` goes to the machine alone.
     """
 
     at: Place
@@ -54,6 +55,7 @@ class Asked:
     environment: str | None = None
     profile: tuple[str, Place] | None = None
     is_default_profile: bool = False
+    metadata: MachineMetadata = NO_METADATA
 
     @property
     def properties(self) -> dict[str, str]:

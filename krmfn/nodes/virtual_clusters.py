@@ -48,9 +48,9 @@ class VirtualClusters:
         self._by_name.setdefault(tenant.spec.name, []).append(tenant)
 
     @property
-    def has_values(self) -> bool:
-        """Whether the config has a vcluster.yaml of one of them inline."""
-        return any(tenant.spec.values is not None for tenant in self.tenants)
+    def has_pools(self) -> bool:
+        """Whether the config has a vcluster.yaml of one of them inline, or names pools."""
+        return any(tenant.spec.values is not None or tenant.spec.pools for tenant in self.tenants)
 
     @property
     def owner(self) -> str:

@@ -16,6 +16,7 @@ from krmfn.platform.model import (
     Annotations,
     DnsLabel,
     Filled,
+    Labels,
     Metadata,
     Model,
     Raw,
@@ -71,6 +72,14 @@ class CertificateAuthority(Model):
     insecure_skip_verify: bool | None = None
 
 
+class PoolMetadata(Model):
+    """Labels and annotations for the machines of a static pool."""
+
+    name: DnsLabel
+    labels: Labels = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
+
+
 class VirtualCluster(Model):
     """A virtual cluster that nodes join; a NodeClaim names it in `spec.vClusterRef`."""
 
@@ -80,6 +89,7 @@ class VirtualCluster(Model):
     join_token: JoinToken
     certificate_authority: CertificateAuthority | None = None
     values: Raw | None = None
+    pools: list[PoolMetadata] = Field(default_factory=list)
     join_arguments: list[Filled] = Field(default_factory=list)
     vm_namespace: DnsLabel | None = None
     allow_no_nodes: bool = False

@@ -107,6 +107,11 @@ def _spec_problems(spec: KubeVirtNodesSpec, at: Place) -> Iterator[Problem]:
         if _is_repeated(cluster, earlier):
             message = f'is "{cluster.name}" a second time; give each a namespace, or another name'
             yield where.field("name").error(message)
+        names = [pool.name for pool in cluster.pools]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                at_name = where.field("pools", number, "name")
+                yield at_name.error(f"is {show(name)} a second time; put the two together")
         if authority := cluster.certificate_authority:
             yield from _authority_problems(authority, where.field("certificateAuthority"))
 

@@ -11,8 +11,10 @@ from pydantic import Field
 
 from krmfn.kubernetes import names
 from krmfn.platform.model import (
+    Annotations,
     DnsLabel,
     Filled,
+    Labels,
     Model,
     NotNegative,
     Subdomain,
@@ -27,12 +29,17 @@ KubeletArguments = dict[
 
 
 class ClaimMetadata(Model):
-    """The name of a claim is also the name of its machine, its guest's host and its node."""
+    """The name of a claim is also the name of its machine, its guest's host and its node.
+
+    Its labels and annotations go to the machine.
+    """
 
     model_config = {**Model.model_config, "extra": "ignore"}
 
     name: DnsLabel
     namespace: DnsLabel | None = None
+    labels: Labels = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
 
 
 class Requirement(Model):

@@ -67,6 +67,7 @@ class Code(StrEnum):
     POD_NETWORK_ADDRESS = "pod-network-address"
     QUOTA = "quota"
     RENAMED_OBJECT = "renamed-object"
+    RESERVED_METADATA = "reserved-metadata"
     SHARED_HOST_DISK = "shared-host-disk"
     SHARED_IDENTITY = "shared-identity"
     SHARED_VOLUME = "shared-volume"
@@ -154,7 +155,8 @@ WARNINGS: dict[Code, str] = {
         "An annotation or label for Argo CD or Flux, such as `Prune=confirm`, is on a declaration "
         "and on no machine. Declarations are not applied, so it does nothing. kustomize's "
         "`commonAnnotations` and `labels` beside krmfn's `transformers` end up there. Set it under "
-        "`spec.annotations.virtualMachine` of the config."
+        "`spec.annotations.virtualMachine` of the config, or for one pool under "
+        "`spec.virtualClusters[].pools`. (Those of a NodeClaim go to its machine.)"
     ),
     Code.MASQUERADE_POD_NETWORK: (
         "The machines of a virtual cluster are masqueraded behind the pod network, where each "
@@ -266,6 +268,11 @@ WARNINGS: dict[Code, str] = {
         "renamed it: by `namePrefix` or `nameSuffix`, or by the hash of a `secretGenerator`. Such "
         "a machine does not start. kustomize renames the references too once it knows them: add "
         "`kustomize/` of krmfn's repository to the kustomization's `components`."
+    ),
+    Code.RESERVED_METADATA: (
+        "A NodeClaim, or a pool in the config, has a label or annotation that krmfn, the Platform "
+        "or a tool sets itself, such as `kubectl.kubernetes.io/last-applied-configuration`. Its "
+        "machine gets all others, and not this one. Take it out."
     ),
     Code.SHARED_HOST_DISK: (
         "Several machines have a `hostDisk` of one path. Those that run on one host write to "

@@ -60,6 +60,22 @@ def test_what_the_machines_have_is_not_lost() -> None:
     assert len(said(provider=provider, config=config)) == 1
 
 
+def test_what_only_the_machine_of_a_claim_gets_is_lost_to_those_of_a_pool() -> None:
+    """Such are kustomize's commonAnnotations beside krmfn, which stand on all inputs."""
+    claim = changed(CLAIM, "metadata.annotations", PRUNE)
+    provider = changed(PROVIDER, "metadata.annotations", PRUNE)
+    assert said(provider=provider, claim=claim) == []
+    static = [{"name": "workers", "quantity": 1}]
+    pool = {
+        "privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": static}]}
+    }
+    config = changed(CONFIG, "spec.virtualClusters.0.values", pool)
+    assert len(said(provider=provider, claim=claim, config=config)) == 1
+    pools = [{"name": "workers", "annotations": PRUNE}]
+    config = changed(config, "spec.virtualClusters.0.pools", pools)
+    assert said(provider=provider, claim=claim, config=config) == []
+
+
 def test_the_warning_can_be_accepted() -> None:
     config = changed(CONFIG, "spec.acceptWarnings", ["lost-annotation"])
     assert said(provider=changed(PROVIDER, "metadata.annotations", PRUNE), config=config) == []

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krmfn.commands.reply import Reply
+from krmfn.nodes.pool_metadata import PoolsMetadata
 from krmfn.nodes.pools import pool_requests
 from krmfn.problems import Collector, Place
 from tests.support import (
@@ -483,7 +484,7 @@ def test_a_run_has_so_many_nodes_at_most() -> None:
 def test_the_last_node_that_a_run_has_room_for_is_rendered(room: int, count: int) -> None:
     values = list_form({"name": "a", "quantity": 2}, {"name": "b", "quantity": 3})
     problems = Collector()
-    requests = pool_requests(values, "tenant-1", None, Place(), room, problems)
+    requests = pool_requests(values, "tenant-1", None, Place(), PoolsMetadata(), room, problems)
     assert len(requests) == count
     assert problems.has_errors == (count == 0)
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from krmfn.nodes import pools
+from krmfn.nodes.pool_metadata import PoolsMetadata
 from krmfn.problems import Collector, Place, errors
 
 GOOD: dict[str, Any] = {"name": "workers", "quantity": 2}
@@ -60,7 +61,7 @@ def listed(entries: Any) -> dict[str, Any]:
 
 def problems_of(values: Any) -> list[str]:
     problems = Collector()
-    pools.pool_requests(values, "tenant-1", None, Place(), 100_000, problems)
+    pools.pool_requests(values, "tenant-1", None, Place(), PoolsMetadata(), 100_000, problems)
     return [str(problem) for problem in errors(problems)]
 
 
