@@ -14,7 +14,7 @@ from typing import Any
 
 from krmfn.commands.names_component import NAMES_KNOWN, OWN_COMPONENT
 from krmfn.manifests import yamlio
-from krmfn.manifests.files import visible_folders, yaml_files
+from krmfn.manifests.folders import visible_folders, yaml_files
 from krmfn.platform.config import KIND
 from krmfn.problems import Code, Origin, Place, Problem, listed
 

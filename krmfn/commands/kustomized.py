@@ -19,7 +19,8 @@ from krmfn.commands.function import build_all, config_place
 from krmfn.commands.outcome import Declared, Inputs, declared_items
 from krmfn.commands.reply import NOTHING, NOTHING_TO_RENDER, PROBLEMS, Reply, refused
 from krmfn.commands.sources import Sources
-from krmfn.manifests.files import read_paths, read_text, yaml_files
+from krmfn.manifests.files import read_paths, read_text
+from krmfn.manifests.folders import yaml_files
 from krmfn.manifests.item import LOCAL_CONFIG, Item, item_of
 from krmfn.manifests.resource_list import read_resource_list
 from krmfn.nodes import ownership

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from krmfn.manifests import yamlio
+from krmfn.manifests.folders import CHART, IGNORE_FILE, named_files, visible_folders
 from krmfn.manifests.item import Item, item_of
 from krmfn.manifests.resource_list import yaml_problem
 from krmfn.manifests.shapes import ShapeReader
 from krmfn.problems import Collector, Origin, Path, Place, Problem, nearest
 
 STDIN = "-"
-_ENDINGS = (".yaml", ".yml", ".json")
+_NO_MANIFEST = f"; if the file is no manifest, leave it out by a line in {IGNORE_FILE}"
 _COMMENTS = re.compile(r"\A(#.*\n)+")
 
 FindLine = Callable[[Path], int | None]
@@ -88,7 +89,7 @@ def read_paths(
         if inside is not None and not entry.real.startswith(inside + os.sep):
             problems.append(_at(entry.name).error("is outside of the repository"))
         else:
-            found = _read(entry.name, known, problems)
+            found = _read(entry, known, problems)
             for item in found if entry.is_named else ():
                 item.is_named = True
             items += found
@@ -107,11 +108,6 @@ def read_text(source: bytes, name: str) -> tuple[list[Item], list[Problem]]:
     for index, document in enumerate(documents):
         items += _items(document.data, name, index, _no_line)
     return items, []
-
-
-def yaml_files(folder: str) -> list[str]:
-    """Return what reading a folder reads, by name; some of it may be no regular file."""
-    return [name for name, _ in _named_files(visible_folders(folder))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,41 +144,17 @@ def _folder_entries(path: str) -> Iterator[_File | Problem]:
     for found in visible_folders(path, errors.append):
         yield from map(_unreadable, errors)
         errors.clear()
-        yield from (_file_entry(file, real) for file, real in _named_files([found]))
+        yield from (_file_entry(file, real, path) for file, real in named_files([found]))
     yield from map(_unreadable, errors)
 
 
-def visible_folders(
-    path: str, report: Callable[[OSError], object] | None = None
-) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield a folder and those below it that are not hidden: name, real path, and its files.
+def _file_entry(file: str, real_folder: str, root: str) -> _File | Problem:
+    """Return a file in a folder below `root`, or the problem of one that can't be read.
 
-    `report` gets the folders that can't be read.
+    One is a pipe; another one belongs to a Helm chart.
     """
-    seen: set[str] = set()
-    for folder, folders, names in os.walk(path, onerror=report, followlinks=True):
-        # A link to a folder is followed, once: two may point at each other.
-        real = os.path.realpath(folder)
-        folders[:] = [] if real in seen else _visible(folders)
-        seen.add(real)
-        yield folder, real, _visible(names)
-
-
-def _named_files(folders: Iterable[tuple[str, str, list[str]]]) -> Iterator[tuple[str, str]]:
-    """Yield the files of folders that are YAML or JSON by their names, with the real folder."""
-    for folder, real, names in folders:
-        for name in names:
-            if name.lower().endswith(_ENDINGS):
-                yield os.path.normpath(os.path.join(folder, name)), real
-
-
-def _visible(names: list[str]) -> list[str]:
-    """Return the names that are not hidden, sorted."""
-    return sorted(name for name in names if not name.startswith("."))
-
-
-def _file_entry(file: str, real_folder: str) -> _File | Problem:
-    """Return a file in a folder, or a problem if reading it would never end."""
+    if os.path.basename(file) == CHART:
+        return _at(file).error(_chart(os.path.dirname(file), root))
     # Reading a pipe would wait for its writer, perhaps for ever.
     if not os.path.isfile(file) and os.path.exists(file):
         return _at(file).error("is no regular file")
@@ -193,13 +165,24 @@ def _file_entry(file: str, real_folder: str) -> _File | Problem:
     return _File(file, os.path.join(real_folder, name))
 
 
+def _chart(folder: str, root: str) -> str:
+    """Say that a folder is a Helm chart, and how to leave it out."""
+    message = "belongs to a Helm chart, whose templates are no manifests; "
+    inside = os.path.relpath(folder, root)
+    if inside == os.curdir:
+        return f"{message}name the files to read, instead of the folder"
+    ignore = os.path.normpath(os.path.join(root, IGNORE_FILE))
+    return f"{message}leave it out with a line {inside}/ in {ignore}"
+
+
 def _unreadable(error: OSError) -> Problem:
     """Turn an error of the file system into a problem."""
     return _at(os.path.normpath(error.filename)).error(f"can't be read: {error.strerror}")
 
 
-def _read(file: str, known: KnownDocuments | None, problems: Collector) -> list[Item]:
+def _read(entry: _File, known: KnownDocuments | None, problems: Collector) -> list[Item]:
     """Read the items of one file."""
+    file, is_named = entry.name, entry.is_named
     name = "standard input" if file == STDIN else file
     source = _content(file, _at(name), problems)
     if source is None:
@@ -209,7 +192,9 @@ def _read(file: str, known: KnownDocuments | None, problems: Collector) -> list[
         return recognised
     documents, faults = yamlio.read(source)
     if faults:
-        problems += (yaml_problem(_at(name), fault, source) for fault in faults)
+        hint = "" if is_named or b"apiVersion" in source else _NO_MANIFEST
+        faulty = (yaml_problem(_at(name), fault, source) for fault in faults)
+        problems += (replace(problem, message=problem.message + hint) for problem in faulty)
         return []
     text = source.decode()
     items = []

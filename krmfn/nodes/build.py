@@ -98,7 +98,7 @@ def build(
     come together in the result, without those that the config accepts.
     """
     problems = Collector()
-    index = Index(items)
+    index = Index(items, counted=("NodeClaim",))
     inputs = _read(index, config, at, problems)
     matching = Matching(inputs.providers, inputs.clusters, config.spec, inputs.leave)
     groups = group_requests(inputs.requests, inputs.clusters)
@@ -134,7 +134,7 @@ def build(
         claims=claims,
         node_types=inputs.providers.offers,
         problems=_unaccepted(problems, accepted),
-        consumed=[*inputs.consumed, *inputs.instancetypes.consumed],
+        consumed=index.with_copies([*inputs.consumed, *inputs.instancetypes.consumed]),
         owner=owner,
         cluster=inputs.cluster,
         nothing=not claims and not is_idle,

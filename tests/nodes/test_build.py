@@ -48,7 +48,10 @@ def test_capacity_is_checked_and_moves_no_claim() -> None:
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        ([PROVIDER, PROVIDER, CLAIM, SECRET], "metadata.name: is the name of two NodeProviders"),
+        (
+            [PROVIDER, changed(PROVIDER, "spec.displayName", "b"), CLAIM, SECRET],
+            "metadata.name: is the name of two NodeProviders",
+        ),
         (
             [PROVIDER, CLAIM, CLAIM, SECRET],
             "makes Secret machines/node-1-cloud-init, as NodeClaim p-default/node-1 does",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.manifests.test_krmignore import files_read, write_tree
 from tests.support import CLAIM, PROVIDER, ROOT, SECRET, TOKEN, TOOLS, changed, krmfn, objects
 
 EXAMPLE = ROOT / "examples" / "kpt"
@@ -440,3 +441,14 @@ def test_kpt_itself_keeps_what_a_function_returns_as_it_was(package: Path) -> No
     assert {name for name, text in snapshot(package).items() if text != before[name]} <= {
         "foreign.yaml"
     }
+
+
+# kpt reads other lines, such as `a/**`, and files in subfolders, in its own way (tests/manifests/test_krmignore.py).
+@pytest.mark.parametrize("line", ["a/", "/a/", "x.yaml", "/x.yaml", "*.yaml\n!x.yaml", "[ab]/"])
+def test_krmignore_leaves_out_what_kpt_leaves_out(line: str, tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    write_tree(package, {"": line})
+    done = kpt("fn", "source", str(package), cwd=package)
+    items = yaml.safe_load(done.stdout)["items"]
+    kept = [item["metadata"]["annotations"]["config.kubernetes.io/path"] for item in items]
+    assert files_read(package) == sorted(kept), done.stderr
