@@ -14,12 +14,14 @@ _MISSPELT = "is no field"
 _MISSING = "is required"
 _MEANT = re.compile(r'\(did you mean "([^"]+)"\?\)')
 _WORD = re.compile(r"[^\s,;]+")
+# The fields that tell the CPU of a machine or node type.
+_CPU = re.compile(r"\.(domain\.cpu(\.\w+)?|(resources|requests|limits)(\.cpu)?)\Z")
 # What may stand in something that could not be read.
 _ABSENT = (Code.MISSING_OBJECT, Code.NO_NODES)
 
 
 def without_follow_ons(problems: Iterable[Problem]) -> list[Problem]:
-    """Leave out that a field is required where a misspelt field was meant to be that field.
+    """Leave out that a field is missing where a misspelt field was meant to be that field.
 
     A message may name other fields, one of which would do.
     """
@@ -36,7 +38,9 @@ def without_follow_ons(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def _follows(problem: Problem, meant: list[str]) -> bool:
-    """Tell whether a required field, or one that would do, is or is in one that was meant."""
+    """Tell whether a missing field, or one that would do, is or is in one that was meant."""
+    if problem.code == Code.NO_CPU:
+        return any(map(_CPU.search, meant))
     if not meant or not problem.message.startswith(_MISSING):
         return False
     own = path_text(problem.place.path)

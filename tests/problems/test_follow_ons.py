@@ -54,6 +54,24 @@ def test_a_misspelt_field_is_the_only_error(
     assert cause in said[0]
 
 
+@pytest.mark.parametrize(
+    ("domain", "follows"),
+    [
+        ({"cpu": {"core": 2}}, True),
+        ({"cpus": {"cores": 2}}, True),
+        ({"resources": {"request": {"cpu": "2"}}}, True),
+        ({"cpu": {}, "machnie": {"type": "q35"}}, False),
+    ],
+)
+def test_a_cpu_whose_field_is_misspelt_is_not_called_missing(
+    domain: dict[str, Any], follows: bool
+) -> None:
+    provider = changed(PROVIDER, DOMAIN, {"memory": {"guest": "2Gi"}, "devices": {}, **domain})
+    said = refusal(function(resource_list(provider, CLAIM, SECRET)))
+    assert ("no-cpu" not in said) == follows
+    assert len(errors(said)) == 1
+
+
 def test_what_is_missing_elsewhere_is_told_beside_a_misspelt_field() -> None:
     taints = [{"key": "a", "efect": "NoSchedule"}, {"key": "b"}]
     said = errors(refusal(function(resource_list(PROVIDER, changed(CLAIM, "spec.taints", taints), SECRET))))  # fmt: skip
