@@ -43,7 +43,7 @@ class Settings:
     def unaccepted(self, problems: Iterable[Problem]) -> list[Problem]:
         """Leave out the warnings that the config accepts. The rest comes by line."""
         kept = [one for one in problems if one.is_error or one.code not in self.accepted]
-        return sorted(kept, key=lambda one: one.line or 0)
+        return sorted(kept, key=lambda one: one.position or (0, 0))
 
 
 def check(paths: list[str], form: str, config_file: str | None = None) -> Reply:

@@ -57,8 +57,8 @@ def _json(checked: Checked) -> tuple[str, str]:
     results = []
     for problem in ranked(checked.all_problems):
         result = as_data(result_of(problem))
-        if problem.line:
-            result["line"] = problem.line
+        if problem.position:
+            result["line"], result["column"] = problem.position
         results.append(result)
     fields = {
         "machines": len(checked.machines),
@@ -104,7 +104,8 @@ def _github(checked: Checked) -> tuple[str, str]:
     lines = []
     for problem in ranked(checked.all_problems):
         file = problem.place.origin.file
-        place = {"file": file or "", "line": str(problem.line or ""), "title": "krmfn check"}
+        line, column = map(str, problem.position or ("", ""))
+        place = {"file": file or "", "line": line, "col": column, "title": "krmfn check"}
         keys = ",".join(f"{key}={_property(value)}" for key, value in place.items() if value)
         lines.append(f"::{_LEVELS[problem.severity]} {keys}::{_data(problem.sentence)}")
     return "\n".join([*lines, checked.summary]) + "\n", ""

@@ -8,7 +8,7 @@ from krmfn.commands.kustomizations import read_kustomization
 from krmfn.machine.provenance import value_at
 from krmfn.manifests.files import read_paths
 from krmfn.manifests.item import Item
-from krmfn.problems import Origin, Path, Resource
+from krmfn.problems import Inside, Origin, Path, Position, Resource
 
 
 class Sources:
@@ -43,7 +43,7 @@ class Sources:
     def _partly(self, item: Item, source: Item) -> Origin:
         """Return the origin of an object of which the kustomization changed some fields."""
         now, before, label = item.manifest, source.manifest, self.label
-        file, find_line = source.origin.file, source.origin.find_line
+        file, find_position = source.origin.file, source.origin.find_position
 
         def is_same(path: Path) -> bool:
             return bool(path) and value_at(now, path) == value_at(before, path)
@@ -51,7 +51,7 @@ class Sources:
         def find_file(path: Path) -> str | None:
             return file if is_same(path) else label
 
-        def find(path: Path) -> int | None:
-            return find_line(path) if find_line and is_same(path) else None
+        def find(path: Path, inside: Inside | None) -> Position | None:
+            return find_position(path, inside) if find_position and is_same(path) else None
 
         return Origin(item.origin.resource, label, item.origin.index, find, find_file)

@@ -9,7 +9,7 @@ import base64
 import re
 from dataclasses import dataclass
 
-from krmfn.guest.secrets import Lookup, has_key, is_placeholder, its_keys, secret_value
+from krmfn.guest.secrets import Lookup, has_key, is_placeholder, its_keys, key_place, secret_value
 from krmfn.manifests.item import Item
 from krmfn.platform.config import CertificateAuthority, KeyRef, authority_choices
 from krmfn.problems import Code, Collector, Place, show
@@ -87,7 +87,7 @@ def _from_key(item: Item, key: str, problems: Collector) -> Authority | None:
     pem = secret_value(item, key, problems)
     if pem is None:
         return None
-    return _file(pem, item.place.field("data", key), problems)
+    return _file(pem, key_place(item, key), problems)
 
 
 def _file(pem: str, at: Place, problems: Collector) -> Authority | None:

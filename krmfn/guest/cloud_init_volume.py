@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from krmfn.guest import cloud_config
 from krmfn.guest.network_config import NetworkData, network_data, openstack_network_data
-from krmfn.guest.secrets import has_key, secret_value
+from krmfn.guest.secrets import has_key, key_place, secret_value
 from krmfn.kubernetes import names
 from krmfn.kubevirt.vm_paths import VOLUMES, Map, cloud_init_kind, get
 from krmfn.machine.prototype import Prototype
@@ -130,7 +130,7 @@ def _from_secret(
     for key in source.keys:
         if has_key(secret, key):
             text = secret_value(secret, key, problems)
-            return text or "", secret.place.field("data", key)
+            return text or "", key_place(secret, key)
     message = f"names {secret.origin.resource}, which has no key {source.key}"
     problems.append(at.error(message))
     return "", at

@@ -69,6 +69,12 @@ def has_key(item: Item, key: str) -> bool:
     return any(_values(item, holder).get(key) is not None for holder in _HOLDERS)
 
 
+def key_place(item: Item, key: str) -> Place:
+    """Return the place of a key of a Secret or ConfigMap: `stringData` wins over `data`."""
+    holders = [holder for holder in _HOLDERS if _values(item, holder).get(key) is not None]
+    return item.place.field(holders[0] if holders else "data", key)
+
+
 def secret_value(item: Item, key: str, problems: Collector) -> str | None:
     """Read a key of a Secret or ConfigMap as text.
 

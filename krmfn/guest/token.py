@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from krmfn.guest.secrets import has_key, is_unresolved, its_keys, secret_value
+from krmfn.guest.secrets import has_key, is_unresolved, its_keys, key_place, secret_value
 from krmfn.manifests.item import Item
 from krmfn.platform.config import KeyRef
 from krmfn.problems import Code, Collector, Problem, show
@@ -42,7 +42,7 @@ def read_token(secret: Item, ref: KeyRef, problems: Collector) -> str:
     parts = [value for value in values if value is not None]
     if len(parts) < len(keys):
         return ""
-    at = secret.place.field("data", ref.key) if ref.key else secret.place.field("data")
+    at = key_place(secret, ref.key) if ref.key else secret.place.field("data")
     if any(is_unresolved(secret, part) for part in parts):
         advice = "decrypt it before krmfn runs, or use joinToken.delivery: Disk"
         message = f"is still encrypted or a placeholder: {advice}"
@@ -76,7 +76,7 @@ def _expiration_problems(secret: Item) -> Iterator[Problem]:
     value = secret_value(secret, "expiration", problems)
     yield from problems
     if value is not None and not _is_time(value):
-        at = secret.place.field("data", "expiration")
+        at = key_place(secret, "expiration")
         yield at.error("is no RFC 3339 time, such as 2030-01-31T12:00:00Z")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -15,13 +15,21 @@ from krmfn.manifests.folders import CHART, IGNORE_FILE, named_files, visible_fol
 from krmfn.manifests.item import Item, item_of
 from krmfn.manifests.resource_list import yaml_problem
 from krmfn.manifests.shapes import ShapeReader
-from krmfn.problems import Collector, Origin, Path, Place, Problem, nearest
+from krmfn.problems import (
+    Collector,
+    FindPosition,
+    Inside,
+    Origin,
+    Path,
+    Place,
+    Position,
+    Problem,
+    nearest,
+)
 
 STDIN = "-"
 _NO_MANIFEST = f"; if the file is no manifest, leave it out by a line in {IGNORE_FILE}"
 _COMMENTS = re.compile(r"\A(#.*\n)+")
-
-FindLine = Callable[[Path], int | None]
 
 
 @dataclass(slots=True)
@@ -60,7 +68,7 @@ class KnownDocuments:
         items = []
         for index, data in read.items():
             self.note(data)
-            for item in _items(data, file, index, _no_line):
+            for item in _items(data, file, index, _find_nothing):
                 item.text = parts[index]
                 items.append(item)
         return items
@@ -106,7 +114,7 @@ def read_text(source: bytes, name: str) -> tuple[list[Item], list[Problem]]:
         return [], [yaml_problem(_at(name), fault, source) for fault in faults]
     items: list[Item] = []
     for index, document in enumerate(documents):
-        items += _items(document.data, name, index, _no_line)
+        items += _items(document.data, name, index, _find_nothing)
     return items, []
 
 
@@ -124,7 +132,7 @@ class _File:
 
 def _at(file: str) -> Place:
     """Return a file as the place of a problem."""
-    return Place(Origin(file=file))
+    return Place(Origin(file=file, find_position=_find_in_file))
 
 
 def _entries(paths: list[str]) -> Iterator[_File | Problem]:
@@ -199,7 +207,7 @@ def _read(entry: _File, known: KnownDocuments | None, problems: Collector) -> li
     text = source.decode()
     items = []
     for index, document in enumerate(documents):
-        items += _items(document.data, name, index, partial(yamlio.find_line, text, index))
+        items += _items(document.data, name, index, partial(yamlio.find_position, text, index))
         if known:
             known.note(document.data)
         problems += _kind_problems(document, _at(name))
@@ -238,23 +246,23 @@ def _kind_problems(document: yamlio.Document, at: Place) -> Iterator[Problem]:
         return
     if not isinstance(data.get("kind"), str):
         hint = nearest("kind", map(str, data))
-        yield at.error(f"line {document.line}: has an apiVersion, but no kind{hint}")
+        yield at.within(Inside(document.line, 1, "")).error(f"has an apiVersion, but no kind{hint}")
 
 
-def _items(data: Any, file: str, index: int, find_line: FindLine) -> list[Item]:
+def _items(data: Any, file: str, index: int, find: FindPosition) -> list[Item]:
     """Return the items of a document: one, those of a v1 List, or none that krmfn knows."""
     if not isinstance(data, dict):
         return []
     if not isinstance(data.get("kind"), str):
-        return [Item(data, Origin(None, file, index, find_line))] if _asks_for_nodes(data) else []
+        return [Item(data, Origin(None, file, index, find))] if _asks_for_nodes(data) else []
     is_list = data["kind"] == "List" and data.get("apiVersion") == "v1"
     elements = data.get("items") if is_list else None
     if not isinstance(elements, list):
-        return [item_of(data, file, index, find_line)]
+        return [item_of(data, file, index, find)]
     items = []
     for number, element in enumerate(elements):
         if isinstance(element, dict):
-            find_below = partial(_line_in_list, find_line, number)
+            find_below = partial(_find_in_list, find, number)
             items.append(item_of(element, file, index, find_below))
     return items
 
@@ -265,11 +273,18 @@ def _asks_for_nodes(data: dict[str, Any]) -> bool:
     return "apiVersion" not in data and isinstance(nodes, dict) and bool(nodes.get("autoNodes"))
 
 
-def _line_in_list(find_line: FindLine, number: int, path: Path) -> int | None:
-    """Find the line of a field in an element of a v1 List."""
-    return find_line(("items", number, *path))
+def _find_in_list(
+    find: FindPosition, number: int, path: Path, inside: Inside | None
+) -> Position | None:
+    """Find a field in an element of a v1 List."""
+    return find(("items", number, *path), inside)
 
 
-def _no_line(path: Path) -> int | None:
-    """Find no line, in a text that nobody sees or that has no problems."""
+def _find_nothing(path: Path, inside: Inside | None) -> Position | None:
+    """Find no field, in a text that nobody sees or that has no problems."""
     return None
+
+
+def _find_in_file(path: Path, inside: Inside | None) -> Position | None:
+    """Find a position in a file, which is all that is known of what can't be read."""
+    return (inside.line, inside.column) if inside else None

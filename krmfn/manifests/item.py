@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from krmfn.manifests.yamlio import Span
-from krmfn.problems import Origin, Path, Place, Resource
+from krmfn.problems import FindPosition, Inside, Origin, Path, Place, Position, Resource
 
 LOCAL_CONFIG = "config.kubernetes.io/local-config"
 PATH = "config.kubernetes.io/path"
 INDEX = "config.kubernetes.io/index"
 OLD_PATH = "internal.config.kubernetes.io/path"
 _KUSTOMIZE_ID = "kustomize.config.k8s.io/id"
+# With `buildMetadata: [originAnnotations]`.
+_ORIGIN = "config.kubernetes.io/origin"
 _INTERNAL_INDEX = "internal.config.kubernetes.io/index"
 _MOST_INDEX_DIGITS = 9
 # kustomize would leave a machine with such an annotation out of its build, and kpt would move
@@ -105,8 +106,11 @@ class Item:
 
     def element(self, data: dict[str, Any], number: int) -> Item:
         """Make an item of the element of a list object, which has this number among its items."""
-        find = self.origin.find_line
-        below = None if find is None else (lambda path: find(("items", number, *path)))
+        find = self.origin.find_position
+
+        def below(path: Path, inside: Inside | None) -> Position | None:
+            return find(("items", number, *path), inside) if find else None
+
         return item_of(data, self.origin.file, self.origin.index, below)
 
     @property
@@ -137,7 +141,7 @@ def item_of(
     data: dict[str, Any],
     file: str | None = None,
     index: int | None = None,
-    find_line: Callable[[Path], int | None] | None = None,
+    find_position: FindPosition | None = None,
 ) -> Item:
     """Make an item without text, with the identity that its data gives it.
 
@@ -148,6 +152,8 @@ def item_of(
     # What kustomize makes of a function's output has paths of files that do not exist.
     if _KUSTOMIZE_ID not in annotations:
         file = file or _text(annotations, PATH) or _text(annotations, OLD_PATH)
+    elif origin := _text(annotations, _ORIGIN):
+        file = file or _origin_file(origin)
     if index is None:
         index = _whole(_text(annotations, INDEX) or _text(annotations, _INTERNAL_INDEX))
     file = file or None
@@ -157,7 +163,19 @@ def item_of(
         namespace=_text(metadata, "namespace"),
         name=_text(metadata, "name"),
     )
-    return Item(data, Origin(resource, file, index, find_line))
+    return Item(data, Origin(resource, file, index, find_position))
+
+
+def _origin_file(origin: str) -> str:
+    """Return the file in kustomize's note of where an object comes from, "" if it names none.
+
+    It has lines such as `path: ../base/nodes.yaml`, relative to the kustomization that is built;
+    for a generated object it names the kustomization, and for a remote base the repository.
+    """
+    pairs = (line.partition(": ") for line in origin.splitlines())
+    fields = {key: value for key, _, value in pairs}
+    file = fields.get("path") or fields.get("configuredIn", "")
+    return f"{fields['repo']}//{file}" if file and fields.get("repo") else file
 
 
 def _whole(digits: str) -> int | None:

@@ -15,7 +15,16 @@ from typing import Any, Literal
 from krmfn.manifests import yamlio
 from krmfn.manifests.item import Item, item_of
 from krmfn.manifests.results import Result, as_data
-from krmfn.problems import Code, Collector, Origin, Place, Problem, nearest, show
+from krmfn.problems import (
+    Code,
+    Collector,
+    Inside,
+    Origin,
+    Place,
+    Problem,
+    nearest,
+    show,
+)
 
 API_VERSIONS = (
     "config.kubernetes.io/v1",
@@ -111,10 +120,10 @@ def _only_document(source: bytes, at: Place, problems: Collector) -> yamlio.Docu
 
 def yaml_problem(place: Place, fault: yamlio.Fault, source: bytes) -> Problem:
     """Turn a fault of a text into a problem."""
-    message = f"line {fault.line}, column {fault.column}: {fault.message}"
+    message = fault.message
     if b"{{" in b"".join(source.splitlines()[fault.line - 1 : fault.line]):
         message += "; {{ looks like a template, and krmfn reads the text that comes of it"
-    return place.error(message, Code.YAML)
+    return place.within(Inside(fault.line, fault.column, "")).error(message, Code.YAML)
 
 
 def _is_resource_list(data: Any) -> bool:
@@ -157,10 +166,9 @@ def _line_break_problems(text: str, at: Place) -> Iterator[Problem]:
     odd = _ODD_BREAKS.search(text)
     if odd is None:
         return
-    line = text.count("\n", 0, odd.start()) + 1
     mark = f"U+{ord(odd[0]):04X}"
-    message = f"line {line}: has a line break ({mark}) that YAML readers disagree on; escape it"
-    yield at.error(message, Code.YAML)
+    message = f"has a line break ({mark}) that YAML readers disagree on; escape it"
+    yield at.within(Inside.of(text, odd.start())).error(message, Code.YAML)
 
 
 def _function_config(

@@ -57,7 +57,7 @@ def result_of(problem: Problem) -> Result:
             name=redacted(resource.name),
         )
     return Result(
-        message=problem.text,
+        message=problem.text_in_field,
         severity=problem.severity,
         resourceRef=reference,
         field=Field(redacted(path_text(path))) if path else None,

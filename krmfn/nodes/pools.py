@@ -18,7 +18,7 @@ from krmfn.nodes.request import Asked, Request, Requirement, Written
 from krmfn.nodes.unread import unread_values
 from krmfn.platform.model import embedded
 from krmfn.platform.vcluster_yaml import MOST_NODES, Declared, read_values
-from krmfn.problems import Code, Collector, Place, Problem, show
+from krmfn.problems import Code, Collector, Inside, Place, Problem, show
 
 _KEYS = ("vcluster.yaml", "values.yaml")
 
@@ -38,9 +38,9 @@ def read_vcluster_yaml(item: Item, problems: Collector) -> tuple[Any, Place]:
     collected = Collector()
     values = embedded(text, where, collected)
     if collected and isinstance(text, str) and "{{" in text:
-        line = text.count("\n", 0, text.index("{{")) + 1
-        message = f"line {line} has {{{{: it is a template; krmfn reads the text that comes of it"
-        collected = Collector([where.error(message, Code.YAML)])
+        message = "has {{: it is a template; krmfn reads the text that comes of it"
+        there = where.within(Inside.of(text, text.index("{{")))
+        collected = Collector([there.error(message, Code.YAML)])
     problems += collected
     return (None if collected else values), where
 

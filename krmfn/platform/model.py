@@ -22,7 +22,7 @@ from krmfn.kubernetes import names
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.manifests import yamlio
 from krmfn.manifests.yamlio import Timestamp
-from krmfn.problems import Code, Collector, Path, Place, nearest, show, without_follow_ons
+from krmfn.problems import Code, Collector, Inside, Path, Place, nearest, show, without_follow_ons
 
 # The Platform's API groups. Others have kinds of the same names: Karpenter has NodeClaims too.
 PLATFORM = ("management.loft.sh/v1", "storage.loft.sh/v1")
@@ -148,8 +148,9 @@ def embedded(
     documents, faults = yamlio.read(text, resolver=resolver)
     if faults:
         for fault in faults:
-            message = f"line {fault.line}, column {fault.column}: {fault.message}"
-            problems.append(at.error(message, Code.YAML))
+            problems.append(
+                at.within(Inside(fault.line, fault.column, text)).error(fault.message, Code.YAML)
+            )
         return {}
     values = [document.data for document in documents if document.data is not None]
     if not values:

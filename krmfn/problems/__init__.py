@@ -2,7 +2,16 @@
 
 from krmfn.problems.codes import Code, RuleCode
 from krmfn.problems.follow_ons import without_absences, without_follow_ons
-from krmfn.problems.problem import Origin, Place, Problem, Resource, Severity
+from krmfn.problems.problem import (
+    FindPosition,
+    Inside,
+    Origin,
+    Place,
+    Position,
+    Problem,
+    Resource,
+    Severity,
+)
 from krmfn.problems.redaction import masked_lines, printable, redacted
 from krmfn.problems.report import Collector, errors, limited, ranked, report
 from krmfn.problems.wording import Path, closest, counted, listed, nearest, path_text, plain, show
@@ -10,9 +19,12 @@ from krmfn.problems.wording import Path, closest, counted, listed, nearest, path
 __all__ = [
     "Code",
     "Collector",
+    "FindPosition",
+    "Inside",
     "Origin",
     "Path",
     "Place",
+    "Position",
     "Problem",
     "Resource",
     "RuleCode",

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from krmfn.problems.codes import Code, RuleCode
 from krmfn.problems.redaction import masked, redacted
 from krmfn.problems.wording import SHOWN, Path, path_text
 
+# A line and a column, both from 1.
+Position = tuple[int, int]
+
+
+class Inside(NamedTuple):
+    """A line and a column, both from 1, of a text that a field holds, or that a file is."""
+
+    line: int
+    column: int
+    text: str
+
+    @classmethod
+    def of(cls, text: str, offset: int) -> Inside:
+        """Make one of an offset in the text."""
+        line = text.rfind("\n", 0, offset) + 1
+        return cls(text.count("\n", 0, offset) + 1, offset - line + 1, text)
+
+
+# Finds where a field of an object stands in its file, None if that is not known. With a position
+# inside of the field's text it finds that one: None if the file does not have the text as it is.
+FindPosition = Callable[[Path, Inside | None], Position | None]
 Severity = Literal["error", "warning", "info"]
 
 
@@ -35,27 +56,35 @@ class Resource:
 class Origin:
     """Where an object was read: its identity, its file and index there.
 
-    `find_line` finds the line of a field in the file, from 1. `find_file` finds the file of a
-    field, if parts of the object come from elsewhere.
+    `find_position` finds a field in the file. `find_file` finds the file of a field, if parts of
+    the object come from elsewhere.
     """
 
     resource: Resource | None = None
     file: str | None = None
     index: int | None = None
-    find_line: Callable[[Path], int | None] | None = None
+    find_position: FindPosition | None = None
     find_file: Callable[[Path], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A field of an object that was read. Problems are made from it."""
+    """A field of an object that was read. Problems are made from it.
+
+    `inside` is a position in the text that the field holds, or in the file if there is no field.
+    """
 
     origin: Origin = Origin()
     path: Path = ()
+    inside: Inside | None = None
 
     def field(self, *keys: str | int) -> Place:
         """Return the place of a field below this one."""
         return Place(self.origin, self.path + keys)
+
+    def within(self, inside: Inside) -> Place:
+        """Return the place of a position in the text that this field holds, or of a file."""
+        return Place(self.origin, self.path, inside)
 
     def error(self, message: str, code: Code | RuleCode = Code.INVALID) -> Problem:
         """Report an error here; `message` continues a sentence that begins with the path."""
@@ -110,17 +139,34 @@ class Problem:
         return redacted(self.message)
 
     @property
-    def line(self) -> int | None:
-        """The line of the field in its file, from 1, or None if it is not known."""
-        find = self.place.origin.find_line
-        return find(self.place.path) if find else None
+    def text_in_field(self) -> str:
+        """The message, with the position in the field's text if there is one."""
+        if self.place.inside is None:
+            return self.text
+        line, column, _ = self.place.inside
+        return f"line {line}, column {column}: {self.text}"
+
+    @property
+    def position(self) -> Position | None:
+        """The line and column in the file, None if they are not known."""
+        return self._exact_position or self._find(None)
+
+    @property
+    def _exact_position(self) -> Position | None:
+        """The line and column of what the problem is about."""
+        return self._find(self.place.inside)
+
+    def _find(self, inside: Inside | None) -> Position | None:
+        """Find the field, or a position in the text that it holds."""
+        find = self.place.origin.find_position
+        return find(self.place.path, inside) if find else None
 
     def __str__(self) -> str:
-        """Return `error: nodes.yaml:12: NodeClaim a/b: spec.typeRef: message` on one line."""
+        """Return `error: nodes.yaml:12:3: NodeClaim a/b: spec.typeRef: message` on one line."""
         parts: list[str] = [self.severity]
         if self.place.file:
-            file, line = redacted(self.place.file), self.line
-            parts.append(f"{file}:{line}" if line else file)
+            numbers = map(str, self.position or ())
+            parts.append(":".join([redacted(self.place.file), *numbers]))
         return ": ".join([*parts, self.sentence])
 
     @property
@@ -132,4 +178,5 @@ class Problem:
         if self.place.path:
             parts.append(redacted(path_text(self.place.path)))
         code = "" if self.is_error else f" ({self.code})"
-        return ": ".join([*parts, self.text]) + code
+        text = self.text if self._exact_position else self.text_in_field
+        return ": ".join([*parts, text]) + code

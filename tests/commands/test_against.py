@@ -401,7 +401,7 @@ def twice(package: Path) -> str:
 
 def broken(package: Path) -> str:
     (package / "out" / "b.yaml").write_text("a: [")
-    return "error: out/b.yaml: line 2, column 1: is not YAML"
+    return "error: out/b.yaml:2:1: is not YAML"
 
 
 def missing(package: Path) -> str:

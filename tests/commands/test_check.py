@@ -49,7 +49,7 @@ def test_a_good_machine() -> None:
 
 def test_a_bad_machine_is_named_with_its_line() -> None:
     done = check(f"{SERVICE}---\n{VM.replace('BUS', 'ide')}")
-    assert done.stderr == f"error: standard input:17: {SAID}\n"
+    assert done.stderr == f"error: standard input:17:20: {SAID}\n"
     assert (
         done.stdout
         == "1 virtual machine checked, 1 refused, 0 warnings, 1 other object left alone\n"
@@ -170,5 +170,5 @@ def test_junit() -> None:
 def test_github() -> None:
     done = check(VM.replace("BUS", "ide"), "-o", "github")
     lines = done.stdout.splitlines()
-    assert lines[0] == f"::error file=standard input,line=13,title=krmfn check::{SAID}"
+    assert lines[0] == f"::error file=standard input,line=13,col=20,title=krmfn check::{SAID}"
     assert done.returncode == 1

@@ -19,7 +19,7 @@ def reader(data: bytes) -> None:
     text = data.decode()
     for index, document in enumerate(documents):
         assert document.line >= 1
-        yamlio.find_line(text, index, ("a", 0))
+        yamlio.find_position(text, index, ("a", 0))
         if isinstance(document.data, dict) and document.data and _is_plain(document.data):
             again, wrong = yamlio.read(yamlio.dump(document.data))
             assert not wrong, wrong

@@ -128,7 +128,7 @@ KEY = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
         (
             changed(SECRET, "stringData.token", "ABCDEF.0123456789abcdef"),
             CONFIG,
-            "data.token: is no bootstrap token: six of a-z and 0-9",
+            "stringData.token: is no bootstrap token: six of a-z and 0-9",
         ),
         (changed(SECRET, "stringData.token", ""), CONFIG, "is no bootstrap token"),
         (
@@ -164,12 +164,12 @@ KEY = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
         (
             changed(BOOTSTRAP, "stringData", {"expiration": "tomorrow"}),
             NO_KEY,
-            "data.expiration: is no RFC 3339 time",
+            "stringData.expiration: is no RFC 3339 time",
         ),
         (
             changed(BOOTSTRAP, "stringData", {"expiration": "2001-13-01T00:00:00Z"}),
             NO_KEY,
-            "data.expiration: is no RFC 3339 time",
+            "stringData.expiration: is no RFC 3339 time",
         ),
         (
             changed(BOOTSTRAP, "data", {"token-id": b64("abcdef")}),
@@ -193,7 +193,7 @@ KEY = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
         (
             changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": "ENC[AES256_GCM,data:x]"}),
             CONFIG,
-            "data[ca.crt]: is still encrypted or a placeholder",
+            "stringData[ca.crt]: is still encrypted or a placeholder",
         ),
         (changed(SECRET, "stringData.token", "<" * 200_000), CONFIG, "is no bootstrap token"),
         (
@@ -204,12 +204,12 @@ KEY = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
         (
             changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": "x"}),
             CONFIG,
-            "data[ca.crt]: must be certificates in PEM and nothing else",
+            "stringData[ca.crt]: must be certificates in PEM and nothing else",
         ),
         (
             changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": CERTIFICATE + KEY}),
             CONFIG,
-            "data[ca.crt]: holds a private key",
+            "stringData[ca.crt]: holds a private key",
         ),
         (
             changed(SECRET, "stringData", {"token": TOKEN, "ca.crt": CERTIFICATE + "x"}),

@@ -95,6 +95,21 @@ def test_an_error_fails_the_build_and_is_shown(tmp_path: Path) -> None:
     assert TOKEN not in built.stderr
 
 
+def test_with_origin_annotations_an_error_names_the_file(tmp_path: Path) -> None:
+    for name in ("base", "overlay"):
+        (tmp_path / name).mkdir()
+    kustomization(tmp_path / "base", PROVIDER, changed(CLAIM, "spec.typeRef", "smal"), SECRET)
+    (tmp_path / "base" / "kustomization.yaml").write_text("resources: [items.yaml]\n")
+    (tmp_path / "base" / "config.yaml").rename(tmp_path / "overlay" / "config.yaml")
+    (tmp_path / "overlay" / "kustomization.yaml").write_text(
+        "resources: [../base]\nbuildMetadata: [originAnnotations]\ntransformers: [config.yaml]\n"
+    )
+    built = kustomize(tmp_path / "overlay")
+    assert built.returncode == 1
+    place = "../base/items.yaml: NodeClaim p-default/node-1: spec.typeRef"
+    assert f'error: {place}: is "smal"; the provider has small' in built.stderr
+
+
 def test_a_foreign_object_passes_and_a_secret_of_the_token_does_not(tmp_path: Path) -> None:
     foreign = {
         "apiVersion": "v1",

@@ -75,7 +75,7 @@ def test_a_problem_names_file_and_line(tmp_path: Path) -> None:
     done = krmfn("render", ".", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert (
-        'error: claims.yaml:20: NodeClaim p-default/tenant-1-b: spec.typeRef: is "smal"; the provider has small'
+        'error: claims.yaml:20:3: NodeClaim p-default/tenant-1-b: spec.typeRef: is "smal"; the provider has small'
         in done.stderr
     )
 
@@ -89,16 +89,16 @@ def test_a_problem_names_file_and_line(tmp_path: Path) -> None:
             ["."],
             "error: there is no KubeVirtNodes among the files; write one, or name one with --config",
         ),
-        ({"provider": "a: [\n"}, ["."], "error: provider.yaml: line 2, column 1: is not YAML"),
+        ({"provider": "a: [\n"}, ["."], "error: provider.yaml:2:1: is not YAML"),
         (
             {"provider": "kind: A\nkind: B\n"},
             ["."],
-            'error: provider.yaml: line 2, column 1: has the key "kind" twice',
+            'error: provider.yaml:2:1: has the key "kind" twice',
         ),
         (
             {},
             [".", "--config", "token.yaml"],
-            "error: token.yaml:1: Secret vcluster-platform/tenant-1-join: is a Secret; the function's config is",
+            "error: token.yaml:1:1: Secret vcluster-platform/tenant-1-join: is a Secret; the function's config is",
         ),
         ({}, [".", "--config", "missing.yaml"], "error: missing.yaml: can't be read"),
         (
@@ -156,7 +156,7 @@ def binary(folder: Path) -> None:
         (looping, "loop.yaml: can't be read: Too many levels of symbolic links"),
         (vanished, "gone.yaml: can't be read: No such file or directory"),
         (pipe, "pipe.yaml: is no regular file"),
-        (binary, "binary.yaml: line 1, column 4: is not valid UTF-8"),
+        (binary, "binary.yaml:1:4: is not valid UTF-8"),
     ],
 )
 def test_what_is_wrong_with_a_folder(
@@ -184,7 +184,7 @@ def test_a_manifest_without_kind_is_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "typo.yaml").write_text("apiVersion: v1\nKind: Secret\n")
     done = krmfn("render", str(tmp_path))
     assert done.returncode == 1
-    assert 'typo.yaml: line 1: has an apiVersion, but no kind (did you mean "Kind"?)' in done.stderr
+    assert 'typo.yaml:1:1: has an apiVersion, but no kind (did you mean "Kind"?)' in done.stderr
 
 
 def test_the_work_for_many_problems_grows_as_they_do(tmp_path: Path) -> None:

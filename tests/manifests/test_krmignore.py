@@ -150,7 +150,7 @@ def test_every_way_to_name_the_folder_is_the_same(tmp_path: Path) -> None:
     assert "z.yaml" not in done.stderr
     # One that is named is read.
     done = krmfn("render", "p/a/b/z.yaml", cwd=tmp_path)
-    assert "p/a/b/z.yaml: line 1, column 1: is not YAML" in done.stderr
+    assert "p/a/b/z.yaml:1:1: is not YAML" in done.stderr
 
 
 def test_a_chart_is_named_once_with_the_line_that_leaves_it_out(tmp_path: Path) -> None:

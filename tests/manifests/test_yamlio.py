@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krmfn.manifests import yamlio
-from krmfn.manifests.yamlio import Hole, Template, Timestamp, dump, find_line, read, resolve
+from krmfn.manifests.yamlio import (
+    Hole,
+    Template,
+    Timestamp,
+    dump,
+    find_position,
+    read,
+    resolve,
+)
+from krmfn.problems import Inside
 from tests.support import counted
 
 
@@ -172,15 +181,48 @@ def test_holes_are_quoted_for_what_fills_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "line"), [((), 2), (("b",), 3), (("b", 1, "c"), 5), (("b", 7), 3), (("nothing",), 2)]
+    ("path", "position"),
+    [
+        ((), (2, 1)),
+        (("b",), (3, 1)),
+        (("b", 1, "c"), (5, 3)),
+        (("b", 7), (3, 1)),
+        (("nothing",), (2, 1)),
+    ],
 )
-def test_lines_of_fields(path: tuple[str | int, ...], line: int) -> None:
-    assert yamlio.find_line("---\na: 1\nb:\n- x\n- c: d\n", 0, path) == line
+def test_places_of_fields(path: tuple[str | int, ...], position: tuple[int, int]) -> None:
+    assert find_position("---\na: 1\nb:\n- x\n- c: d\n", 0, path) == position
 
 
-def test_a_line_is_found_below_an_anchor_that_is_set_twice() -> None:
+def test_a_place_is_found_below_an_anchor_that_is_set_twice() -> None:
     text = "a: &x 1\nb: &x\n  c: *x\n  d: 2\n"
-    assert find_line(text, 0, ("b", "d")) == 4
+    assert find_position(text, 0, ("b", "d")) == (4, 3)
+
+
+VALUES = yaml.safe_dump({"a": [{"b": 1}, {"c": {"d": "e"}}], "f": {"g": 2}}).splitlines()
+
+
+@pytest.mark.parametrize("head", ["|", "|-", "|+", "|2", "| # a comment"])
+@pytest.mark.parametrize("lines", [VALUES, ["", "", *VALUES], ["# x", "", *VALUES, "", ""]])
+def test_a_field_of_yaml_in_a_literal_block_has_the_files_place(
+    head: str, lines: list[str]
+) -> None:
+    inner = "\n".join(f"    {line}" if line else "" for line in lines)
+    text = f"data:\n  x: y\n  values: {head}\n{inner}\n  z: 1\n"
+    for path in (("a",), ("a", 1, "c", "d"), ("f", "g")):
+        found = find_position(text, 0, ("data", "values", *path))
+        assert found
+        line, column = found
+        assert text.split("\n")[line - 1][column - 1 :].startswith(f"{path[-1]}:")
+    assert find_position(text, 0, ("data", "values", "nothing")) == (3, 3)
+
+
+def test_a_position_in_a_text_is_only_found_where_the_text_stands_in_the_file() -> None:
+    text = "a: |\n   b\n   cd\ne: b\n"
+    assert find_position(text, 0, ("a",), Inside.of("b\ncd\n", 3)) == (3, 5)
+    assert find_position(text, 0, ("a",), Inside.of("other", 0)) is None
+    assert find_position(text, 0, ("e",), Inside.of("b", 0)) is None
+    assert find_position(text, 0, ("e", "deeper"), None) == (4, 1)
 
 
 @pytest.mark.parametrize(

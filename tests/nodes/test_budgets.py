@@ -122,7 +122,7 @@ def test_dedicated_cpus_and_storage_classes(package: Path) -> None:
 
 def test_a_quota_that_is_not_kept(package: Path) -> None:
     add(package, {"requests.storage": "30Gi"})
-    text = "in/quota.yaml:8: ResourceQuota machines/compute: spec.hard[requests.storage]: is 30Gi, but the machines in machines ask for 40Gi"
+    text = "in/quota.yaml:8:5: ResourceQuota machines/compute: spec.hard[requests.storage]: is 30Gi, but the machines in machines ask for 40Gi"
     assert f"warning: {text} (quota)\n" in plan(package)[1]
     replace(package, "nodes.yaml", "spec:\n", "spec:\n  acceptWarnings: [quota]\n")
     assert plan(package)[1] == ""

@@ -402,7 +402,7 @@ def test_what_of_the_values_concerns_nodes_and_is_not_read(
 
 def test_values_that_are_a_template() -> None:
     said = refusal(run("privateNodes:\n  quantity: {{ .Values.n }}\n"))
-    assert "data[vcluster.yaml]: line 2 has {{: it is a template; krmfn reads" in said
+    assert "data[vcluster.yaml]: line 2, column 13: has {{: it is a template; krmfn reads" in said
 
 
 def test_inline_values_beside_a_config_map() -> None:

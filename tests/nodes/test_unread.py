@@ -74,7 +74,7 @@ def test_a_plain_file_is_read_if_it_is_named(tmp_path: Path) -> None:
     # What is found in a folder may be there for something else.
     done = krmfn("render", str(declarations), str(values.parent))
     assert done.returncode == 1
-    assert f"info: {values}:2: privateNodes.autoNodes: asks for nodes and is not read" in done.stderr  # fmt: skip
+    assert f"info: {values}:2:3: privateNodes.autoNodes: asks for nodes and is not read" in done.stderr  # fmt: skip
     two = changed(CONFIG, TENANTS, [*CONFIG["spec"]["virtualClusters"], {**CONFIG["spec"]["virtualClusters"][0], "name": "tenant-2"}])  # fmt: skip
     folder(declarations, two)
     assert "asks for nodes and is not read" in krmfn("render", str(declarations), str(values)).stderr  # fmt: skip

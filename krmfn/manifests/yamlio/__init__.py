@@ -1,7 +1,7 @@
 """YAML: read as kustomize reads, write so that every YAML reader reads back the same strings."""
 
 from krmfn.manifests.yamlio.document import Document, Fault, Span
-from krmfn.manifests.yamlio.lines import find_line
+from krmfn.manifests.yamlio.lines import find_position
 from krmfn.manifests.yamlio.reader import LARGEST_INPUT, read
 from krmfn.manifests.yamlio.resolve import Timestamp, resolve
 from krmfn.manifests.yamlio.writer import Hole, Template, dump, scalar
@@ -15,7 +15,7 @@ __all__ = [
     "Template",
     "Timestamp",
     "dump",
-    "find_line",
+    "find_position",
     "read",
     "resolve",
     "scalar",

@@ -1,10 +1,11 @@
-"""Find the lines of fields, for messages.
+"""Find the lines and columns of fields, for messages.
 
 The text is composed a second time, and only if there is something to say.
 """
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,11 @@ import yaml
 from yaml.composer import Composer
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
+
+from krmfn.problems import Inside, Path, Position
+
+# What ends a line to a YAML reader.
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class _Nodes(Composer, CParser, Resolver):
@@ -43,23 +49,66 @@ def _nodes(text: str) -> list[Any]:
     return nodes
 
 
-def find_line(text: str, index: int, path: tuple[str | int, ...]) -> int | None:
-    """Find the line, from 1, of the field at `path`, or of its nearest parent.
+def find_position(
+    text: str, index: int, path: Path, inside: Inside | None = None
+) -> Position | None:
+    """Find the line and column, from 1, of the field at `path`, or of its nearest parent.
 
-    `index` is the document's in a text that was read without faults.
+    `index` is the document's in a text that was read without faults. A path may lead on into a
+    literal block that holds YAML. With `inside`, find this position in the text that the field
+    holds, None if that text does not stand in the file as it is, in a literal block.
     """
     nodes = _nodes(text)
     if index >= len(nodes) or not nodes[index]:
         return None
     node = nodes[index]
-    line: int = node.start_mark.line + 1
-    for step in path:
+    mark = node.start_mark
+    for depth, step in enumerate(path):
         child = _child(node, step)
         if child is None:
-            break
+            if inside:
+                return None
+            found = _in_literal(node, path[depth:])
+            return _in_file(text, node, found) if found else _position(mark)
         named, node = child
-        line = named.start_mark.line + 1
-    return line
+        mark = named.start_mark
+    if inside is None:
+        return _position(mark)
+    is_there = _is_literal(node) and node.value == inside.text
+    return _in_file(text, node, (inside.line, inside.column)) if is_there else None
+
+
+def _is_literal(node: Any) -> bool:
+    """Tell whether a node is a literal block."""
+    return isinstance(node, yaml.ScalarNode) and node.style == "|"
+
+
+def _position(mark: Any) -> Position:
+    """Return where a mark stands, counted from 1."""
+    return mark.line + 1, mark.column + 1
+
+
+def _in_literal(node: Any, path: Path) -> Position | None:
+    """Find a field of the YAML that a literal block holds, None if it holds no such field."""
+    if not _is_literal(node):
+        return None
+    try:
+        is_there = any(_child(document, path[0]) for document in _nodes(node.value)[:1])
+    except yaml.YAMLError:
+        return None
+    return find_position(node.value, 0, path) if is_there else None
+
+
+def _in_file(text: str, node: Any, position: Position) -> Position:
+    """Return where a line and column of a literal block stand in the file that it is in."""
+    line, column = position
+    raw = _BREAK.split(text)
+    first = node.start_mark.line + 1
+    lines = node.value.split("\n")
+    # All lines have the same indentation, and empty ones may have none.
+    number = next((n for n, one in enumerate(lines) if one), 0)
+    indent = len(raw[first + number]) - len(lines[number])
+    return first + line, indent + column
 
 
 def _child(node: Any, step: str | int) -> tuple[Any, Any] | None:
