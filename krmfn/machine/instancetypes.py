@@ -53,15 +53,19 @@ def _topology(domain: Any) -> Quantity | None:
 
 
 class Instancetypes:
-    """The instancetypes among the items of a run, and those of them that gave a size.
+    """The instancetypes among the items of a run.
 
-    `elsewhere` are the namespaces of machines that are not in their provider's.
+    `elsewhere` are the namespaces of machines that are not in their provider's. All are consumed,
+    whether a machine has them or not: one that was applied until a machine has it would be pruned
+    from under that machine.
     """
 
     def __init__(self, index: Index, elsewhere: Iterable[str | None] = ()) -> None:
         self._index = index
         self._elsewhere = tuple(dict.fromkeys(elsewhere))
-        self.consumed: list[Item] = []
+        kinds = (_CLUSTER_KIND, _NAMESPACED_KIND)
+        found = [item for kind in kinds for item in index.of_kind(kind)]
+        self.consumed = [item for item in found if item.group == _GROUP]
 
     def find(self, reference: Map, namespace: str | None) -> list[Item]:
         """Return the items that a template's reference names, for machines in a namespace.
@@ -75,7 +79,6 @@ class Instancetypes:
             places = self._elsewhere if namespace is None else (namespace,)
             near = [item for item in items if item.namespace in places]
             items = near or [item for item in items if not item.namespace]
-        self.consumed += [item for item in items if item not in self.consumed]
         return items
 
 
