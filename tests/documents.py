@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -160,6 +161,56 @@ def _type(annotation: Any) -> str:
     }.get(annotation, "anything")
 
 
+def outputs(page: str) -> str:
+    """What krmfn prints as JSON, field by field."""
+    head = page[: page.index("## ")]
+    return head + "\n".join(map(_output, sorted((ROOT / "schemas" / "v1alpha1").glob("*.json"))))
+
+
+def _output(file: Path) -> str:
+    schema = json.loads(file.read_text())
+    rows = "".join(
+        f"| `{path}` | {kind} | {text} |\n" for path, kind, text in _parts(schema, schema)
+    )
+    title = f"## {file.stem}\n\n`{schema['title']}`: {schema['description']}\n\n"
+    return f"{title}| field | type | what it is |\n|---|---|---|\n{rows}"
+
+
+def _parts(schema: Any, whole: Any, before: str = "") -> Iterator[tuple[str, str, str]]:
+    """The fields of a schema: path, type and description."""
+    for name, part in schema["properties"].items():
+        part = _resolved(part, whole)
+        if "const" in part and not before:
+            continue
+        path = f"{before}{name}"
+        inner = _resolved(part.get("items", part), whole)
+        is_list = part.get("type") == "array"
+        text = part.get("description", inner.get("description", ""))
+        if name not in schema["required"]:
+            text = f"{text} May be absent."
+        yield path + "[]" * is_list, _schema_type(part, inner), text
+        if "properties" in inner:
+            yield from _parts(inner, whole, f"{path}{'[]' * is_list}.")
+
+
+def _resolved(schema: Any, whole: Any) -> Any:
+    return whole["$defs"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+
+
+def _schema_type(part: Any, inner: Any) -> str:
+    """A type in words."""
+    if "const" in part:
+        return f"`{json.dumps(part['const'])}`"
+    if "enum" in part:
+        return " or ".join(f"`{value}`" for value in part["enum"])
+    words = {"string": "text", "integer": "whole number", "object": "mapping", "null": "null"}
+    if part.get("type") == "array":
+        return f"list of {words[inner['type']]}".replace("mapping", "objects")
+    types = part.get("type", "anything")
+    names = [types] if isinstance(types, str) else types
+    return " or ".join(words.get(name, name) for name in names)
+
+
 def _with_table(page: str, head: str, rows: list[str]) -> str:
     """The page with other rows under a table's head."""
     start = page.index(head) + len(head)
@@ -171,6 +222,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "warnings.md": warnings,
     "rules.md": rules,
     "properties.md": properties,
+    "json.md": outputs,
 }
 
 
