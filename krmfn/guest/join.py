@@ -17,6 +17,7 @@ from krmfn.problems import Collector, Place, Problem, show
 # At most 64, as the name of a file on an ISO 9660 disk.
 _SECRET_KEY = re.compile(r"(?!\.)[-._a-zA-Z0-9]{1,64}")
 DEFAULT_FILE = "token"
+_DISK = "; with joinToken.delivery: Disk the machines get it from there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def read_join(
         disk, file = ref.name, ref.key or DEFAULT_FILE
         collected += _file_problems(ref, where)
     else:
-        secret = lookup.find("Secret", ref, where, None, collected)
+        secret = lookup.find("Secret", ref, where, None, collected, _DISK)
         token = read_token(secret, ref, collected) if secret else ""
     chosen, where = cluster.certificate_authority, at.field("certificateAuthority")
     authority = None

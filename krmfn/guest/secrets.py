@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from krmfn.kubevirt.vm_paths import get
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.platform.config import KeyRef
 from krmfn.platform.model import from_base64
-from krmfn.problems import Code, Collector, Place, nearest
+from krmfn.problems import Code, Collector, Path, Place, nearest
 
 # `stringData` wins over `data`, as at the API server.
 _HOLDERS = ("stringData", "data")
@@ -17,6 +18,13 @@ _HOLDERS = ("stringData", "data")
 # variables.
 _PLACEHOLDER = re.compile(r"ENC\[|<[^<>]{1,200}>|\$\{|\{\{|\$\(|\$[A-Z]")
 _LISTED = 10
+# The objects of which operators make Secrets in a cluster, and where these say another name.
+_MAKERS: dict[tuple[str, str], Path] = {
+    ("SealedSecret", "bitnami.com"): ("spec", "template", "metadata", "name"),
+    ("ExternalSecret", "external-secrets.io"): ("spec", "target", "name"),
+    ("VaultStaticSecret", "secrets.hashicorp.com"): ("spec", "destination", "name"),
+    ("OnePasswordItem", "onepassword.com"): ("metadata", "name"),
+}
 
 
 class Lookup:
@@ -26,12 +34,19 @@ class Lookup:
         self._index = index
 
     def find(
-        self, kind: str, ref: KeyRef, at: Place, home: str | None, problems: Collector
+        self,
+        kind: str,
+        ref: KeyRef,
+        at: Place,
+        home: str | None,
+        problems: Collector,
+        without_it: str = "",
     ) -> Item | None:
         """Return the only object that a reference names; `at` is the reference's place.
 
         With `home`, the object must have that namespace or none. If there is no such object, the
-        error lists those that exist.
+        error lists those that exist, or names what makes it in the cluster; `without_it` says what
+        would do then.
         """
         candidates = [
             item
@@ -48,11 +63,26 @@ class Lookup:
             advice = f"name its namespace: {', '.join(known)}"
             problems.append(at.error(f"{name} is there {len(candidates)} times; {advice}"))
             return None
+        if kind == "Secret" and (maker := self._maker(ref)):
+            message = f"{name} is not among the items: {maker.origin.resource} makes it in the "
+            message += f"cluster, where krmfn can't read it{without_it}"
+            problems.append(at.field("name").error(message, Code.MISSING_OBJECT))
+            return None
         verb = "are" if len(known) > 1 else "is"
         there = ", ".join(known[:_LISTED]) if known else f"no {kind} at all"
         typo = nearest(ref.name, (item.name for item in near))
         message = f"{name} is not among the items; there {verb} {there}{typo}"
         problems.append(at.field("name").error(message, Code.MISSING_OBJECT))
+        return None
+
+    def _maker(self, ref: KeyRef) -> Item | None:
+        """Return an object of which an operator makes the Secret that a reference names."""
+        for (kind, group), path in _MAKERS.items():
+            for item in self._index.of_kind(kind):
+                name = get(item.data, path) or item.name
+                is_near = ref.namespace in (None, item.namespace)
+                if item.group == group and name == ref.name and is_near:
+                    return item
         return None
 
 

@@ -428,3 +428,30 @@ def test_arguments_that_the_join_script_can_not_have(arguments: list[str], said:
 
 def test_a_refused_flag_is_told_once() -> None:
     assert refusal(joined_with("--node-name", "x")).count("error: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "spec"),
+    [
+        ("bitnami.com/v1alpha1", "SealedSecret", {"encryptedData": {"token": "AgB"}}),
+        ("external-secrets.io/v1", "ExternalSecret", {"target": {"name": "join"}}),
+        ("secrets.hashicorp.com/v1beta1", "VaultStaticSecret", {"destination": {"name": "join"}}),
+        ("onepassword.com/v1", "OnePasswordItem", {}),
+    ],
+)
+@pytest.mark.parametrize("namespace", ["tokens", "elsewhere"])
+def test_a_secret_that_an_operator_makes_is_named(
+    group: str, kind: str, spec: dict[str, Any], namespace: str
+) -> None:
+    name = "other" if "Vault" in kind or "External" in kind else "join"
+    maker = {
+        "apiVersion": group,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    }
+    config = changed(CONFIG, "spec.virtualClusters.0.joinToken.secretKeyRef.namespace", "tokens")
+    said = refusal(function(resource_list(PROVIDER, A_CLAIM, maker, config=config)))
+    message = f"Secret tokens/join is not among the items: {kind} tokens/{name} makes it in the "
+    message += "cluster, where krmfn can't read it; with joinToken.delivery: Disk the machines"
+    assert (message in said) == (namespace == "tokens")
