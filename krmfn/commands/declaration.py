@@ -30,7 +30,7 @@ def declaration(item: Item, new: Map) -> Map:
     rest are defaults, and what others have set.
     """
     if not is_live(item):
-        return item.data
+        return item.manifest
     applied = applied_fields(item)
     if item.kind == "Secret":
         new, applied = _with_whole_data(new, applied)

@@ -9,14 +9,16 @@ from krmfn.machine.marks import MANAGED_BY, OURS
 from krmfn.machine.metadata_checks import size_problems
 from krmfn.manifests.item import ORCHESTRATORS
 from krmfn.manifests.tools_marks import TOOLS_MARKS
+from krmfn.platform.node_claim import VM_REF
 from krmfn.problems import Code, Collector, Place, Problem
 
 Pairs = tuple[tuple[str, str], ...]
 
 # Orchestrators read these on what they apply, so users write them. All others that orchestrators
-# have are their notes on an input: kustomize and kpt write them, and nobody has to know.
+# have are their notes on an input: kustomize and kpt write them, and nobody has to know. That the
+# Platform has a machine for a claim is told elsewhere.
 _USERS = ("config.kubernetes.io/depends-on", "config.kubernetes.io/apply-time-mutation")
-_NOTES = (*ORCHESTRATORS, "alpha.config.kubernetes.io/")
+_NOTES = (*ORCHESTRATORS, VM_REF)
 # The domains of the Platform's own marks, such as `kubevirt.vcluster.com/vm-ref`.
 _PLATFORM = ("loft.sh", "vcluster.com")
 

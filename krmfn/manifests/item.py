@@ -22,6 +22,7 @@ _MOST_INDEX_DIGITS = 9
 ORCHESTRATORS = (
     "config.kubernetes.io/",
     "internal.config.kubernetes.io/",
+    "alpha.config.kubernetes.io/",
     "config.k8s.io/",
     "kustomize.config.k8s.io/",
     "internal.kpt.dev/",

@@ -12,12 +12,9 @@ from krmfn.manifests.item import Item
 from krmfn.nodes.node_types import property_problems
 from krmfn.nodes.request import Asked, Request, Requirement, Written
 from krmfn.platform.model import validate
-from krmfn.platform.node_claim import NodeClaim, NodeClaimSpec
+from krmfn.platform.node_claim import VM_REF, NodeClaim, NodeClaimSpec
 from krmfn.platform.properties import Leave
 from krmfn.problems import Code, Collector, Place, Problem
-
-# The annotation by which the Platform links a claim with its machine: `<namespace>/<name>`.
-_MACHINE = "kubevirt.vcluster.com/vm-ref"
 
 
 def read_node_claims(items: list[Item], leave: Leave, problems: Collector) -> list[Request]:
@@ -80,8 +77,8 @@ def _request(
 
 def _live(claim: NodeClaim, item: Item) -> Place | None:
     """Return the field that shows that the Platform runs the claim's machine, None if none does."""
-    if item.annotations.get(_MACHINE):
-        return item.place.field("metadata", "annotations", _MACHINE)
+    if item.annotations.get(VM_REF):
+        return item.place.field("metadata", "annotations", VM_REF)
     return item.place.field("status") if claim.status else None
 
 

@@ -26,6 +26,8 @@ from krmfn.platform.model import (
 KubeletArguments = dict[
     Annotated[Text, grammar(names.kubelet_argument)], Annotated[Text, grammar(names.kubelet_value)]
 ]
+# The annotation by which the Platform links a claim with its machine: `<namespace>/<name>`.
+VM_REF = "kubevirt.vcluster.com/vm-ref"
 
 
 class ClaimMetadata(Model):

@@ -26,6 +26,10 @@ def without_follow_ons(problems: Iterable[Problem]) -> list[Problem]:
     A message may name other fields, one of which would do.
     """
     problems = list(problems)
+    live = {problem.place.origin for problem in problems if problem.code == Code.LIVE_CLAIM}
+    if live:
+        # The marks on a claim that the Platform runs are the Platform's.
+        problems = [one for one in problems if not _is_mark(one, live)]
     meant: dict[Origin, list[str]] = defaultdict(list)
     for problem in problems:
         is_misspelt = problem.message.startswith(_MISSPELT)
@@ -35,6 +39,11 @@ def without_follow_ons(problems: Iterable[Problem]) -> list[Problem]:
     if not meant:
         return problems
     return [problem for problem in problems if not _follows(problem, meant[problem.place.origin])]
+
+
+def _is_mark(problem: Problem, live: set[Origin]) -> bool:
+    """Tell whether a problem is about reserved labels and annotations of such a claim."""
+    return problem.code == Code.RESERVED_METADATA and problem.place.origin in live
 
 
 def _follows(problem: Problem, meant: list[str]) -> bool:

@@ -54,6 +54,16 @@ def test_nothing_changes(package: Path) -> None:
     assert plan(package).stdout == "2 machines: 2 unchanged\n"
 
 
+def test_notes_of_kustomize_are_no_change(package: Path) -> None:
+    """They come with `buildMetadata`."""
+    for file in (package / "out").rglob("tenant-1-*.yaml"):
+        notes = "config.kubernetes.io/origin: a\n    alpha.config.kubernetes.io/transformations: b"
+        text = file.read_text().replace("  annotations:\n", f"  annotations:\n    {notes}\n")
+        file.write_text(text)
+        assert "transformations" in text
+    assert set(as_json(package)["summary"]) == {"unchanged"}
+
+
 def test_creation_deletion_and_what_they_take_along(package: Path) -> None:
     edit(package, "tenant-1.yaml", "name: workers", "name: others")
     found = as_json(package)

@@ -129,6 +129,18 @@ def test_notes_of_kustomize_and_kpt_on_an_input_are_nobodys_news() -> None:
     assert "reserved" not in said
 
 
+def test_of_a_claim_that_the_platform_runs_its_marks_are_not_told() -> None:
+    marks = {"kubevirt.vcluster.com/vm-ref": "machines/node-1", "loft.sh/project": "a"}
+    claim = with_metadata(annotations=marks)
+    said = refusal(function(resource_list(PROVIDER, claim, SECRET, config=CONFIG)))
+    assert "shows that the Platform runs this claim's machine" in said
+    assert "reserved-metadata" not in said
+    config = changed(CONFIG, "spec.liveClaims", "Render")
+    machine, said = machine_of(claim, config=config)
+    assert not marks.keys() & machine["metadata"]["annotations"].keys()
+    assert said.count("reserved-metadata") == 1
+
+
 def test_one_warning_for_all_claims_which_can_be_accepted() -> None:
     claims = [
         changed(with_metadata(annotations={LAST_APPLIED: "{}"}), "metadata.name", f"node-{number}")
