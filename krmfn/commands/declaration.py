@@ -8,7 +8,7 @@ from typing import Any
 from krmfn.commands.field_owners import Fields, applied_fields, is_live
 from krmfn.kubevirt import types
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INTERFACES, NAMED, Map, get, mappings
-from krmfn.manifests.item import Item
+from krmfn.manifests.item import ORCHESTRATORS, Item
 from krmfn.manifests.tools_marks import TOOLS_MARKS
 from krmfn.problems import Path
 
@@ -30,12 +30,12 @@ def declaration(item: Item, new: Map) -> Map:
     rest are defaults, and what others have set.
     """
     if not is_live(item):
-        return item.manifest
+        return _without_marks(item.data, new, ORCHESTRATORS)
     applied = applied_fields(item)
     if item.kind == "Secret":
         new, applied = _with_whole_data(new, applied)
     touched = _Touched(_webhooks_fields(item)).fields(item.data, new, applied, types.ROOT, ())
-    return _without_marks(touched, new)
+    return _without_marks(touched, new, (*ORCHESTRATORS, *TOOLS_MARKS))
 
 
 def _with_whole_data(new: Map, applied: Fields | None) -> tuple[Map, Fields]:
@@ -52,8 +52,11 @@ def _with_whole_data(new: Map, applied: Fields | None) -> tuple[Map, Fields]:
     return {**new, "data": data}, {**applied, "f:data": owned} if owned else applied
 
 
-def _without_marks(old: Map, new: Map) -> Map:
-    """Return an object without what tools write on it, unless that is declared."""
+def _without_marks(old: Map, new: Map, of_tools: tuple[str, ...]) -> Map:
+    """Return an object without what tools write on it, unless that is declared.
+
+    `of_tools` is how their labels and annotations begin.
+    """
     metadata = dict(old.get("metadata") or {})
     for where in ("labels", "annotations"):
         declared = get(new, ("metadata", where)) or {}
@@ -62,7 +65,7 @@ def _without_marks(old: Map, new: Map) -> Map:
             metadata[where] = {
                 key: value
                 for key, value in marks.items()
-                if key in declared or key not in TOOLS_MARKS
+                if key in declared or not key.startswith(of_tools)
             }
     return {**old, "metadata": metadata}
 

@@ -81,7 +81,7 @@ def first_line(error: pytest.ExceptionInfo[PluginError]) -> str:
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
-        ("claims.yaml", json.dumps(changed(CLAIM, "spec.typeRef", "smal")), 'exit status 1: error: claims.yaml:1: NodeClaim p-default/node-1: spec.typeRef: is "smal"'),
+        ("claims.yaml", json.dumps(changed(CLAIM, "spec.typeRef", "smal")), 'exit status 1: error: claims.yaml:1:152: NodeClaim p-default/node-1: spec.typeRef: is "smal"'),
         ("claims.yaml", "a: [", "exit status 1: error: claims.yaml:2:1: is not YAML"),
         ("claims.yaml", "", "exit status 1: error: config.yaml:"),
         ("config.yaml", "", "exit status 1: error: there is no KubeVirtNodes among the files"),

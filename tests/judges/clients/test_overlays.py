@@ -439,8 +439,9 @@ def test_a_mistake_in_a_file_has_its_line(tmp_path: Path) -> None:
     lines = provider.read_text().replace("cores: 2", "cores: -2").splitlines()
     provider.write_text("\n".join(lines) + "\n")
     line = next(number for number, text in enumerate(lines, 1) if "cores: -2" in text)
+    column = lines[line - 1].index("cores") + 1
     said = refused(folder.parent, "plan", "-k", "top")
-    assert f"error: declared/provider.yaml:{line}: NodeProvider kubevirt: " in said
+    assert f"error: declared/provider.yaml:{line}:{column}: NodeProvider kubevirt: " in said
 
 
 def test_causes_name_the_file_or_the_kustomization(tmp_path: Path) -> None:
