@@ -266,7 +266,7 @@ def _has_lost_kind(data: Any) -> bool:
 def _no_kind(data: dict[str, Any]) -> str:
     """Say that a manifest has no kind, and which key may be meant to be it."""
     typo = closest("kind", (str(key) for key in data if key != "kind"))
-    hint = f"; {show(typo)} is not it" if typo else ""
+    hint = f"; write kind instead of {show(typo)}" if typo else ""
     return f"has an apiVersion, but no kind{hint}"
 
 

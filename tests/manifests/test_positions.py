@@ -157,6 +157,9 @@ def test_an_element_of_a_list_that_has_lost_its_kind(tmp_path: Path) -> None:
         "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kinD: NodeClaim\n-\n- a: b\n"
     )
     shown = said(tmp_path, TENANT.replace("HEAD", "|"))
-    assert 'list.yaml:4:3: items[0]: has an apiVersion, but no kind; "kinD" is not it' in shown
+    assert (
+        'list.yaml:4:3: items[0]: has an apiVersion, but no kind; write kind instead of "kinD"'
+        in shown
+    )
     assert "items[1]: is null; must be an object" in shown
     assert "items[2]" not in shown
