@@ -6,14 +6,18 @@ Docstrings of commands are their help texts.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
 from krmfn import __version__
 from krmfn.commands.reply import USAGE, Reply
+
+if TYPE_CHECKING:
+    from krmfn.commands.tables import Screen
 
 _Command = Callable[..., Any]
 _CONFIG_HELP = (
@@ -147,6 +151,7 @@ def render(
     metavar="VERDICT,…",
     help="With --against: exit 4 where an object or a field has one of these verdicts.",
 )
+@click.option("--no-color", is_flag=True, help="Neither colours nor bold on a terminal.")
 def plan(
     paths: tuple[str, ...],
     config: str | None,
@@ -156,6 +161,7 @@ def plan(
     rollout_strategy: Literal["LiveUpdate", "Stage"] | None,
     max_deletions: int | None,
     fail_on: str | None,
+    no_color: bool,
 ) -> None:
     """Show node types, claims and totals of what the files under PATH… declare (this folder; `-`
     for standard input).
@@ -169,6 +175,7 @@ def plan(
             form=output,
             max_deletions=max_deletions,
             fail_on=_verdicts(fail_on or ""),
+            screen=_screen(no_color),
         )
         _end(compare.plan(folders, config, against, options, kustomization))
     limits = (rollout_strategy, max_deletions, fail_on)
@@ -178,8 +185,21 @@ def plan(
 
     from krmfn.commands import plan as planning
 
-    bold = output == "text" and sys.stdout.isatty()
-    _end(planning.plan(folders, config, output == "json", bold, kustomization))
+    screen = _screen(no_color)
+    _end(planning.plan(folders, config, output == "json", screen, kustomization))
+
+
+def _screen(no_color: bool) -> Screen:
+    """Return what standard output is: a terminal, on which there may be colours, or none.
+
+    https://no-color.org says how users turn colours off.
+    """
+    from krmfn.commands.tables import Screen
+
+    if not sys.stdout.isatty():
+        return Screen()
+    is_plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return Screen(shutil.get_terminal_size().columns, not is_plain)
 
 
 def _verdicts(text: str) -> frozenset[str]:

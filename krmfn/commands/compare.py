@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from krmfn.commands.compare_report import Changed, Compared, as_json, as_markdown, as_text, shown
@@ -17,6 +17,7 @@ from krmfn.commands.earlier_state import (
 )
 from krmfn.commands.outcome import Inputs
 from krmfn.commands.reply import DONE, STALE, Reply, refused
+from krmfn.commands.tables import Screen
 from krmfn.kubevirt.verdicts import VERDICTS, Strategy
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES
 from krmfn.nodes.budgets import budgets
@@ -25,7 +26,7 @@ from krmfn.nodes.needs import Former
 from krmfn.nodes.totals import peak
 from krmfn.problems import Code, Collector, Place, Problem, counted, report
 
-_FORMS = {"text": as_text, "json": as_json, "markdown": as_markdown}
+_FORMS = {"json": as_json, "markdown": as_markdown}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Options:
 
     strategy: Strategy | None = None
     form: str = "text"
+    screen: Screen = field(default_factory=Screen)
     max_deletions: int | None = None
     fail_on: frozenset[str] = frozenset()
 
@@ -70,7 +72,8 @@ def plan(
         return refused(problems)
     after = outcome.totals
     compared = Compared(changes, after, peak(after, former), rows)
-    text = _FORMS[options.form](compared)
+    write = _FORMS.get(options.form)
+    text = write(compared) if write else as_text(compared, options.screen)
     return Reply(text, report([*failures, *problems]), STALE if failures else DONE)
 
 
@@ -107,9 +110,9 @@ def _clusters(built: Build) -> dict[str, str]:
 def _removed_disks(change: Changed) -> list[Any]:
     """Return the whole DataVolume templates that a change removes from a machine."""
     disks = []
-    for field in change.fields:
-        if field.path[:-1] == DATA_VOLUMES and not field.new:
-            disks.append(field.old)
+    for one in change.fields:
+        if one.path[:-1] == DATA_VOLUMES and not one.new:
+            disks.append(one.old)
     return disks
 
 

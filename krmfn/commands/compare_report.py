@@ -18,7 +18,7 @@ from typing import Any
 
 from krmfn.commands.json_form import json_text
 from krmfn.commands.object_key import Key
-from krmfn.commands.tables import WIDTH, budgets_table, sums_table
+from krmfn.commands.tables import Screen, budgets_table, sums_table
 from krmfn.kubevirt.differences import Change
 from krmfn.kubevirt.verdicts import VERDICTS
 from krmfn.kubevirt.vm_paths import VOLUMES
@@ -28,6 +28,16 @@ from krmfn.nodes.totals import Total
 from krmfn.problems import counted, listed, redacted, show
 
 _NAMES_SHOWN = 3
+# How wide a text is that goes to no terminal, and what is left of one that is too narrow.
+_WIDTH = 100
+_NARROWEST = 20
+_COLOURS = {
+    "delete": "red",
+    "stop": "red",
+    "restart": "yellow",
+    "create": "green",
+    "start": "green",
+}
 _INDENT = 12
 _PLACEHOLDER = "<claim>"
 _CLAIM_NAME = ("persistentVolumeClaim", "claimName")
@@ -268,46 +278,58 @@ def _is_other_disk(change: Change) -> bool:
     return is_volume and names_disk and change.verdict in ("restart", "next-start")
 
 
-def as_text(compared: Compared) -> str:
-    """Write the plan for people, at most 100 columns wide; equal changes appear once."""
-    changes = compared.changes
+def as_text(compared: Compared, screen: Screen) -> str:
+    """Write the plan for people; equal changes appear once."""
+    changes, width = compared.changes, screen.columns or _WIDTH
     lines: list[str] = []
     for group in _groups(changes):
-        lines += _wrapped(f"{group.verdict:<{_INDENT}}{group.head}", 0, _INDENT)
+        head = _wrapped(f"{group.verdict:<{_INDENT}}{group.head}", 0, _INDENT, width)
+        if screen.is_styled:
+            head[0] = head[0].replace(group.verdict, _coloured(group.verdict), 1)
+        lines += head
         for line in group.lines:
-            lines += _wrapped(line, _INDENT, _INDENT + 2)
+            lines += _wrapped(line, _INDENT, _INDENT + 2, width)
     if lines:
         lines.append("")
     lines.append(_summary(changes))
     for advice in _advice(changes):
-        lines += _wrapped(advice, 0, 0)
-    lines += _needs(compared)
+        lines += _wrapped(advice, 0, 0, width)
+    lines += _needs(compared, screen)
     return "\n".join(lines) + "\n"
 
 
-def _wrapped(text: str, first: int, others: int) -> list[str]:
+def _coloured(verdict: str) -> str:
+    """Return a verdict in its colour."""
+    # Imported by need, and rather than a larger library of styles: the command line has it.
+    import click
+
+    return click.style(verdict, fg=_COLOURS.get(verdict), bold=True)
+
+
+def _wrapped(text: str, first: int, others: int, width: int) -> list[str]:
     """Break a text into lines, the first indented differently from the others."""
     return textwrap.wrap(
         text,
-        WIDTH,
+        max(width, others + _NARROWEST),
         initial_indent=" " * first,
         subsequent_indent=" " * others,
         break_on_hyphens=False,
+        break_long_words=False,
     )
 
 
-def _needs(compared: Compared) -> Iterator[str]:
+def _needs(compared: Compared, screen: Screen | None = None) -> Iterator[str]:
     """Show what a change needs at its peak, and the budgets that it exceeds."""
     if compared.replaces_machines:
         larger = [total for total in compared.peak if total not in compared.totals]
         yield ""
         yield "At its peak, with new and old machines side by side:"
-        yield sums_table(larger).rstrip("\n")
+        yield sums_table(larger, screen).rstrip("\n")
     over = [budget for budget in compared.budgets if budget.is_exceeded]
     if over:
         yield ""
         yield "Budgets that are not kept:"
-        yield budgets_table(over, with_peak=True).rstrip("\n")
+        yield budgets_table(over, screen, with_peak=True).rstrip("\n")
 
 
 def as_markdown(compared: Compared) -> str:

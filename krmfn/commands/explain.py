@@ -124,7 +124,7 @@ def _fields_table(rows: list[Row]) -> str:
     """Write fields with their layers and values."""
     lines = [["LAYER", "FIELD", "VALUE"]]
     lines += [[layer, path, value] for layer, path, value, _ in rows]
-    return table(lines, width=None)
+    return table(lines)
 
 
 def _objects(outcome: Declared, key: Key) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -206,7 +206,7 @@ def _dropped(claim: Claim) -> str:
             if change.old is not None:
                 rows.append([change.text, _value(change.old), _value(change.new)])
     has_rows = len(rows) > 1
-    return table(rows, width=None) if has_rows else ""
+    return table(rows) if has_rows else ""
 
 
 def _value(value: Any) -> str:

@@ -8,13 +8,13 @@ https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
 from krmfn.commands.names_component import NAMES_KNOWN, OWN_COMPONENT
 from krmfn.manifests import yamlio
-from krmfn.manifests.folders import visible_folders, yaml_files
+from krmfn.manifests.folders import has_ignore_file, visible_folders, yaml_files
 from krmfn.platform.config import KIND
 from krmfn.problems import Code, Origin, Place, Problem, listed
 
@@ -84,14 +84,19 @@ class Kustomization:
         names = (*_LISTS, *_FUNCTIONS, "validators")
         return [entry for name in names for entry in self.entries(name) if "\n" not in entry]
 
-    def beyond_lists(self, roots: list[str]) -> list[str]:
-        """Return the fields by which kustomize does more than read the files below `roots`."""
+    def beyond_lists(self, roots: list[str], kept: Set[str] | None = None) -> list[str]:
+        """Return the fields by which kustomize does more than read the files below `roots`.
+
+        `kept` are the real paths there that a .krmignore does not leave out, None if there is no
+        such file.
+        """
         known = (*_HARMLESS, *_LISTS, *_FUNCTIONS)
         fields = [name for name, value in self.data.items() if value and name not in known]
         reals = tuple(f"{os.path.realpath(root)}{os.sep}" for root in roots)
         resolved = _RealPaths()
         for name in ("resources", "bases"):
-            if not all(self._is_read(entry, reals, resolved) for entry in self.entries(name)):
+            found = [self._read_path(entry, reals, resolved) for entry in self.entries(name)]
+            if any(path is None or (path and kept and path not in kept) for path in found):
                 fields.append(name)
         if any(not self._is_names_only(entry) for entry in self.entries("components")):
             fields.append("components")
@@ -100,15 +105,19 @@ class Kustomization:
                 fields.append(name)
         return fields
 
-    def _is_read(self, entry: str, roots: tuple[str, ...], resolved: _RealPaths) -> bool:
-        """Tell whether what an entry names is below one of the roots, or is missing.
+    def _read_path(self, entry: str, roots: tuple[str, ...], resolved: _RealPaths) -> str | None:
+        """Return the real path of what an entry names, "" if it is missing.
 
-        The roots are real paths that end with a slash.
+        Return None if it is below none of the roots, which are real paths that end with a slash,
+        or hidden.
         """
         path = self.path(entry)
         if not os.path.exists(path):
-            return not _is_remote(entry)
-        return f"{resolved.of(path)}{os.sep}".startswith(roots)
+            return None if _is_remote(entry) else ""
+        if any(part.startswith(".") and part.strip(".") for part in entry.split("/")):
+            return None
+        real = resolved.of(path)
+        return real if f"{real}{os.sep}".startswith(roots) else None
 
     def _is_config(self, entry: str) -> bool:
         """Tell whether an entry names a file with a config of krmfn, and nothing else."""
@@ -163,11 +172,13 @@ def ignored(paths: list[str]) -> Iterator[tuple[Kustomization, str]]:
 
     Those of other programs, which list nothing that krmfn reads, are left out.
     """
-    for folder in _folders(paths):
+    folders = list(_folders(paths))
+    kept = _kept(paths) if any(map(has_ignore_file, folders)) else None
+    for folder in folders:
         kustomization = read_kustomization(folder)
         if kustomization is None:
             continue
-        fields = kustomization.beyond_lists(paths)
+        fields = kustomization.beyond_lists(paths, kept)
         what = f"does more than list files ({listed(fields)})" if fields else ""
         if not fields and any(os.path.realpath(folder) == os.path.realpath(p) for p in paths):
             missing = _unlisted(kustomization)
@@ -209,6 +220,12 @@ def _folders(paths: list[str]) -> Iterator[str]:
             if real not in seen:
                 yield folder
             seen.add(real)
+
+
+def _kept(paths: list[str]) -> set[str]:
+    """Return the real paths of the files and folders in and below paths that are read."""
+    files = (os.path.realpath(file) for path in paths for file in yaml_files(path))
+    return {*files, *map(os.path.realpath, _folders(paths))}
 
 
 def _unlisted(kustomization: Kustomization) -> list[str]:

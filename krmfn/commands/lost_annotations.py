@@ -33,18 +33,14 @@ def lost_annotations(items: Iterable[Item], built: Build) -> Iterator[Problem]:
                 if key.startswith(_CLIENTS) and key not in TOOLS_MARKS and isinstance(value, str):
                     at = item.place.field("metadata", part, key)
                     found.setdefault((part, key, value), []).append(at)
-    texts = _texts(built)
+    of_pools = [one.text for one in built.objects if one.machines.pool]
+    texts = of_pools or [one.text for one in built.objects]
+    whose = " of a pool" if of_pools else ""
     for (_, key, value), places in found.items():
         line = f"{yamlio.scalar(key)}: {yamlio.scalar(value)}\n"
         if Code.LOST_ANNOTATION in built.accepted or any(line in text for text in texts):
             continue
         others = f", here and on {len(places) - 1} more" if len(places) > 1 else ""
-        message = f"is on a declaration, which is not applied{others}, and on no machine"
+        message = f"is on a declaration, which is not applied{others}, and on no machine{whose}"
         advice = "set it under spec.annotations.virtualMachine of the config"
         yield places[0].warning(f"{message}; {advice}", Code.LOST_ANNOTATION)
-
-
-def _texts(built: Build) -> list[str]:
-    """Return the objects that may carry an annotation: those of pools, or else of all claims."""
-    of_pools = [one.text for one in built.objects if one.machines.pool]
-    return of_pools or [one.text for one in built.objects]

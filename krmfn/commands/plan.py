@@ -18,7 +18,7 @@ from krmfn.commands.declared import declared
 from krmfn.commands.json_form import json_text
 from krmfn.commands.outcome import Declared, Inputs
 from krmfn.commands.reply import DONE, Reply, refused
-from krmfn.commands.tables import budgets_table, sums_table, table
+from krmfn.commands.tables import Screen, budgets_table, sums_table, table
 from krmfn.nodes.budgets import Budget, budgets
 from krmfn.nodes.build import Build
 from krmfn.nodes.render import Rendered
@@ -34,7 +34,7 @@ def plan(
     paths: list[str],
     config: str | None,
     for_programs: bool,
-    bold: bool = False,
+    screen: Screen | None = None,
     kustomization: str | None = None,
 ) -> Reply:
     """Show the plan of files, or of a kustomization: as JSON for programs, else as text."""
@@ -45,7 +45,7 @@ def plan(
     rows = budgets(outcome.built, outcome.others, [], problems)
     if problems.has_errors:
         return refused(problems)
-    text = as_json(outcome, rows) if for_programs else as_text(outcome, rows, bold)
+    text = as_json(outcome, rows) if for_programs else as_text(outcome, rows, screen)
     return Reply(text, report(problems), DONE)
 
 
@@ -122,23 +122,23 @@ def as_json(outcome: Declared, rows: list[Budget]) -> str:
     return json_text("NodePlan", fields)
 
 
-def as_text(outcome: Declared, rows: list[Budget], bold: bool = False) -> str:
-    """Write the plan for people: tables of at most 100 columns, with bold heads on a terminal.
+def as_text(outcome: Declared, rows: list[Budget], screen: Screen | None = None) -> str:
+    """Write the plan for people: tables that fit their screen.
 
     `rows` are the budgets; there is a table of the quotas among them, if there are any.
     """
     tables = [
-        _types_table(outcome.built, bold),
-        _claims_table(outcome, bold),
-        sums_table(outcome.totals, bold),
+        _types_table(outcome.built, screen),
+        _claims_table(outcome, screen),
+        sums_table(outcome.totals, screen),
     ]
     quotas = [budget for budget in rows if budget.namespace]
     if quotas:
-        tables.append(budgets_table(quotas, bold))
+        tables.append(budgets_table(quotas, screen))
     return "\n".join(tables)
 
 
-def _types_table(built: Build, bold: bool) -> str:
+def _types_table(built: Build, screen: Screen | None) -> str:
     """Write the table of node types."""
     lines = [_TYPES_HEAD]
     for row in node_types(built):
@@ -151,10 +151,10 @@ def _types_table(built: Build, bold: bool) -> str:
             row["phase"],
         ]
         lines.append(line)
-    return table(lines, bold)
+    return table(lines, screen)
 
 
-def _claims_table(outcome: Declared, bold: bool) -> str:
+def _claims_table(outcome: Declared, screen: Screen | None) -> str:
     """Write the table of claims."""
     lines = [_CLAIMS_HEAD]
     for row in claims(outcome):
@@ -168,7 +168,7 @@ def _claims_table(outcome: Declared, bold: bool) -> str:
             f"{machine['namespace']}/{machine['name']}",
         ]
         lines.append(line)
-    return table(lines, bold, _YIELDING)
+    return table(lines, screen, _YIELDING)
 
 
 def _count(value: int | None) -> str:

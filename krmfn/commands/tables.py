@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from krmfn.nodes.budgets import Budget
 from krmfn.nodes.needs import STORAGE, Need
 from krmfn.nodes.totals import Total
 
-WIDTH = 100
 _GAP = "   "
 # The least width of a column that gives way first.
 _NARROW = 12
 _COLUMNS = ("cpu", "memory", STORAGE)
 
 
-def table(
-    rows: list[list[str]],
-    bold: bool = False,
-    yielding: Sequence[int] = (),
-    width: int | None = WIDTH,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where people read a text: a terminal of so many columns, or a file or pipe (None).
+
+    `is_styled`: the text may have bold and coloured parts.
+    """
+
+    columns: int | None = None
+    is_styled: bool = False
+
+
+def table(rows: list[list[str]], screen: Screen | None = None, yielding: Sequence[int] = ()) -> str:
     """Write columns three blanks apart; the first row is the head.
 
-    If a line would be longer than `width`, the `yielding` columns shrink first, to 12, and then
-    the widest. Without `width`, nothing shrinks.
+    If a line would be longer than the screen is wide, the `yielding` columns shrink first, to 12,
+    and then the widest. In a file or pipe nothing shrinks.
     """
+    screen = screen or Screen()
     columns = zip(*rows, strict=True)
     widths = [max(len(cell) for cell in column) for column in columns]
-    if width:
-        _shrink(widths, yielding, width)
+    if screen.columns:
+        _shrink(widths, yielding, screen.columns)
     lines = [_line(row, widths) for row in rows]
-    if bold:
+    if screen.is_styled:
         lines[0] = f"\x1b[1m{lines[0]}\x1b[0m"
     return "\n".join(lines) + "\n"
 
@@ -52,7 +59,7 @@ def _shrink(widths: list[int], yielding: Sequence[int], width: int) -> None:
     for index in yielding:
         excess = min(sum(widths) - room, widths[index] - _NARROW)
         widths[index] -= max(0, excess)
-    while sum(widths) > room:
+    while sum(widths) > max(room, len(widths)):
         widest = widths.index(max(widths))
         widths[widest] -= 1
 
@@ -66,7 +73,7 @@ def _cell(text: str, width: int) -> str:
     return f"{text[:left]}…{text[len(text) - right :]}"
 
 
-def sums_table(totals: list[Total], bold: bool = False) -> str:
+def sums_table(totals: list[Total], screen: Screen | None = None) -> str:
     """Write totals by cluster and namespace; machines that are off are among the others."""
     lines = [["CLUSTER", "NAMESPACE", "VMS", "CPU", "MEMORY", "STORAGE", "OTHER"]]
     for total in totals:
@@ -74,7 +81,7 @@ def sums_table(totals: list[Total], bold: bool = False) -> str:
         line = [total.cluster, total.namespace, machines]
         line += _amounts(total.amounts)
         lines.append(line)
-    return table(lines, bold)
+    return table(lines, screen)
 
 
 def _amounts(amounts: Need) -> list[str]:
@@ -86,7 +93,9 @@ def _amounts(amounts: Need) -> list[str]:
     return cells
 
 
-def budgets_table(budgets: list[Budget], bold: bool = False, with_peak: bool = False) -> str:
+def budgets_table(
+    budgets: list[Budget], screen: Screen | None = None, with_peak: bool = False
+) -> str:
     """Write budgets with what is used of each, and with what is used at the peak of a change."""
     keys = ["cluster", "namespace", "budget", "resource", "used", "hard"]
     if with_peak:
@@ -95,4 +104,4 @@ def budgets_table(budgets: list[Budget], bold: bool = False, with_peak: bool = F
     for budget in budgets:
         row = budget.row
         lines.append([row[key] or "-" for key in keys])
-    return table(lines, bold)
+    return table(lines, screen)

@@ -60,7 +60,11 @@ class Lookup:
         name = f"{kind} {prefix}{ref.name}"
         known = sorted({f"{item.namespace}/{item.name}".lstrip("/") for item in near})
         if candidates:
+            files = sorted({item.origin.file for item in candidates if item.origin.file})
             advice = f"name its namespace: {', '.join(known)}"
+            if len({item.namespace for item in candidates}) == 1:
+                where = f" ({', '.join(files)})" if files else ""
+                advice = f"they differ{where}: keep one"
             problems.append(at.error(f"{name} is there {len(candidates)} times; {advice}"))
             return None
         if kind == "Secret" and (maker := self._maker(ref)):
@@ -80,7 +84,7 @@ class Lookup:
         for (kind, group), path in _MAKERS.items():
             for item in self._index.of_kind(kind):
                 name = get(item.data, path) or item.name
-                is_near = ref.namespace in (None, item.namespace)
+                is_near = not item.namespace or ref.namespace in (None, item.namespace)
                 if item.group == group and name == ref.name and is_near:
                     return item
         return None

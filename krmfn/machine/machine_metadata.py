@@ -20,7 +20,7 @@ Pairs = tuple[tuple[str, str], ...]
 _USERS = ("config.kubernetes.io/depends-on", "config.kubernetes.io/apply-time-mutation")
 _NOTES = (*ORCHESTRATORS, VM_REF)
 # The domains of the Platform's own marks, such as `kubevirt.vcluster.com/vm-ref`.
-_PLATFORM = ("loft.sh", "vcluster.com")
+_PLATFORM = (".loft.sh", ".vcluster.com")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +86,5 @@ def _reserved_for(key: str) -> str:
         return "the tool that sets it"
     if key in _USERS:
         return "kustomize and kpt"
-    return "the Platform" if key.rpartition("/")[0].endswith(_PLATFORM) else ""
+    domain = "." + key.rpartition("/")[0]
+    return "the Platform" if domain.endswith(_PLATFORM) else ""

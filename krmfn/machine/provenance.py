@@ -90,6 +90,12 @@ class Provenance:
                 source, steps = node.source, path[depth:]
         return source or Source(LayerName.KRMFN), steps
 
+    def is_written(self, mapping: Path, path: Path) -> bool:
+        """Tell whether a field is noted, or the mapping that it is in stands in a text."""
+        _, below = self.find(path)
+        source, steps = self.find(mapping)
+        return not below or value_at(source.value, steps) is not None
+
     def place(self, path: Path) -> Place | None:
         """Return the place that has to change for a field to change, None if krmfn sets it."""
         source, steps = self.find(path)

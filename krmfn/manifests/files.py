@@ -24,7 +24,8 @@ from krmfn.problems import (
     Place,
     Position,
     Problem,
-    nearest,
+    closest,
+    show,
 )
 
 STDIN = "-"
@@ -180,6 +181,7 @@ def _chart(folder: str, root: str) -> str:
     if inside == os.curdir:
         return f"{message}name the files to read, instead of the folder"
     ignore = os.path.normpath(os.path.join(root, IGNORE_FILE))
+    inside = re.sub(r"^[#!]|[\\*?\[]", r"\\\g<0>", inside)
     return f"{message}leave it out with a line {inside}/ in {ignore}"
 
 
@@ -207,10 +209,11 @@ def _read(entry: _File, known: KnownDocuments | None, problems: Collector) -> li
     text = source.decode()
     items = []
     for index, document in enumerate(documents):
-        items += _items(document.data, name, index, partial(yamlio.find_position, text, index))
+        find = partial(yamlio.find_position, text, index)
+        items += _items(document.data, name, index, find)
         if known:
             known.note(document.data)
-        problems += _kind_problems(document, _at(name))
+        problems += _kind_problems(document, Place(Origin(file=name, find_position=find)))
     return items
 
 
@@ -242,11 +245,36 @@ def _parts(source: bytes) -> list[str]:
 def _kind_problems(document: yamlio.Document, at: Place) -> Iterator[Problem]:
     """Yield a problem for a manifest that has lost its kind."""
     data = document.data
-    if not isinstance(data, dict) or "apiVersion" not in data:
-        return
-    if not isinstance(data.get("kind"), str):
-        hint = nearest("kind", map(str, data))
-        yield at.within(Inside(document.line, 1, "")).error(f"has an apiVersion, but no kind{hint}")
+    if _has_lost_kind(data):
+        here = _at(at.origin.file or "").within(Inside(document.line, 1, ""))
+        yield here.error(_no_kind(data))
+    elements = _elements(data)
+    for number, element in enumerate(elements or ()):
+        where = at.field("items", number)
+        if not isinstance(element, dict):
+            yield where.error(f"is {show(element)}; must be an object")
+        elif _has_lost_kind(element):
+            yield where.error(_no_kind(element))
+
+
+def _has_lost_kind(data: Any) -> bool:
+    """Tell whether data is a manifest by its apiVersion alone."""
+    is_manifest = isinstance(data, dict) and "apiVersion" in data
+    return is_manifest and not isinstance(data.get("kind"), str)
+
+
+def _no_kind(data: dict[str, Any]) -> str:
+    """Say that a manifest has no kind, and which key may be meant to be it."""
+    typo = closest("kind", (str(key) for key in data if key != "kind"))
+    hint = f"; write kind instead of {show(typo)}" if typo else ""
+    return f"has an apiVersion, but no kind{hint}"
+
+
+def _elements(data: Any) -> list[Any] | None:
+    """Return the elements of a v1 List, None of anything else."""
+    is_list = isinstance(data, dict) and data.get("kind") == "List"
+    elements = data.get("items") if is_list and data.get("apiVersion") == "v1" else None
+    return elements if isinstance(elements, list) else None
 
 
 def _items(data: Any, file: str, index: int, find: FindPosition) -> list[Item]:
@@ -255,9 +283,8 @@ def _items(data: Any, file: str, index: int, find: FindPosition) -> list[Item]:
         return []
     if not isinstance(data.get("kind"), str):
         return [Item(data, Origin(None, file, index, find))] if _asks_for_nodes(data) else []
-    is_list = data["kind"] == "List" and data.get("apiVersion") == "v1"
-    elements = data.get("items") if is_list else None
-    if not isinstance(elements, list):
+    elements = _elements(data)
+    if elements is None:
         return [item_of(data, file, index, find)]
     items = []
     for number, element in enumerate(elements):

@@ -25,6 +25,11 @@ def yaml_files(folder: str) -> list[str]:
     return [name for name, _ in named_files(visible_folders(folder))]
 
 
+def has_ignore_file(folder: str) -> bool:
+    """Tell whether a folder has a file that leaves out others."""
+    return os.path.lexists(os.path.join(folder, IGNORE_FILE))
+
+
 def visible_folders(
     path: str, report: Callable[[OSError], object] | None = None
 ) -> Iterator[tuple[str, str, list[str]]]:

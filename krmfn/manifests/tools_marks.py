@@ -12,6 +12,8 @@ TOOLS_MARKS = (
     "argocd.argoproj.io/instance",
     "argocd.argoproj.io/tracking-id",
     "config.k8s.io/owning-inventory",
+    "helm.toolkit.fluxcd.io/name",
+    "helm.toolkit.fluxcd.io/namespace",
     "kubemacpool.io/transaction-timestamp",
     "kubevirt.io/latest-observed-api-version",
     "kubevirt.io/storage-observed-api-version",

@@ -30,6 +30,11 @@ def field_source(claim: Claim, path: Path) -> tuple[LayerName, Place | None]:
     machine = claim.group.machine
     if machine is None or _is_reserved(path):
         return LayerName.KRMFN, None
+    if path[:-1] in _METADATA[:2] and not machine.provenance.is_written(path[:-1], path):
+        # The template has none: it was the claim's own, or what the config says of its pool.
+        is_claim = claim.pool is None
+        at = claim.request.at if is_claim else claim.tenant.at
+        return (LayerName.CLAIM if is_claim else LayerName.CONFIG), at
     path = _template_path(path, claim.name, machine)
     layer = machine.provenance.find(path)[0].layer
     place = machine.provenance.place(path)

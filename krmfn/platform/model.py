@@ -105,7 +105,9 @@ LabelValue = Annotated[Text, grammar(names.label_value)]
 Amount = Annotated[Quantity, PlainValidator(Quantity.parse)]
 NotNegative = Annotated[Amount, AfterValidator(_not_negative)]
 Labels = dict[LabelKey, LabelValue]
-Annotations = dict[LabelKey, Text]
+# An API server takes them in any case.
+AnnotationKey = Annotated[Text, grammar(lambda key: names.label_key(key.lower()))]
+Annotations = dict[AnnotationKey, Text]
 # A part of a Kubernetes object whose type belongs to others: it is checked where it is rendered.
 Raw = dict[str, Any]
 

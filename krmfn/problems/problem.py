@@ -107,8 +107,8 @@ class Place:
     @property
     def text(self) -> str:
         """The place on one line: `provider.yaml: NodeProvider edge: spec.kubeVirt`."""
-        prefix = f"{self.file}: " if self.file else ""
-        return redacted(f"{prefix}{self.origin.resource}: {path_text(self.path)}")
+        parts = (self.file, self.origin.resource, path_text(self.path))
+        return redacted(": ".join(str(part) for part in parts if part))
 
 
 @dataclass(frozen=True, slots=True)

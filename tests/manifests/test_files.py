@@ -184,7 +184,9 @@ def test_a_manifest_without_kind_is_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "typo.yaml").write_text("apiVersion: v1\nKind: Secret\n")
     done = krmfn("render", str(tmp_path))
     assert done.returncode == 1
-    assert 'typo.yaml:1:1: has an apiVersion, but no kind (did you mean "Kind"?)' in done.stderr
+    assert (
+        'typo.yaml:1:1: has an apiVersion, but no kind; write kind instead of "Kind"' in done.stderr
+    )
 
 
 def test_the_work_for_many_problems_grows_as_they_do(tmp_path: Path) -> None:

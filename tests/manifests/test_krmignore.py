@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krmfn.manifests.files import read_paths
-from tests.support import krmfn
+from tests.support import CLAIM, krmfn
 
 NAMES = ("x", "y", "a/x", "a/b/x", "a/b/y", "b/x", "c/x", "c/a/x", "#x", "a/d/x ")
 
@@ -183,3 +183,28 @@ def test_a_krmignore_that_cant_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / ".krmignore").symlink_to("nowhere")
     done = krmfn("render", cwd=tmp_path)
     assert "error: .krmignore: can't be read: No such file or directory" in done.stderr
+
+
+def test_what_kustomize_reads_all_the_same_is_told(tmp_path: Path) -> None:
+    done = krmfn("init", "nodes", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    claim = {**CLAIM, "spec": {**CLAIM["spec"], "providerRef": "kubevirt"}}
+    (tmp_path / "nodes" / "claim.yaml").write_text(yaml.dump(claim))
+    kustomization = tmp_path / "nodes" / "kustomization.yaml"
+    text = kustomization.read_text()
+    kustomization.write_text(text.replace("resources:", "resources:\n- claim.yaml"))
+    assert "kustomization-ignored" not in krmfn("plan", "nodes", cwd=tmp_path).stderr
+    (tmp_path / "nodes" / ".krmignore").write_text("claim.yaml\n")
+    assert "more than list files (resources)" in krmfn("plan", "nodes", cwd=tmp_path).stderr
+    (tmp_path / "nodes" / ".krmignore").write_text("other.yaml\n")
+    assert "kustomization-ignored" not in krmfn("plan", "nodes", cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize("name", ["#a", "!a", "a[1]", "a*", "a\\b", "a b"])
+def test_the_line_that_leaves_out_a_chart_does(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "Chart.yaml").write_text("a: b\n")
+    said = krmfn("render", cwd=tmp_path).stderr
+    line = said.partition("leave it out with a line ")[2].partition(" in .krmignore")[0]
+    (tmp_path / ".krmignore").write_text(f"{line}\n")
+    assert "Chart" not in krmfn("render", cwd=tmp_path).stderr

@@ -106,3 +106,60 @@ def test_user_data_of_a_secret(tmp_path: Path) -> None:
     text = TENANT.replace("HEAD", "|")
     place = 'base.yaml:9:5: Secret machines/base: stringData.userdata: has the key "users" twice'
     assert f"error: {place}" in said(tmp_path, text, provider)
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("!!str\n    |", 18),
+        ("&a\n    |", 18),
+        ("!!str # | a comment\n\n    # |\n    |", 20),
+        ("&a |", 17),
+    ],
+)
+def test_what_stands_before_the_block_counts(head: str, line: int, tmp_path: Path) -> None:
+    text = TENANT.replace("HEAD", head).replace("quantity: 2", "quantity: two")
+    place = f"tenant.yaml:{line}:11: ConfigMap values: data[vcluster.yaml].privateNodes"
+    assert f"error: {place}" in said(tmp_path, text)
+
+
+def test_what_never_ends_is_wrong_at_its_own_end(tmp_path: Path) -> None:
+    lines = [*TENANT.replace("HEAD", "|").split("\n")[:9], "    privateNodes: [a,", "  other: x"]
+    place = "tenant.yaml:10:22: ConfigMap values: data[vcluster.yaml]: is not YAML"
+    assert f"error: {place}" in said(tmp_path, "\n".join(lines))
+
+
+CLOUD_INIT = """\
+apiVersion: management.loft.sh/v1
+kind: MachineConfigTemplate
+metadata: {name: base}
+spec:
+  cloudInitTemplate: |
+    #cloud-config
+    write_files:
+    #{{ if eq 1 2 }}
+    - path: /etc/one
+    #{{ end }}
+    - path: /run/krmfn/three
+"""
+
+
+def test_a_template_has_other_lines_than_what_comes_of_it(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(CLOUD_INIT)
+    path = "spec.kubeVirt.nodeTypes.0.properties"
+    provider = changed(PROVIDER, path, {"vcluster.com/user-data-template-config": "base"})
+    shown = said(tmp_path, TENANT.replace("HEAD", "|"), provider)
+    assert "error: base.yaml:5:3: MachineConfigTemplate base: spec.cloudInitTemplate" in shown
+
+
+def test_an_element_of_a_list_that_has_lost_its_kind(tmp_path: Path) -> None:
+    (tmp_path / "list.yaml").write_text(
+        "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kinD: NodeClaim\n-\n- a: b\n"
+    )
+    shown = said(tmp_path, TENANT.replace("HEAD", "|"))
+    assert (
+        'list.yaml:4:3: items[0]: has an apiVersion, but no kind; write kind instead of "kinD"'
+        in shown
+    )
+    assert "items[1]: is null; must be an object" in shown
+    assert "items[2]" not in shown

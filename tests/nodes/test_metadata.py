@@ -1,6 +1,7 @@
 """Labels and annotations of a claim, or of a pool in the config, go to the machine, and nowhere else."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +100,7 @@ RESERVED = [
     ("annotations", "config.kubernetes.io/depends-on", "kustomize and kpt"),
     ("annotations", "machines.vcluster.com/reboot", "the Platform"),
     ("labels", "loft.sh/vcluster-instance-name", "the Platform"),
+    ("labels", "helm.toolkit.fluxcd.io/name", "the tool that sets it"),
 ]
 
 
@@ -168,6 +170,35 @@ def test_claims_that_differ_in_metadata_alone_share_everything_else() -> None:
     assert notes == ["1", "2"]
 
 
+def test_a_domain_that_only_ends_like_the_platforms_is_the_users() -> None:
+    labels = {"aloft.sh/a": "b", "myvcluster.com/a": "b"}
+    machine, said = machine_of(with_metadata(labels=labels, annotations={"Example.com/A": "b"}))
+    assert machine["metadata"]["labels"].items() >= labels.items()
+    assert machine["metadata"]["annotations"]["Example.com/A"] == "b"
+    assert "reserved" not in said
+
+
+def test_what_is_taken_out_has_the_claim_or_the_config_as_its_cause(tmp_path: Path) -> None:
+    pools = [{"name": "workers", "labels": {"team": "a"}}]
+    for name, claim, config in (
+        ("old", with_metadata(labels={"team": "a"}), changed(POOLED, POOLS, pools)),
+        ("new", CLAIM, POOLED),
+    ):
+        (tmp_path / name).mkdir()
+        for file, data in {"provider": PROVIDER, "claim": claim, "secret": SECRET, "config": config}.items():  # fmt: skip
+            (tmp_path / name / f"{file}.yaml").write_text(json.dumps(data, indent=1))
+    done = krmfn("render", "old", "-o", "out", "--allow-plaintext-token", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = krmfn("plan", "new", "--against", "out", "-o", "json", cwd=tmp_path)
+    changes = json.loads(done.stdout)["changes"]
+    causes = {one["name"]: one["fields"][0]["cause"] for one in changes}
+    assert causes["node-1"] == "new/claim.yaml: NodeClaim p-default/node-1"
+    assert (
+        causes["tenant-1-workers-0"]
+        == "new/config.yaml: KubeVirtNodes nodes: spec.virtualClusters[0]"
+    )
+
+
 WRONG: list[tuple[str, Any, str]] = [
     ("metadata.labels", {"team": 1}, "metadata.labels.team: is 1; must be text in quotes"),
     ("metadata.labels", {"a b": "c"}, "must be [prefix/]name"),
@@ -227,7 +258,7 @@ def test_a_flat_config_has_no_pools_and_its_claims_have_their_metadata() -> None
     assert machine["metadata"]["annotations"].items() >= PRUNE.items()
 
 
-def test_explain_and_plan_name_the_place(tmp_path: Any) -> None:
+def test_explain_and_plan_name_the_place(tmp_path: Path) -> None:
     claim = with_metadata(annotations=PRUNE)
     pools = [{"name": "workers", "annotations": PRUNE}]
     for name, data in {

@@ -17,6 +17,8 @@ from yaml.resolver import Resolver
 from krmfn.problems import Inside, Path, Position
 
 # What ends a line to a YAML reader.
+# A tag, an anchor and comments, up to the header of a literal block.
+_HEAD = re.compile(r"\A(?:\s|[!&][^\s]*|(?<=\s)#[^\n]*)*(?=\|)")
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
@@ -90,7 +92,8 @@ def _position(mark: Any) -> Position:
 
 def _in_literal(node: Any, path: Path) -> Position | None:
     """Find a field of the YAML that a literal block holds, None if it holds no such field."""
-    if not _is_literal(node):
+    # A template has other lines than what comes of it.
+    if not _is_literal(node) or "{{" in node.value:
         return None
     try:
         is_there = any(_child(document, path[0]) for document in _nodes(node.value)[:1])
@@ -103,8 +106,14 @@ def _in_file(text: str, node: Any, position: Position) -> Position:
     """Return where a line and column of a literal block stand in the file that it is in."""
     line, column = position
     raw = _BREAK.split(text)
-    first = node.start_mark.line + 1
+    start = node.start_mark
+    head = _HEAD.search("\n".join([raw[start.line][start.column :], *raw[start.line + 1 :]]))
+    first = start.line + 1 + (head[0].count("\n") if head else 0)
     lines = node.value.split("\n")
+    last = next((n for n, one in reversed(list(enumerate(lines, 1))) if one), 1)
+    if line > last:
+        # Readers notice the end of a text where the next one begins.
+        line, column = last, len(lines[last - 1]) + 1
     # All lines have the same indentation, and empty ones may have none.
     number = next((n for n, one in enumerate(lines) if one), 0)
     indent = len(raw[first + number]) - len(lines[number])
