@@ -31,13 +31,8 @@ _NAMES_SHOWN = 3
 # How wide a text is that goes to no terminal, and what is left of one that is too narrow.
 _WIDTH = 100
 _NARROWEST = 20
-_COLOURS = {
-    "delete": "red",
-    "stop": "red",
-    "restart": "yellow",
-    "create": "green",
-    "start": "green",
-}
+_RED, _GREEN = ("delete", "stop"), ("create", "start")
+_COLOURS = {"restart": "yellow", **dict.fromkeys(_RED, "red"), **dict.fromkeys(_GREEN, "green")}
 _INDENT = 12
 _PLACEHOLDER = "<claim>"
 _CLAIM_NAME = ("persistentVolumeClaim", "claimName")
