@@ -100,13 +100,12 @@ def _near(items: list[Item], home: str | None) -> list[Item]:
 
 def has_key(item: Item, key: str) -> bool:
     """Tell whether a Secret or ConfigMap has a key."""
-    return any(_values(item, holder).get(key) is not None for holder in _HOLDERS)
+    return _holder(item, key) is not None
 
 
 def key_place(item: Item, key: str) -> Place:
     """Return the place of a key of a Secret or ConfigMap: `stringData` wins over `data`."""
-    holders = [holder for holder in _HOLDERS if _values(item, holder).get(key) is not None]
-    return item.place.field(holders[0] if holders else "data", key)
+    return item.place.field(_holder(item, key) or "data", key)
 
 
 def secret_value(item: Item, key: str, problems: Collector) -> str | None:
@@ -115,23 +114,21 @@ def secret_value(item: Item, key: str, problems: Collector) -> str | None:
     Return None if it has no such key, or if the value can't be read. A value that is still
     encrypted, or a placeholder, comes back as it stands.
     """
-    for holder in _HOLDERS:
-        value = _values(item, holder).get(key)
-        if value is None:
-            continue
-        at = item.place.field(holder, key)
-        if not isinstance(value, str):
-            problems.append(at.error("must be text in quotes"))
-            return None
-        is_plain = item.kind == "ConfigMap" or holder == "stringData"
-        if is_plain or is_unresolved(item, value):
-            return value
-        try:
-            return from_base64(value)
-        except ValueError:
-            problems.append(at.error("is no base64 of text"))
-            return None
-    return None
+    holder = _holder(item, key)
+    if holder is None:
+        return None
+    value, at = _values(item, holder)[key], item.place.field(holder, key)
+    if not isinstance(value, str):
+        problems.append(at.error("must be text in quotes"))
+        return None
+    is_plain = item.kind == "ConfigMap" or holder == "stringData"
+    if is_plain or is_unresolved(item, value):
+        return value
+    try:
+        return from_base64(value)
+    except ValueError:
+        problems.append(at.error("is no base64 of text"))
+        return None
 
 
 def is_unresolved(item: Item, value: str) -> bool:
@@ -150,6 +147,12 @@ def its_keys(item: Item, wanted: str) -> str:
     if not keys:
         return "it has no keys"
     return f"it has {', '.join(keys[:_LISTED])}{nearest(wanted, keys)}"
+
+
+def _holder(item: Item, key: str) -> str | None:
+    """Return which of `stringData` and `data` holds a key, None if neither does."""
+    found = (holder for holder in _HOLDERS if _values(item, holder).get(key) is not None)
+    return next(found, None)
 
 
 def _values(item: Item, holder: str) -> dict[str, Any]:
