@@ -12,7 +12,7 @@ from typing import Any
 
 from krmfn.manifests import yamlio
 from krmfn.manifests.folders import CHART, IGNORE_FILE, named_files, visible_folders
-from krmfn.manifests.item import Item, item_of
+from krmfn.manifests.item import Item, element_finder, item_of
 from krmfn.manifests.resource_list import yaml_problem
 from krmfn.manifests.shapes import ShapeReader
 from krmfn.problems import (
@@ -289,8 +289,7 @@ def _items(data: Any, file: str, index: int, find: FindPosition) -> list[Item]:
     items = []
     for number, element in enumerate(elements):
         if isinstance(element, dict):
-            find_below = partial(_find_in_list, find, number)
-            items.append(item_of(element, file, index, find_below))
+            items.append(item_of(element, file, index, element_finder(find, number)))
     return items
 
 
@@ -298,13 +297,6 @@ def _asks_for_nodes(data: dict[str, Any]) -> bool:
     """Tell whether a document without kind is a vcluster.yaml that asks for nodes."""
     nodes = data.get("privateNodes")
     return "apiVersion" not in data and isinstance(nodes, dict) and bool(nodes.get("autoNodes"))
-
-
-def _find_in_list(
-    find: FindPosition, number: int, path: Path, inside: Inside | None
-) -> Position | None:
-    """Find a field in an element of a v1 List."""
-    return find(("items", number, *path), inside)
 
 
 def _find_nothing(path: Path, inside: Inside | None) -> Position | None:

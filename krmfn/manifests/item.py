@@ -108,10 +108,7 @@ class Item:
     def element(self, data: dict[str, Any], number: int) -> Item:
         """Make an item of the element of a list object, which has this number among its items."""
         find = self.origin.find_position
-
-        def below(path: Path, inside: Inside | None) -> Position | None:
-            return find(("items", number, *path), inside) if find else None
-
+        below = find and element_finder(find, number)
         return item_of(data, self.origin.file, self.origin.index, below)
 
     @property
@@ -165,6 +162,15 @@ def item_of(
         name=_text(metadata, "name"),
     )
     return Item(data, Origin(resource, file, index, find_position))
+
+
+def element_finder(find: FindPosition, number: int) -> FindPosition:
+    """Make a finder of fields of a list object's element, from one of the whole object's."""
+
+    def find_below(path: Path, inside: Inside | None) -> Position | None:
+        return find(("items", number, *path), inside)
+
+    return find_below
 
 
 def _origin_file(origin: str) -> str:
