@@ -45,7 +45,7 @@ test-boot: $(VENV)/.synced $(TOOLS)/.system-packages ## Boot whole machines; two
 
 .PHONY: test-live
 LIVE_PROGRAMS := kube kv cdi argocd kustomize-controller kapply
-test-live: $(VENV)/.synced $(LIVE_PROGRAMS:%=$(TOOLS)/live/%) ## Run the tests against a real control plane on loopback; building it takes some twenty-five minutes
+test-live: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/kpt $(LIVE_PROGRAMS:%=$(TOOLS)/live/%) ## Run the tests against a real control plane on loopback; building it takes some twenty-five minutes
 	$(BIN)/pytest -m live tests/live
 
 .PHONY: lint
