@@ -104,6 +104,10 @@ released: ## Keep the fixtures as this version renders them, for ever: fixtures/
 docs: $(VENV)/.synced ## Write the tables of docs/ that are the program's own anew
 	$(BIN)/python -m tests.documents
 
+.PHONY: docs-site
+docs-site: $(VENV)/.synced ## Build the documentation as a site, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 .PHONY: kubevirt-types
 kubevirt-types: $(TOOLS)/bin/oracle-light ## Write krmfn/kubevirt/types.json anew from KubeVirt's Go types
 	$(TOOLS)/bin/oracle-light types > krmfn/kubevirt/types.json
@@ -114,7 +118,7 @@ kubevirt-data: $(TOOLS)/bin/oracle $(OLD_ORACLES) ## Write krmfn/kubevirt/schema
 
 .PHONY: clean
 clean: ## Remove all that was built
-	rm -rf $(VENV) .tools dist sbom.cdx.json .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/.work
+	rm -rf $(VENV) .tools dist site sbom.cdx.json .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/.work
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.synced: pyproject.toml uv.lock

@@ -7,8 +7,10 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import click
 from pydantic import BaseModel
 
+from krmfn.commands.cli import cli
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt.admission import RULES, Rule
 from krmfn.platform.config import ConfigMapForm, KubeVirtNodes
@@ -211,6 +213,24 @@ def _schema_type(part: Any, inner: Any) -> str:
     return " or ".join(words.get(name, name) for name in names)
 
 
+def commands(page: str) -> str:
+    """The help of each command."""
+    head = page[: page.index("## `krmfn")]
+    context = click.Context(cli, info_name="krmfn", terminal_width=100, max_content_width=100)
+    return head + "\n".join(
+        [_help(context, cli), *(_help(context, each) for each in cli.commands.values())]
+    )
+
+
+def _help(context: click.Context, command: click.Command) -> str:
+    """The help of one command, as it prints it."""
+    if command is not context.command:
+        context = click.Context(
+            command, context, command.name, terminal_width=100, max_content_width=100
+        )
+    return f"## `{context.command_path}`\n\n```text\n{context.get_help()}\n```\n"
+
+
 def _with_table(page: str, head: str, rows: list[str]) -> str:
     """The page with other rows under a table's head."""
     start = page.index(head) + len(head)
@@ -223,6 +243,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "rules.md": rules,
     "properties.md": properties,
     "json.md": outputs,
+    "commands.md": commands,
 }
 
 

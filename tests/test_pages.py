@@ -11,7 +11,13 @@ import yaml
 
 from tests.support import ROOT
 
-PAGES = ["kustomize", "kpt", "flux", "argocd", "tokens", "plan", "check", "image"]
+DOCS = ROOT / "docs"
+# Every page that shows commands, by its path.
+PAGES = [
+    str(page.relative_to(ROOT))
+    for page in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+    if "```console" in page.read_text()
+]
 # What can't be run without a cluster, a registry or a forge.
 ELSEWHERE = (
     "kubectl ",
@@ -28,13 +34,27 @@ ELSEWHERE = (
     "krmfn plan -k overlay",
     "krmfn render -k overlay",
     "krmfn explain tenant-1-workers-0 -k overlay",
+    "pipx ",
+    "eval ",
+    "virtctl ",
+    "kpt live",
 )
 
 
 def steps(page: str) -> list[tuple[str, str]]:
-    """The commands of a page's console blocks, each with the output that it shows."""
+    """The commands of a page's console blocks, each with the output that it shows.
+
+    A block of YAML that has a file's name is a command too, which writes that file.
+    """
     found: list[tuple[str, str]] = []
-    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
+    blocks = r'```(?:console|yaml title="(add to )?([^"]+)")\n(.*?)```'
+    for add, file, block in re.findall(blocks, page, re.DOTALL):
+        if file:
+            operator = ">>" if add else ">"
+            found.append(
+                (f"mkdir -p $(dirname {file}); cat {operator} {file} <<'END'\n{block}END\n", "")
+            )
+            continue
         for part in re.split(r"(?m)^\$ ", block)[1:]:
             lines = part.splitlines(keepends=True)
             more = 1
@@ -47,16 +67,47 @@ def steps(page: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_what_is_not_run_could_not_be(name: str) -> None:
-    page = (ROOT / "docs" / f"{name}.md").read_text()
+    page = (ROOT / name).read_text()
     for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL):
         for line in block.strip().splitlines():
             assert line.startswith(ELSEWHERE), line
 
 
 def test_pages_link_to_what_is_there() -> None:
-    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+    for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_page_leads_back() -> None:
+    for page in DOCS.rglob("*.md"):
+        assert page.name == "index.md" or "index.md)" in page.read_text(), page
+
+
+def test_the_site_builds_without_a_dead_link(tmp_path: Path) -> None:
+    """Strictly: a page that is in no menu, or an anchor that leads nowhere, fails it."""
+    build = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--quiet",
+        "--site-dir",
+        str(tmp_path / "site"),
+    ]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "tutorials" / "first-node" / "index.html").exists()
+    hosts = set()
+    for file in (tmp_path / "site").rglob("*.html"):
+        hosts |= set(
+            re.findall(
+                r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=["']?(https?://[^/"' ]+)""",
+                file.read_text(),
+            )
+        )
+    # Their own address, in <link rel="canonical">.
+    assert hosts == {"https://krmfn.github.io"}
 
 
 @pytest.mark.parametrize("target", ["nodes rendered", "nodes"])

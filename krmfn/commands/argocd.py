@@ -19,7 +19,7 @@ from krmfn.commands.outcome import Inputs, applied_with
 from krmfn.commands.reply import DONE, NOTHING, Reply, refused
 from krmfn.manifests import yamlio
 from krmfn.manifests.files import STDIN
-from krmfn.problems import Collector, Place, listed, nearest, report, show
+from krmfn.problems import Collector, Place, listed, nearest, show
 
 PARAMETERS: list[dict[str, Any]] = [
     {
@@ -47,7 +47,7 @@ _KINDS = {"config": "string", "paths": "array"}
 
 def parameters() -> Reply:
     """Print the parameters that an application may set, in the form of `parameters.dynamic`."""
-    return Reply(json.dumps(PARAMETERS) + "\n", "", DONE)
+    return Reply(json.dumps(PARAMETERS) + "\n", [], DONE)
 
 
 def generate(environment: Mapping[str, str], kustomization: str | None = None) -> Reply:
@@ -83,7 +83,7 @@ def generate(environment: Mapping[str, str], kustomization: str | None = None) -
         danger = "Argo CD would delete whatever the application has"
         problem = Place().error(f"there is no manifest at all: {danger}")
         return refused([*outcome.problems, problem], NOTHING)
-    return Reply(manifests, report(outcome.problems), DONE)
+    return Reply(manifests, outcome.problems, DONE)
 
 
 def _read_parameters(text: str, problems: Collector) -> dict[str, Any]:

@@ -67,8 +67,9 @@ def check(paths: list[str], form: str, config_file: str | None = None) -> Reply:
     for item in machines:
         checked.append((item.origin, settings.unaccepted(machine_problems(item, settings))))
     report = Checked(checked, list(problems), others)
-    text, messages = FORMS[form](report)
-    return Reply(text, messages, code if report.has_errors else DONE)
+    # The other forms tell the problems themselves.
+    told = report.all_problems if form == "text" else []
+    return Reply(FORMS[form](report), told, code if report.has_errors else DONE)
 
 
 def _settings(items: list[Item], config_file: str | None, problems: Collector) -> Settings:

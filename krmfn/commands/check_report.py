@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from krmfn.commands.json_form import json_text
 from krmfn.manifests.results import as_data, result_of
-from krmfn.problems import Origin, Problem, counted, ranked, redacted, report
+from krmfn.problems import Origin, Problem, counted, ranked, redacted
 
 # The names that GitHub has for severities.
 _LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
@@ -47,12 +47,12 @@ class Checked:
         return ", ".join(parts)
 
 
-def _text(checked: Checked) -> tuple[str, str]:
-    """Return the summary, and the problems as lines for stderr."""
-    return f"{checked.summary}\n", report(checked.all_problems)
+def _text(checked: Checked) -> str:
+    """Return the summary alone: the problems go to standard error."""
+    return f"{checked.summary}\n"
 
 
-def _json(checked: Checked) -> tuple[str, str]:
+def _json(checked: Checked) -> str:
     """Return the problems as the results of a KRM function, with line numbers."""
     results = []
     for problem in ranked(checked.all_problems):
@@ -65,16 +65,16 @@ def _json(checked: Checked) -> tuple[str, str]:
         "others": checked.others,
         "results": results,
     }
-    return json_text("CheckReport", fields), ""
+    return json_text("CheckReport", fields)
 
 
-def _junit(checked: Checked) -> tuple[str, str]:
+def _junit(checked: Checked) -> str:
     """Return a test case for each machine, in the form that CI systems show."""
     cases = list(_cases(checked))
     failures = sum("<failure" in case for case in cases)
     head = f'<testsuite name="krmfn check" tests="{len(cases)}" failures="{failures}">'
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', head, *cases, "</testsuite>"]
-    return "\n".join(lines) + "\n", ""
+    return "\n".join(lines) + "\n"
 
 
 def _cases(checked: Checked) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _case(file: str, name: str, found: list[Problem]) -> str:
     return f"{head}>{inner}\n  </testcase>" if inner else f"{head}/>"
 
 
-def _github(checked: Checked) -> tuple[str, str]:
+def _github(checked: Checked) -> str:
     """Return workflow commands, which GitHub shows at the lines of a pull request."""
     lines = []
     for problem in ranked(checked.all_problems):
@@ -108,7 +108,7 @@ def _github(checked: Checked) -> tuple[str, str]:
         place = {"file": file or "", "line": line, "col": column, "title": "krmfn check"}
         keys = ",".join(f"{key}={_property(value)}" for key, value in place.items() if value)
         lines.append(f"::{_LEVELS[problem.severity]} {keys}::{_data(problem.sentence)}")
-    return "\n".join([*lines, checked.summary]) + "\n", ""
+    return "\n".join([*lines, checked.summary]) + "\n"
 
 
 def _data(text: str) -> str:
@@ -121,7 +121,7 @@ def _property(text: str) -> str:
     return _data(redacted(text)).replace(":", "%3A").replace(",", "%2C")
 
 
-FORMS: dict[str, Callable[[Checked], tuple[str, str]]] = {
+FORMS: dict[str, Callable[[Checked], str]] = {
     "text": _text,
     "json": _json,
     "junit": _junit,

@@ -6,28 +6,53 @@ Docstrings of commands are their help texts.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TextIO
 
 import click
 
 from krmfn import __version__
 from krmfn.commands.reply import USAGE, Reply
-
-if TYPE_CHECKING:
-    from krmfn.commands.tables import Screen
+from krmfn.commands.screen import Screen
 
 _Command = Callable[..., Any]
 _CONFIG_HELP = (
-    "The config (KubeVirtNodes or ConfigMap); else the one KubeVirtNodes among the files."
+    "The file with the config (KubeVirtNodes or ConfigMap), if the files do not hold exactly one "
+    "KubeVirtNodes."
 )
 _KUSTOMIZE_HELP = (
-    "Build the kustomization in DIR first, with kustomize from the PATH. This runs the programs "
-    "that it names as functions."
+    "Build the kustomization in DIR with kustomize first. This runs the functions that it names."
 )
 _HERE = ["."]
+# Keys of what the commands share in click's context.
+_NO_COLOR, _PROGRESS = "krmfn.no_color", "krmfn.progress"
+
+
+class _WithExamples(click.Command):
+    """A command whose help ends with examples and with the address of its page."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples."""
+        from krmfn.commands.help_texts import HELP, SITE
+
+        page, examples = HELP[ctx.command.name or ""]
+        with formatter.section("Examples"):
+            for purpose, line in examples:
+                formatter.write(f"{'':>2}# {purpose}\n{'':>2}{line}\n")
+        formatter.write(f"\nMore: {SITE}{page}\n")
+
+
+class _Commands(_WithExamples, click.Group):
+    """The commands. None of their summaries is cut."""
+
+    command_class = _WithExamples
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with its summary."""
+        rows = [(name, command.short_help or "") for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 def _config_option(command: _Command) -> _Command:
@@ -41,6 +66,22 @@ def _kustomize_option(command: _Command) -> _Command:
     return click.option(*names, metavar="DIR", help=_KUSTOMIZE_HELP)(command)
 
 
+def _no_color(context: click.Context, parameter: click.Parameter, is_set: bool) -> None:
+    """Note that there are to be no colours."""
+    if is_set:
+        context.meta[_NO_COLOR] = True
+
+
+_color_option = click.option(
+    "--no-color",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_no_color,
+    help="Print neither colours nor bold on a terminal.",
+)
+
+
 def _folders(paths: tuple[str, ...], kustomization: str | None) -> list[str]:
     """Return what a command reads: this folder if nothing is named."""
     if paths and kustomization is not None:
@@ -48,7 +89,12 @@ def _folders(paths: tuple[str, ...], kustomization: str | None) -> list[str]:
     return list(paths) or _HERE
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    name="krmfn",
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="krmfn")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -60,35 +106,40 @@ def cli(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
         context.exit(USAGE)
+    if sys.stderr.isatty():
+        from krmfn.commands.progress import Progress
+
+        context.meta[_PROGRESS] = Progress(context.invoked_subcommand)
 
 
-@cli.command()
-@click.argument("paths", nargs=-1, type=click.Path())
+@cli.command(short_help="Print the virtual machines and Secrets, or write them as files.")
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
 @_config_option
 @_kustomize_option
 @click.option(
     "--all",
     "everything",
     is_flag=True,
-    help="Print the other manifests among the files too, or write them with -o.",
+    help="Also print or write the manifests that krmfn does not read.",
 )
 @click.option(
     "-o",
     "--output",
     metavar="DIR",
     type=click.Path(),
-    help="Write a file for each claim there instead, by cluster, to commit them.",
+    help="Write a file for each node claim into DIR, to commit them.",
 )
 @click.option(
     "--check",
     is_flag=True,
-    help="With -o: write nothing; show what would change, and exit 4 if anything would.",
+    help="With -o: write nothing. Show what would change, and exit with 4 if anything would.",
 )
 @click.option(
     "--allow-plaintext-token",
     is_flag=True,
-    help="With -o: write files that hold the join token in clear.",
+    help="With -o: allow files that hold the join token in clear text.",
 )
+@_color_option
 def render(
     paths: tuple[str, ...],
     config: str | None,
@@ -98,8 +149,9 @@ def render(
     check: bool,
     allow_plaintext_token: bool,
 ) -> None:
-    """Print the virtual machines and Secrets that the files under PATH… declare (this folder; `-`
-    for standard input).
+    """Print the virtual machines and Secrets that files declare, or write them with -o DIR.
+
+    PATH is a file or a folder, or `-` for standard input. Without one, krmfn reads this folder.
     """
     if output is None and (check or allow_plaintext_token):
         raise click.UsageError("--check and --allow-plaintext-token belong to -o DIR")
@@ -117,8 +169,8 @@ def render(
     )
 
 
-@cli.command()
-@click.argument("paths", nargs=-1, type=click.Path())
+@cli.command(short_help="Show what is declared, or what a merge would do.")
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
 @_config_option
 @_kustomize_option
 @click.option(
@@ -127,31 +179,31 @@ def render(
     type=click.Choice(["text", "json", "markdown"]),
     default="text",
     show_default=True,
-    help="The form.",
+    help="The format.",
 )
 @click.option(
     "--against",
     metavar="DIR|-",
     type=click.Path(allow_dash=True),
-    help="Show instead what a merge would do to the machines of an earlier state.",
+    help="Compare with an earlier state: rendered files, or what kubectl prints.",
 )
 @click.option(
     "--rollout-strategy",
     type=click.Choice(["LiveUpdate", "Stage"]),
-    help="With --against: KubeVirt's (the config's, else LiveUpdate).",
+    help="With --against: KubeVirt's roll-out strategy.  [default: the config's, or LiveUpdate]",
 )
 @click.option(
     "--max-deletions",
     type=click.IntRange(min=0),
     metavar="N",
-    help="With --against: exit 4 where more would be deleted.",
+    help="With --against: exit with 4 if more than N machines would be deleted.",
 )
 @click.option(
     "--fail-on",
     metavar="VERDICT,…",
-    help="With --against: exit 4 where an object or a field has one of these verdicts.",
+    help="With --against: exit with 4 if an object or a field has one of these verdicts.",
 )
-@click.option("--no-color", is_flag=True, help="Neither colours nor bold on a terminal.")
+@_color_option
 def plan(
     paths: tuple[str, ...],
     config: str | None,
@@ -161,10 +213,11 @@ def plan(
     rollout_strategy: Literal["LiveUpdate", "Stage"] | None,
     max_deletions: int | None,
     fail_on: str | None,
-    no_color: bool,
 ) -> None:
-    """Show node types, claims and totals of what the files under PATH… declare (this folder; `-`
-    for standard input).
+    """Show the node types, node claims and totals that files declare. With --against, show what a
+    merge would do to each machine of an earlier state.
+
+    PATH is a file or a folder, or `-` for standard input. Without one, krmfn reads this folder.
     """
     folders = _folders(paths, kustomization)
     if against is not None:
@@ -175,7 +228,7 @@ def plan(
             form=output,
             max_deletions=max_deletions,
             fail_on=_verdicts(fail_on or ""),
-            screen=_screen(no_color),
+            screen=_screen(sys.stdout),
         )
         _end(compare.plan(folders, config, against, options, kustomization))
     limits = (rollout_strategy, max_deletions, fail_on)
@@ -185,21 +238,8 @@ def plan(
 
     from krmfn.commands import plan as planning
 
-    screen = _screen(no_color)
+    screen = _screen(sys.stdout)
     _end(planning.plan(folders, config, output == "json", screen, kustomization))
-
-
-def _screen(no_color: bool) -> Screen:
-    """Return what standard output is: a terminal, on which there may be colours, or none.
-
-    https://no-color.org says how users turn colours off.
-    """
-    from krmfn.commands.tables import Screen
-
-    if not sys.stdout.isatty():
-        return Screen()
-    is_plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return Screen(shutil.get_terminal_size().columns, not is_plain)
 
 
 def _verdicts(text: str) -> frozenset[str]:
@@ -215,8 +255,8 @@ def _verdicts(text: str) -> frozenset[str]:
     return verdicts
 
 
-@cli.command()
-@click.argument("paths", nargs=-1, type=click.Path())
+@cli.command(short_help="Check finished virtual machines as KubeVirt would.")
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
 @_config_option
 @click.option(
     "-o",
@@ -224,18 +264,20 @@ def _verdicts(text: str) -> frozenset[str]:
     type=click.Choice(["text", "json", "junit", "github"]),
     default="text",
     show_default=True,
-    help="The form.",
+    help="The format.",
 )
+@_color_option
 def check(paths: tuple[str, ...], config: str | None, output: str) -> None:
-    """Check the finished virtual machines under PATH… (this folder; `-` for standard input),
-    whoever made them, as KubeVirt would.
+    """Check finished virtual machines as KubeVirt would, whoever made them.
+
+    PATH is a file or a folder, or `-` for standard input. Without one, krmfn reads this folder.
     """
     from krmfn.commands import check as checking
 
     _end(checking.check(list(paths) or _HERE, output, config))
 
 
-@cli.command()
+@cli.command(short_help="Show where each field of a machine comes from.")
 @click.argument("claim")
 @click.argument("field", required=False)
 @click.option(
@@ -244,10 +286,11 @@ def check(paths: tuple[str, ...], config: str | None, output: str) -> None:
     "paths",
     multiple=True,
     metavar="PATH",
-    help="Files and folders to read (this folder).",
+    help="A file or folder to read; can be repeated.  [default: this folder]",
 )
 @_config_option
 @_kustomize_option
+@_color_option
 def explain(
     claim: str,
     field: str | None,
@@ -255,8 +298,10 @@ def explain(
     config: str | None,
     kustomization: str | None,
 ) -> None:
-    """Show where each field of a CLAIM's machine comes from (or FIELD alone), why it has its node
-    type, and its user data.
+    """Show where each field of a machine comes from, why it has its node type, and its user data.
+
+    CLAIM is the name of a node claim. With FIELD, such as `spec.template.spec.domain`, show only
+    that field and those below it.
     """
     from krmfn.commands import explain as explaining
 
@@ -264,36 +309,76 @@ def explain(
     _end(explaining.explain(claim, field, folders, config, kustomization))
 
 
-@cli.command()
+@cli.command(short_help="Print the manifests of an Argo CD application (plugin).")
 @_kustomize_option
 def generate(kustomization: str | None) -> None:
-    """Print the manifests of an Argo CD application (config-management plugin), in whose folder
-    this runs.
+    """Print the manifests of the Argo CD application in this folder.
+
+    Argo CD's config-management plugin runs this command.
     """
     from krmfn.commands import argocd
 
     _end(argocd.generate(os.environ, kustomization))
 
 
-@cli.command()
+@cli.command(short_help="Print the parameters of the Argo CD plugin.")
 def parameters() -> None:
-    """Print the parameters that an Argo CD application may set."""
+    """Print the parameters that an Argo CD application can set, as JSON."""
     from krmfn.commands import argocd
 
     _end(argocd.parameters())
 
 
-@cli.command()
+@cli.command(short_help="Write a working example to start from.")
 @click.argument("folder", metavar="DIR")
-def init(folder: str) -> None:
-    """Write a working example to start from into DIR: provider, virtual cluster, config and
-    kustomization.
+@click.option(
+    "--virtual-cluster",
+    metavar="NAME",
+    default="tenant-1",
+    show_default=True,
+    help="The virtual cluster that the nodes join.",
+)
+@click.option(
+    "--endpoint",
+    metavar="HOST[:PORT]",
+    help="The address of its API server, as the nodes reach it.  [default: NAME.example.com:443]",
+)
+@click.option(
+    "--cluster",
+    metavar="NAME",
+    default="kubevirt-1",
+    show_default=True,
+    help="The KubeVirt cluster that runs the machines.",
+)
+@click.option(
+    "--namespace",
+    metavar="NAME",
+    default="machines",
+    show_default=True,
+    help="The machines' namespace in the KubeVirt cluster.",
+)
+def init(
+    folder: str, virtual_cluster: str, endpoint: str | None, cluster: str, namespace: str
+) -> None:
+    """Write a working example to start from into DIR: a node provider, a virtual cluster with a
+    pool, the config and a kustomization.
+
+    Put in the names of your own clusters with the options, or edit the files.
     """
     from krmfn.commands import init as example
 
-    _end(example.write(folder))
+    names = example.Names(virtual_cluster, endpoint, cluster, namespace)
+    _end(example.write(folder, names))
 
 
 def _end(reply: Reply) -> NoReturn:
     """Print the answer and exit with its code."""
-    sys.exit(reply.say())
+    meta = click.get_current_context().meta
+    if _PROGRESS in meta:
+        meta[_PROGRESS].end()
+    sys.exit(reply.say(_screen(sys.stderr)))
+
+
+def _screen(stream: TextIO) -> Screen:
+    """Return what people see of a stream."""
+    return Screen.of(stream, _NO_COLOR in click.get_current_context().meta)

@@ -17,14 +17,14 @@ from krmfn.commands.earlier_state import (
 )
 from krmfn.commands.outcome import Inputs
 from krmfn.commands.reply import DONE, STALE, Reply, refused
-from krmfn.commands.tables import Screen
+from krmfn.commands.screen import Screen
 from krmfn.kubevirt.verdicts import VERDICTS, Strategy
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES
 from krmfn.nodes.budgets import budgets
 from krmfn.nodes.build import Build
 from krmfn.nodes.needs import Former
 from krmfn.nodes.totals import peak
-from krmfn.problems import Code, Collector, Place, Problem, counted, report
+from krmfn.problems import Code, Collector, Place, Problem, counted
 
 _FORMS = {"json": as_json, "markdown": as_markdown}
 
@@ -74,7 +74,7 @@ def plan(
     compared = Compared(changes, after, peak(after, former), rows)
     write = _FORMS.get(options.form)
     text = write(compared) if write else as_text(compared, options.screen)
-    return Reply(text, report([*failures, *problems]), STALE if failures else DONE)
+    return Reply(text, [*failures, *problems], STALE if failures else DONE)
 
 
 def _former(changes: list[Changed], state: EarlierState, built: Build) -> Iterator[Former]:

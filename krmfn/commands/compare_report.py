@@ -18,7 +18,8 @@ from typing import Any
 
 from krmfn.commands.json_form import json_text
 from krmfn.commands.object_key import Key
-from krmfn.commands.tables import Screen, budgets_table, sums_table
+from krmfn.commands.screen import Screen
+from krmfn.commands.tables import budgets_table, sums_table
 from krmfn.kubevirt.differences import Change
 from krmfn.kubevirt.verdicts import VERDICTS
 from krmfn.kubevirt.vm_paths import VOLUMES
@@ -33,6 +34,20 @@ _WIDTH = 100
 _NARROWEST = 20
 _RED, _GREEN = ("delete", "stop"), ("create", "start")
 _COLOURS = {"restart": "yellow", **dict.fromkeys(_RED, "red"), **dict.fromkeys(_GREEN, "green")}
+# How a sentence tells how many machines have a verdict.
+_IN_WORDS = {
+    "rejected": "to be rejected",
+    "delete": "to delete",
+    "create": "to create",
+    "stop": "to stop",
+    "start": "to start",
+    "restart": "to restart",
+    "next-start": "to change at the next start",
+    "pending": "to change at the next migration",
+    "live": "to change live",
+    "no-effect": "without effect",
+    "unchanged": "unchanged",
+}
 _INDENT = 12
 _PLACEHOLDER = "<claim>"
 _CLAIM_NAME = ("persistentVolumeClaim", "claimName")
@@ -243,11 +258,13 @@ def _value(value: Any) -> str:
 
 
 def _summary(changes: list[Changed]) -> str:
-    """Count the machines by verdict."""
+    """Count the machines by verdict: `5 machines: 3 to create, 2 to restart, nothing deleted`."""
     verdicts = _machine_verdicts(changes)
     counts = _counts(verdicts)
-    parts = [f"{number} {verdict}" for verdict, number in counts.items()]
-    return f"{counted(len(verdicts), 'machine')}: {', '.join(parts) or 'none'}"
+    parts = [f"{number} {_IN_WORDS[verdict]}" for verdict, number in counts.items()]
+    if "delete" not in counts:
+        parts.append("nothing deleted")
+    return f"{counted(len(verdicts), 'machine')}: {', '.join(parts)}"
 
 
 def _machine_verdicts(changes: list[Changed]) -> list[str]:
@@ -258,7 +275,7 @@ def _machine_verdicts(changes: list[Changed]) -> list[str]:
 def _advice(changes: list[Changed]) -> Iterator[str]:
     """Yield advice that fits the changes."""
     if {"create", "delete"} <= set(_machine_verdicts(changes)):
-        yield "A machine that is renamed, or moves, is deleted with its disks and made anew."
+        yield "A machine that is renamed or moved is deleted with its disks and created again."
     if any(_is_other_disk(field) for change in changes for field in change.fields):
         yield (
             "A node on another root disk joins again. What was written to the old one, such as "
@@ -276,29 +293,24 @@ def _is_other_disk(change: Change) -> bool:
 def as_text(compared: Compared, screen: Screen) -> str:
     """Write the plan for people; equal changes appear once."""
     changes, width = compared.changes, screen.columns or _WIDTH
-    lines: list[str] = []
-    for group in _groups(changes):
+    lines = _wrapped(_summary(changes), 0, 0, width)
+    groups = _groups(changes)
+    if groups:
+        lines.append("")
+    for group in groups:
         head = _wrapped(f"{group.verdict:<{_INDENT}}{group.head}", 0, _INDENT, width)
-        if screen.is_styled:
-            head[0] = head[0].replace(group.verdict, _coloured(group.verdict), 1)
+        styled = screen.styled(group.verdict, _COLOURS.get(group.verdict))
+        head[0] = head[0].replace(group.verdict, styled, 1)
         lines += head
         for line in group.lines:
             lines += _wrapped(line, _INDENT, _INDENT + 2, width)
-    if lines:
+    advice = list(_advice(changes))
+    if advice:
         lines.append("")
-    lines.append(_summary(changes))
-    for advice in _advice(changes):
-        lines += _wrapped(advice, 0, 0, width)
+    for sentence in advice:
+        lines += _wrapped(sentence, 0, 0, width)
     lines += _needs(compared, screen)
     return "\n".join(lines) + "\n"
-
-
-def _coloured(verdict: str) -> str:
-    """Return a verdict in its colour."""
-    # Imported by need, and rather than a larger library of styles: the command line has it.
-    import click
-
-    return click.style(verdict, fg=_COLOURS.get(verdict), bold=True)
 
 
 def _wrapped(text: str, first: int, others: int, width: int) -> list[str]:

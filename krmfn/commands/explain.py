@@ -33,7 +33,6 @@ from krmfn.problems import (
     masked_lines,
     nearest,
     redacted,
-    report,
     show,
 )
 
@@ -60,16 +59,16 @@ def explain(
     key = _find_machine(name, outcome)
     if key is None:
         return refused(outcome.problems)
-    claim, messages = outcome.machines[key], report(outcome.problems)
+    claim, problems = outcome.machines[key], outcome.problems
     machine, secrets = _objects(outcome, key)
     rows = list(_rows(key, machine, outcome))
     if field is None:
         parts = [_node_types(key, claim), _fields_table(rows), _dropped(claim)]
         parts += [*_user_data(secrets), _rejoin(key)]
-        return Reply("\n".join(part for part in parts if part), messages, DONE)
+        return Reply("\n".join(part for part in parts if part), problems, DONE)
     shown = [row for row in rows if _is_within(row[1], field)]
     if shown:
-        return Reply(_fields_table(shown) + _places(shown), messages, DONE)
+        return Reply(_fields_table(shown) + _places(shown), problems, DONE)
     known = [path for _, path, _, _ in rows]
     hint = nearest(field, known)
     message = f"{show(field)} is no field of {key}{hint}"

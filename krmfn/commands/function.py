@@ -15,7 +15,7 @@ from krmfn.nodes.build import Build, build
 from krmfn.nodes.render import Layout
 from krmfn.platform.config import Config
 from krmfn.platform.config_reader import read_config
-from krmfn.problems import Collector, Place, Problem, limited, report, show, without_absences
+from krmfn.problems import Collector, Place, Problem, limited, show, without_absences
 
 _READ = ("NodeProvider", "NodeClaim", "Secret", "ConfigMap")
 
@@ -50,7 +50,7 @@ def run(source: bytes) -> Reply:
         return _refused(resources, problems)
     resources.items = remaining
     resources.results = _results(problems)
-    return Reply(resources.to_yaml(_texts(built)), report(problems), DONE)
+    return Reply(resources.to_yaml(_texts(built)), problems, DONE)
 
 
 def _texts(built: Build) -> Iterator[str]:
@@ -122,4 +122,4 @@ def _results(problems: list[Problem]) -> list[Result]:
 def _refused(resources: ResourceList, problems: list[Problem], code: int = PROBLEMS) -> Reply:
     """Answer with the items as they came, and with the problems as results."""
     resources.results = _results(problems)
-    return Reply(resources.to_yaml(), report(problems), code)
+    return Reply(resources.to_yaml(), problems, code)

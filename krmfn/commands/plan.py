@@ -18,11 +18,12 @@ from krmfn.commands.declared import declared
 from krmfn.commands.json_form import json_text
 from krmfn.commands.outcome import Declared, Inputs
 from krmfn.commands.reply import DONE, Reply, refused
-from krmfn.commands.tables import Screen, budgets_table, sums_table, table
+from krmfn.commands.screen import Screen
+from krmfn.commands.tables import budgets_table, sums_table, table
 from krmfn.nodes.budgets import Budget, budgets
 from krmfn.nodes.build import Build
 from krmfn.nodes.render import Rendered
-from krmfn.problems import Collector, report
+from krmfn.problems import Collector
 
 _TYPES_HEAD = ["NAME", "AVAILABLE", "TOTAL", "PROVIDER", "COST", "PHASE"]
 _CLAIMS_HEAD = ["NAMESPACE", "NAME", "STATUS", "VCLUSTER", "NODETYPE", "VM"]
@@ -46,7 +47,7 @@ def plan(
     if problems.has_errors:
         return refused(problems)
     text = as_json(outcome, rows) if for_programs else as_text(outcome, rows, screen)
-    return Reply(text, report(problems), DONE)
+    return Reply(text, problems, DONE)
 
 
 def node_types(built: Build) -> list[dict[str, Any]]:

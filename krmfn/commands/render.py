@@ -6,7 +6,6 @@ from krmfn.commands.declared import declared
 from krmfn.commands.outcome import Inputs, foreign
 from krmfn.commands.reply import DONE, Reply
 from krmfn.manifests import yamlio
-from krmfn.problems import report
 
 
 def render(
@@ -24,10 +23,10 @@ def render(
     if isinstance(outcome, Reply):
         return outcome
     if outcome.manifests is not None:
-        return Reply(outcome.manifests, report(outcome.problems), DONE)
+        return Reply(outcome.manifests, outcome.problems, DONE)
     texts: list[str] = []
     if everything:
         others = foreign(outcome.others, outcome.built)
         texts += [yamlio.dump(item.data) for item in others]
     texts += [rendered.text for rendered in outcome.built.objects]
-    return Reply("---\n".join(texts), report(outcome.problems), DONE)
+    return Reply("---\n".join(texts), outcome.problems, DONE)

@@ -18,7 +18,7 @@ from krmfn.commands.reply import DONE, STALE, Reply, refused
 from krmfn.commands.stale_files import difference
 from krmfn.manifests import yamlio
 from krmfn.nodes.build import Build
-from krmfn.problems import Code, Collector, Origin, Place, Problem, listed, report
+from krmfn.problems import Code, Collector, Origin, Place, Problem, listed
 
 # The path keeps a file of one output folder apart from those of another that encloses it.
 _HEAD = "# Written by krmfn for {owner} as {file}; the next run overwrites it.\n"
@@ -75,7 +75,7 @@ def write(
     removed = "".join(f"removed {os.path.join(folder, file)}\n" for file in gone)
     same = len(wanted) - len(changed)
     counts = f"{len(changed)} written, {len(gone)} removed, {same} unchanged"
-    return Reply(f"{removed}{folder}: {counts}\n", report(problems), DONE)
+    return Reply(f"{removed}{folder}: {counts}\n", problems, DONE)
 
 
 def _others(outcome: Declared, everything: bool, plaintext: bool, problems: Collector) -> list[str]:
@@ -276,4 +276,4 @@ def _checked(
         state = f"{len(stale)} of its files differ from what the declarations give"
         message = f"is stale: {state}; run krmfn render with -o {folder}"
         problems.append(_file_place(folder).error(message, Code.STALE))
-    return Reply("".join(lines), report(problems), STALE if stale else DONE)
+    return Reply("".join(lines), problems, STALE if stale else DONE)

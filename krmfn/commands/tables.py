@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from krmfn.commands.screen import Screen
 from krmfn.nodes.budgets import Budget
 from krmfn.nodes.needs import STORAGE, Need
 from krmfn.nodes.totals import Total
@@ -13,17 +13,6 @@ _GAP = "   "
 # The least width of a column that gives way first.
 _NARROW = 12
 _COLUMNS = ("cpu", "memory", STORAGE)
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """Where people read a text: a terminal of so many columns, or a file or pipe (None).
-
-    `is_styled`: the text may have bold and coloured parts.
-    """
-
-    columns: int | None = None
-    is_styled: bool = False
 
 
 def table(rows: list[list[str]], screen: Screen | None = None, yielding: Sequence[int] = ()) -> str:
@@ -38,8 +27,7 @@ def table(rows: list[list[str]], screen: Screen | None = None, yielding: Sequenc
     if screen.columns:
         _shrink(widths, yielding, screen.columns)
     lines = [_line(row, widths) for row in rows]
-    if screen.is_styled:
-        lines[0] = f"\x1b[1m{lines[0]}\x1b[0m"
+    lines[0] = screen.styled(lines[0])
     return "\n".join(lines) + "\n"
 
 

@@ -378,7 +378,7 @@ def test_the_example_that_init_writes(tmp_path: Path) -> None:
     (tmp_path / "a" / "b" / "nodes.yaml").write_text("mine")
     again = krmfn("init", "a/b", cwd=tmp_path)
     assert again.returncode == 1
-    assert "a/b/nodes.yaml: is there already; nothing was written" in again.stderr
+    assert "a/b/nodes.yaml: already exists; nothing was written" in again.stderr
     assert (tmp_path / "a" / "b" / "nodes.yaml").read_text() == "mine"
     assert (
         yaml.safe_load((tmp_path / "a" / "b" / "provider.yaml").read_text())["kind"]

@@ -9,25 +9,28 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support import FIXTURES, ROOT, krmfn
+from tests.support import FIXTURES, ROOT, TOKEN, krmfn
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 POOL = str(FIXTURES / "pool")
 
 
-def on_terminal(*arguments: str, columns: int, cwd: Path = ROOT, **environment: str) -> str:
-    """What krmfn shows on a terminal of so many columns."""
+def on_terminal(
+    *arguments: str, columns: int = 100, cwd: Path = ROOT, code: int = 0, **environment: str
+) -> str:
+    """What krmfn shows on a terminal of so many columns: its output, or the problems if it fails."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     kept = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
     process = subprocess.Popen(
         [sys.executable, "-m", "krmfn", *arguments],
         stdin=subprocess.DEVNULL,
-        stdout=slave,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if code else slave,
+        stderr=slave if code else subprocess.DEVNULL,
         cwd=cwd,
         env={**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm", **environment},
     )
@@ -39,7 +42,7 @@ def on_terminal(*arguments: str, columns: int, cwd: Path = ROOT, **environment: 
                 shown += part
         except OSError:  # Linux says so when the program has ended.
             pass
-    assert process.wait() == 0
+    assert process.wait() == code
     return shown.decode().replace("\r\n", "\n")
 
 
@@ -87,9 +90,103 @@ def test_changes_fit_the_terminal(columns: int, changed_package: Path) -> None:
     [(["--no-color"], {}), ([], {"NO_COLOR": "1"}), ([], {"TERM": "dumb"})],
 )
 def test_colours_can_be_turned_off(
-    flags: list[str], environment: dict[str, str], changed_package: Path
+    flags: list[str], environment: dict[str, Any], changed_package: Path
 ) -> None:
     for command in (["plan", POOL], ["plan", ".", "--against", "out"]):
         shown = on_terminal(*command, *flags, columns=120, cwd=changed_package, **environment)
         assert shown
         assert not STYLE.search(shown)
+
+
+@pytest.fixture
+def broken_package(tmp_path: Path) -> Path:
+    assert krmfn("init", "nodes", cwd=tmp_path).returncode == 0
+    return tmp_path
+
+
+def break_file(package: Path, file: str, old: str, new: str) -> None:
+    path = package / "nodes" / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+def test_a_problem_has_the_line_of_its_file_and_a_caret(broken_package: Path) -> None:
+    break_file(broken_package, "provider.yaml", "cores: 2", "cores: two")
+    break_file(broken_package, "tenant-1.yaml", "quantity: 2", "quantity: -2")
+    shown = on_terminal("plan", "nodes", cwd=broken_package, code=1, NO_COLOR="1")
+    lines = shown.splitlines()
+    assert lines[0].startswith("error: nodes/provider.yaml:31:17: NodeProvider kubevirt: ")
+    assert lines[1:3] == [
+        "    31 |                 cores: two",
+        "       |                 ^",
+    ]
+    # Its position is that inside of the text of vcluster.yaml.
+    assert lines[3].startswith("error: nodes/tenant-1.yaml:19:")
+    number, bar, text = lines[4].partition(" | ")
+    assert (number.strip(), text.strip()) == ("19", "quantity: -2")
+    assert text[lines[5].index("^") - len(number + bar) :].startswith("quantity")
+    in_pipe = krmfn("plan", "nodes", cwd=broken_package).stderr
+    assert [
+        line for line in lines if not re.match(" +([0-9]+ )?[|] ", line)
+    ] == in_pipe.splitlines()
+    coloured = on_terminal("plan", "nodes", cwd=broken_package, code=1)
+    assert STYLE.sub("", coloured) == shown
+    assert coloured.startswith("\x1b[31m\x1b[1merror\x1b[0m: nodes/")
+    assert not STYLE.search(on_terminal("plan", "nodes", "--no-color", cwd=broken_package, code=1))
+
+
+@pytest.mark.parametrize("form", ["stringData:", "data: {", '"data": {'])
+def test_no_line_of_a_file_with_a_secret_is_shown(form: str, broken_package: Path) -> None:
+    secret = f"""
+---
+apiVersion: v1
+"kind" : "Secret"
+metadata: {{name: a, namespace: b}}
+{form}
+  correct-horse-battery: [1]
+"""
+    path = broken_package / "nodes" / "provider.yaml"
+    path.write_text(path.read_text() + secret + ("}\n" if "{" in form else ""))
+    break_file(broken_package, "provider.yaml", "cores: 2", "cores: two")
+    shown = on_terminal("plan", "nodes", cwd=broken_package, code=1, NO_COLOR="1")
+    assert "nodes/provider.yaml:31:17" in shown
+    assert " | " not in shown
+
+
+def test_a_token_is_masked_in_the_line_too(broken_package: Path) -> None:
+    break_file(broken_package, "provider.yaml", "cores: 2", f"cores: x # {TOKEN}")
+    shown = on_terminal("plan", "nodes", cwd=broken_package, code=1, NO_COLOR="1")
+    assert "cores: x # ******\n" in shown
+    assert TOKEN not in shown
+
+
+def test_a_long_line_is_cut_at_the_edge(broken_package: Path) -> None:
+    break_file(broken_package, "provider.yaml", "cores: 2", f"cores: x # {'long ' * 40}")
+    shown = on_terminal("plan", "nodes", cwd=broken_package, code=1, columns=50, NO_COLOR="1")
+    assert [len(line) for line in shown.splitlines() if "cores: x" in line] == [50]
+
+
+def test_what_stands_beyond_the_edge_has_no_caret(broken_package: Path) -> None:
+    flow = "{sockets: 1, threads: 1, model: host-passthrough, cores: x}"
+    break_file(broken_package, "provider.yaml", "\n                cores: 2", f" {flow}")
+    for columns, carets in ((50, 0), (100, 1)):
+        shown = on_terminal(
+            "plan", "nodes", cwd=broken_package, code=1, columns=columns, NO_COLOR="1"
+        )
+        assert shown.count("^") == carets
+
+
+def test_a_long_run_says_that_it_is_at_work(tmp_path: Path) -> None:
+    """It reads a pipe for longer than two seconds, and takes its line away before it answers."""
+    reader = "import sys, time; time.sleep(2.5); print('a: [')"
+    command = f"'{sys.executable}' -c \"{reader}\" | '{sys.executable}' -m krmfn plan -"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        ["bash", "-c", command], stderr=slave, stdin=subprocess.DEVNULL, env=environment
+    )
+    os.close(slave)
+    assert process.wait() == 1
+    shown = os.read(master, 65536).decode()
+    os.close(master)
+    assert re.match(r"\r\x1b\[Kkrmfn plan: at work for 2 s …\r\x1b\[K.*error", shown)
