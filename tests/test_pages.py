@@ -12,10 +12,11 @@ import yaml
 from tests.support import ROOT
 
 DOCS = ROOT / "docs"
+EXAMPLES = ROOT / "examples"
 # Every page that shows commands, by its path.
 PAGES = [
     str(page.relative_to(ROOT))
-    for page in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+    for page in [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(EXAMPLES.rglob("*.md"))]
     if "```console" in page.read_text()
 ]
 # What can't be run without a cluster, a registry or a forge.
@@ -38,6 +39,7 @@ ELSEWHERE = (
     "eval ",
     "virtctl ",
     "kpt live",
+    "kpt fn render --allow-exec nodes",
 )
 
 
@@ -74,7 +76,7 @@ def test_what_is_not_run_could_not_be(name: str) -> None:
 
 
 def test_pages_link_to_what_is_there() -> None:
-    for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]:
+    for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *EXAMPLES.rglob("*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,17 +15,20 @@ from tests.test_pages import PAGES, steps
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_line_by_line(name: str, tmp_path: Path) -> None:
-    page = (ROOT / name).read_text()
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{TOOLS}:{os.environ['PATH']}",
         "HOME": str(tmp_path / "home"),
         "LC_ALL": "C.UTF-8",
     }
     work = tmp_path / "work"
-    work.mkdir()
-    (work / "krmfn").symlink_to(ROOT)
-    (work / "fixtures").symlink_to(ROOT / "fixtures")
-    for command, shown in steps(page):
+    page_file = ROOT / name
+    if name.startswith("examples/"):
+        shutil.copytree(page_file.parent, work)
+    else:
+        work.mkdir()
+        for folder in ("krmfn", "fixtures"):
+            (work / folder).symlink_to(ROOT if folder == "krmfn" else ROOT / folder)
+    for command, shown in steps(page_file.read_text()):
         if command.startswith("make "):  # It is what runs this test.
             continue
         done = subprocess.run(

@@ -82,9 +82,9 @@ def _started(script: str, folder: Path, ports: int) -> Iterator[int]:
         stdout=subprocess.DEVNULL,
         env={**os.environ, "PATH": path},
     )
-    # Nothing else ends the group when pytest itself is killed.
-    ends = f"while kill -0 {os.getpid()}; do sleep 1; done; kill -KILL -- -{up.pid}"
-    watch = subprocess.Popen(["sh", "-c", ends], start_new_session=True, stderr=subprocess.DEVNULL)
+    # Nothing else ends the group when pytest itself is killed: then this pipe breaks.
+    ends = f"cat; kill -KILL -- -{up.pid}"
+    watch = subprocess.Popen(["sh", "-c", ends], start_new_session=True, stdin=subprocess.PIPE)
     try:
         assert up.wait(timeout=300) == 0, f"see {folder}/logs"
         yield port
