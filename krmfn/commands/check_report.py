@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-from krmfn.commands.json_form import json_text
-from krmfn.manifests.results import as_data, result_of
+from krmfn.commands.json_form import document, json_text
+from krmfn.manifests.results import numbered_results
 from krmfn.problems import Origin, Problem, counted, ranked, redacted
 
 # The names that GitHub has for severities.
@@ -54,18 +54,12 @@ def _text(checked: Checked) -> str:
 
 def _json(checked: Checked) -> str:
     """Return the problems as the results of a KRM function, with line numbers."""
-    results = []
-    for problem in ranked(checked.all_problems):
-        result = as_data(result_of(problem))
-        if problem.position:
-            result["line"], result["column"] = problem.position
-        results.append(result)
     fields = {
         "machines": len(checked.machines),
         "others": checked.others,
-        "results": results,
+        "results": numbered_results(checked.all_problems),
     }
-    return json_text("CheckReport", fields)
+    return json_text(document("CheckReport", fields))
 
 
 def _junit(checked: Checked) -> str:

@@ -176,10 +176,10 @@ def render(
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["text", "json", "markdown"]),
+    type=click.Choice(["text", "json", "markdown", "html"]),
     default="text",
     show_default=True,
-    help="The format.",
+    help="The format; html is a page of its own, to open in a browser.",
 )
 @click.option(
     "--against",
@@ -239,7 +239,7 @@ def plan(
     from krmfn.commands import plan as planning
 
     screen = _screen(sys.stdout)
-    _end(planning.plan(folders, config, output == "json", screen, kustomization))
+    _end(planning.plan(folders, config, output, screen, kustomization))
 
 
 def _verdicts(text: str) -> frozenset[str]:

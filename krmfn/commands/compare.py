@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from krmfn.commands.compare_report import Changed, Compared, as_json, as_markdown, as_text, shown
+from krmfn.commands.compare_json import as_document
+from krmfn.commands.compare_report import Changed, Compared, as_markdown, as_text, shown
 from krmfn.commands.comparison import Comparison
 from krmfn.commands.declared import declared
 from krmfn.commands.earlier_state import (
@@ -15,7 +16,8 @@ from krmfn.commands.earlier_state import (
     EarlierState,
     read_earlier_state,
 )
-from krmfn.commands.outcome import Inputs
+from krmfn.commands.json_form import json_text
+from krmfn.commands.outcome import Declared, Inputs
 from krmfn.commands.reply import DONE, STALE, Reply, refused
 from krmfn.commands.screen import Screen
 from krmfn.kubevirt.verdicts import VERDICTS, Strategy
@@ -25,8 +27,6 @@ from krmfn.nodes.build import Build
 from krmfn.nodes.needs import Former
 from krmfn.nodes.totals import peak
 from krmfn.problems import Code, Collector, Place, Problem, counted
-
-_FORMS = {"json": as_json, "markdown": as_markdown}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,27 @@ def plan(
         return refused(problems)
     after = outcome.totals
     compared = Compared(changes, after, peak(after, former), rows)
-    write = _FORMS.get(options.form)
-    text = write(compared) if write else as_text(compared, options.screen)
-    return Reply(text, [*failures, *problems], STALE if failures else DONE)
+    messages = [*failures, *problems]
+    text = _text(compared, outcome, messages, options)
+    return Reply(text, messages, STALE if failures else DONE)
+
+
+def _text(compared: Compared, outcome: Declared, messages: list[Problem], options: Options) -> str:
+    """Write the plan in the form that the options name; the page holds the messages too."""
+    match options.form:
+        case "json":
+            return json_text(as_document(compared))
+        case "markdown":
+            return as_markdown(compared)
+        case "html":
+            # Imported by need: other forms do without them.
+            from krmfn.commands.plan import as_document as planned
+            from krmfn.commands.plan_page import as_page
+
+            limits = budgets(outcome.built, outcome.others, [], Collector())
+            return as_page(planned(outcome, limits), as_document(compared), messages)
+        case _:
+            return as_text(compared, options.screen)
 
 
 def _former(changes: list[Changed], state: EarlierState, built: Build) -> Iterator[Former]:

@@ -1,12 +1,4 @@
-"""The plan of a change, shown to people, to programs, and in a pull request.
-
-The JSON form, a MachineChanges: `changes` [{kind, namespace, name, verdict, cause, dataVolumes
-(of a deletion), fields [{path, old, new, verdict, why, cause}]}] of all objects that change,
-`summary` {verdict: number of machines}, `secrets` the same of Secrets that change by themselves,
-`totals` and `peak` [{cluster, namespace, virtualMachines, off, resources}]
-after the change and while machines that it deletes still exist, `budgets` [{cluster, namespace,
-budget, resource, used, peak, hard}]. Values of Secrets are null there, and shown nowhere.
-"""
+"""The plan of a change, shown to people and in a pull request."""
 
 from __future__ import annotations
 
@@ -16,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from krmfn.commands.json_form import json_text
 from krmfn.commands.object_key import Key
 from krmfn.commands.screen import Screen
 from krmfn.commands.tables import budgets_table, sums_table
@@ -59,7 +50,8 @@ _Alike = tuple[str, str, tuple[str, ...]]
 class Changed:
     """What becomes of one object; `causes` are those of its fields, in their order.
 
-    `users` are the machines that name a Secret: those of the earlier state if it goes.
+    `users` are the machines that name a Secret: those of the earlier state if it goes. `origin`
+    says what a machine that goes was made for, by the keys of a claim in a NodePlan.
     """
 
     key: Key
@@ -69,6 +61,7 @@ class Changed:
     cause: str = ""
     data_volumes: list[str] = field(default_factory=list)
     users: list[Key] = field(default_factory=list)
+    origin: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
@@ -108,66 +101,13 @@ class Compared:
     @property
     def replaces_machines(self) -> bool:
         """Whether machines are created and others deleted."""
-        return {"create", "delete"} <= set(_machine_verdicts(self.changes))
+        return {"create", "delete"} <= set(machine_verdicts(self.changes))
 
 
-def as_json(compared: Compared) -> str:
-    """Write the plan for programs."""
-    changes = compared.changes
-    entries = [_entry(change) for change in changes if change.verdict != "unchanged"]
-    fields = {
-        "changes": entries,
-        "summary": _counts(_machine_verdicts(changes)),
-        "secrets": _counts([one.verdict for one in shown(changes) if not one.is_machine]),
-        "totals": [total.row for total in compared.totals],
-        "peak": [total.row for total in compared.peak],
-        "budgets": [budget.row for budget in compared.budgets],
-    }
-    return json_text("MachineChanges", fields)
-
-
-def _counts(verdicts: list[str]) -> dict[str, int]:
+def counts(verdicts: list[str]) -> dict[str, int]:
     """Count the verdicts that occur, in the order of the table of verdicts."""
     count = Counter(verdicts)
     return {verdict: count[verdict] for verdict in VERDICTS if verdict in count}
-
-
-def _entry(change: Changed) -> dict[str, Any]:
-    """Write what becomes of one object."""
-    rows = []
-    for field_change, cause in zip(change.fields, change.causes, strict=True):
-        row = {
-            "path": field_change.text,
-            "old": _redacted(field_change.old),
-            "new": _redacted(field_change.new),
-            "verdict": field_change.verdict,
-            "why": field_change.why,
-            "cause": cause,
-        }
-        rows.append(row)
-    entry: dict[str, Any] = {
-        **change.key._asdict(),
-        "verdict": change.verdict,
-        "fields": rows,
-    }
-    if change.cause:
-        entry["cause"] = change.cause
-    if change.data_volumes:
-        entry["dataVolumes"] = change.data_volumes
-    if change.verdict == "delete" and change.users:
-        entry["usedBy"] = [user.name for user in change.users]
-    return entry
-
-
-def _redacted(value: Any) -> Any:
-    """Redact all texts in a value."""
-    if isinstance(value, dict):
-        return {redacted(str(key)): _redacted(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_redacted(child) for child in value]
-    if isinstance(value, str):
-        return redacted(value)
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,22 +199,22 @@ def _value(value: Any) -> str:
 
 def _summary(changes: list[Changed]) -> str:
     """Count the machines by verdict: `5 machines: 3 to create, 2 to restart, nothing deleted`."""
-    verdicts = _machine_verdicts(changes)
-    counts = _counts(verdicts)
-    parts = [f"{number} {_IN_WORDS[verdict]}" for verdict, number in counts.items()]
-    if "delete" not in counts:
+    verdicts = machine_verdicts(changes)
+    numbers = counts(verdicts)
+    parts = [f"{number} {_IN_WORDS[verdict]}" for verdict, number in numbers.items()]
+    if "delete" not in numbers:
         parts.append("nothing deleted")
     return f"{counted(len(verdicts), 'machine')}: {', '.join(parts)}"
 
 
-def _machine_verdicts(changes: list[Changed]) -> list[str]:
+def machine_verdicts(changes: list[Changed]) -> list[str]:
     """Return the verdict of each machine."""
     return [change.verdict for change in changes if change.is_machine]
 
 
 def _advice(changes: list[Changed]) -> Iterator[str]:
     """Yield advice that fits the changes."""
-    if {"create", "delete"} <= set(_machine_verdicts(changes)):
+    if {"create", "delete"} <= set(machine_verdicts(changes)):
         yield "A machine that is renamed or moved is deleted with its disks and created again."
     if any(_is_other_disk(field) for change in changes for field in change.fields):
         yield (

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from krmfn.commands.compare_report import Changed
 from krmfn.commands.declaration import declaration, without_user_data
-from krmfn.commands.earlier_state import EarlierState
+from krmfn.commands.earlier_state import EarlierState, origin_of
 from krmfn.commands.object_key import Key
 from krmfn.commands.outcome import Declared
 from krmfn.commands.secret_changes import SecretChanges
@@ -75,15 +75,16 @@ class Comparison:
 
     def _deleted(self, key: Key, item: Item, state: EarlierState) -> Changed:
         """Describe an object that goes, with what goes with it and who still needs it."""
-        volumes, users = [], []
+        volumes, users, origin = [], [], {}
         if key.is_machine:
+            origin = origin_of(item)
             for template in mappings(get(item.data, DATA_VOLUMES)):
                 volumes.append(str(get(template, ("metadata", "name"))))
         else:
             users = [user for user in state.users.get(key, []) if user in self._after]
             users = users or state.users.get(key, [])
         cause = "no claim asks for it any more"
-        return Changed(key, "delete", cause=cause, data_volumes=volumes, users=users)
+        return Changed(key, "delete", cause=cause, data_volumes=volumes, users=users, origin=origin)
 
     def _fields(self, key: Key, before: Item, text: str, name: str) -> list[Change]:
         """Return the fields of a claim's object that differ; `name` is the claim's.

@@ -26,6 +26,13 @@ from krmfn.problems import Code, Collector, Origin, Place, Problem, listed, reda
 
 PROVIDER_LABEL = f"{OURS}node-provider"
 NODE_TYPE_LABEL = f"{OURS}node-type"
+# What a machine was made for, by the keys of a claim in a NodePlan, and the marks that say so.
+_MARKS = {
+    "virtualCluster": f"{OURS}virtual-cluster",
+    "provider": PROVIDER_LABEL,
+    "nodeType": NODE_TYPE_LABEL,
+    "pool": f"{OURS}pool",
+}
 _KINDS = ("Secret", "VirtualMachine")
 _ELSEWHERE = "another cluster"
 
@@ -157,6 +164,18 @@ class _Sorter:
         if self._foreign:
             what = f"{self._foreign} machines and Secrets that krmfn did not make"
             yield at.notice(f"holds {what}; they are left out", Code.NOT_KRMFN)
+
+
+def origin_of(item: Item) -> dict[str, str | None]:
+    """Return what a machine was made for, by the keys of a claim in a NodePlan.
+
+    A value that is no legal label stands among the annotations.
+    """
+    marks = {**item.annotations, **item.labels}
+    origin: dict[str, str | None] = {}
+    for name, mark in _MARKS.items():
+        origin[name] = redacted(str(marks[mark])) if mark in marks else None
+    return origin
 
 
 def _pool(node: str) -> str:

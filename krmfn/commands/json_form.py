@@ -8,7 +8,11 @@ from typing import Any
 from krmfn.platform.config import API_VERSION
 
 
-def json_text(kind: str, fields: dict[str, Any]) -> str:
-    """Write an object with the API version and the kind that tell programs its form."""
-    document = {"apiVersion": API_VERSION, "kind": kind, **fields}
+def document(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return an object with the API version and the kind that tell programs its form."""
+    return {"apiVersion": API_VERSION, "kind": kind, **fields}
+
+
+def json_text(document: dict[str, Any]) -> str:
+    """Write an object for programs."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -15,7 +15,7 @@ from collections import Counter
 from typing import Any
 
 from krmfn.commands.declared import declared
-from krmfn.commands.json_form import json_text
+from krmfn.commands.json_form import document, json_text
 from krmfn.commands.outcome import Declared, Inputs
 from krmfn.commands.reply import DONE, Reply, refused
 from krmfn.commands.screen import Screen
@@ -34,11 +34,11 @@ _YIELDING = (5, 3, 4)
 def plan(
     paths: list[str],
     config: str | None,
-    for_programs: bool,
+    form: str,
     screen: Screen | None = None,
     kustomization: str | None = None,
 ) -> Reply:
-    """Show the plan of files, or of a kustomization: as JSON for programs, else as text."""
+    """Show the plan of files, or of a kustomization, in a form: text, json or html."""
     outcome = declared(Inputs(paths, config, kustomization), several_clusters=True)
     if isinstance(outcome, Reply):
         return outcome
@@ -46,7 +46,15 @@ def plan(
     rows = budgets(outcome.built, outcome.others, [], problems)
     if problems.has_errors:
         return refused(problems)
-    text = as_json(outcome, rows) if for_programs else as_text(outcome, rows, screen)
+    if form == "text":
+        text = as_text(outcome, rows, screen)
+    elif form == "json":
+        text = json_text(as_document(outcome, rows))
+    else:
+        # Imported by need: other forms do without it.
+        from krmfn.commands.plan_page import as_page
+
+        text = as_page(as_document(outcome, rows), None, problems)
     return Reply(text, problems, DONE)
 
 
@@ -107,8 +115,8 @@ def _unknown(rendered: Rendered) -> dict[str, Any]:
     }
 
 
-def as_json(outcome: Declared, rows: list[Budget]) -> str:
-    """Write the plan for programs; `rows` are the budgets."""
+def as_document(outcome: Declared, rows: list[Budget]) -> dict[str, Any]:
+    """Return the plan for programs, a NodePlan; `rows` are the budgets."""
     limits = []
     for budget in rows:
         row = budget.row
@@ -120,7 +128,7 @@ def as_json(outcome: Declared, rows: list[Budget]) -> str:
         "totals": [total.row for total in outcome.totals],
         "budgets": limits,
     }
-    return json_text("NodePlan", fields)
+    return document("NodePlan", fields)
 
 
 def as_text(outcome: Declared, rows: list[Budget], screen: Screen | None = None) -> str:

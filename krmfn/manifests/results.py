@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from krmfn.problems import Problem, Severity, path_text, redacted
+from krmfn.problems import Problem, Severity, path_text, ranked, redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +73,14 @@ def as_data(value: Any) -> Any:
         return value
     parts = {part.name: as_data(getattr(value, part.name)) for part in fields(value)}
     return {name: part for name, part in parts.items() if part}
+
+
+def numbered_results(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Turn problems into results for programs, errors first, with lines and columns."""
+    results = []
+    for problem in ranked(problems):
+        result = as_data(result_of(problem))
+        if problem.position:
+            result["line"], result["column"] = problem.position
+        results.append(result)
+    return results

@@ -78,6 +78,7 @@ def test_creation_deletion_and_what_they_take_along(package: Path) -> None:
     assert deleted == {
         "kind": "VirtualMachine", "namespace": "machines", "name": "tenant-1-workers-0", "verdict": "delete", "fields": [],
         "cause": "no claim asks for it any more", "dataVolumes": ["tenant-1-workers-0-root"],
+        "virtualCluster": "tenant-1", "provider": "kubevirt", "nodeType": "small", "pool": "workers",
     }  # fmt: skip
     assert plan(package).stdout == (
         "4 machines: 2 to delete, 2 to create\n"

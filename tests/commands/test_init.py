@@ -40,7 +40,7 @@ def test_any_name_stays_what_it_is(
     if done.code == 2:
         assert tenant in ("nodes", "provider", "kustomization")
         return
-    shown = plan([folder], None, True)
+    shown = plan([folder], None, "json")
     assert shown.code == 0, shown.stderr
     [first, _] = json.loads(shown.stdout)["claims"]
     assert first["virtualCluster"] == tenant
