@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what `make test-system` judges with, on Debian or Ubuntu, as root.
 set -eu
-packages="cloud-init shellcheck dash curl iproute2 systemd mmdebstrap openssl qemu-system-x86 libvirt-clients libvirt-daemon-driver-qemu xorriso e2fsprogs buildah podman runc"
+packages="chromium chromium-driver cloud-init shellcheck dash curl iproute2 systemd mmdebstrap openssl qemu-system-x86 libvirt-clients libvirt-daemon-driver-qemu xorriso e2fsprogs buildah podman runc"
 missing=''
 for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
