@@ -5,6 +5,8 @@
 ARG BASE=docker.io/library/python:3.13-slim-trixie
 # Where the variant `--target kustomize` has kustomize from: a static program at /app/kustomize.
 ARG KUSTOMIZE=registry.k8s.io/kustomize/kustomize:v5.8.1
+# What the variant `--target ci` is built on: Python 3.11 or later with its venv module, git and a shell.
+ARG CI_BASE=docker.io/library/python:3.13-trixie
 
 FROM ${BASE} AS build
 USER 0
@@ -90,6 +92,26 @@ COPY --from=kustomize-program --chmod=755 /app/kustomize /usr/local/bin/kustomiz
 ENV PATH=/usr/local/bin
 USER 65534:65534
 ENTRYPOINT ["/usr/local/bin/krmfn"]
+
+# The variant for CI: a shell, git, kustomize and krmfn, on an image that has the first two. Pipelines start their own commands in it.
+FROM ${CI_BASE} AS ci
+USER 0
+ARG PIP_INDEX_URL
+ARG PIP_FIND_LINKS
+ARG PIP_NO_INDEX
+COPY --from=build /src/requirements.txt /tmp/
+RUN set -eu; \
+    export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ONLY_BINARY=:all: PIP_REQUIRE_HASHES=1 PIP_ROOT_USER_ACTION=ignore; \
+    python3 -m venv /opt/krmfn; \
+    /opt/krmfn/bin/pip install --quiet --no-deps --requirement /tmp/requirements.txt; \
+    rm /tmp/requirements.txt; \
+    mkdir -p /usr/local/bin; \
+    printf '#!/opt/krmfn/bin/python3 -IB\nfrom krmfn.__main__ import main\n\nmain()\n' >/usr/local/bin/krmfn; \
+    chmod 755 /usr/local/bin/krmfn; \
+    ln -s "$(/opt/krmfn/bin/python3 -c 'import site; print(site.getsitepackages()[0])')" /opt/krmfn/packages
+COPY krmfn /opt/krmfn/packages/krmfn
+RUN /opt/krmfn/bin/python3 -m compileall -fq --invalidation-mode unchecked-hash /opt/krmfn/packages && krmfn --version
+COPY --from=kustomize-program --chmod=755 /app/kustomize /usr/local/bin/kustomize
 
 FROM scratch
 COPY --from=build /image/ /

@@ -84,8 +84,9 @@ image: ## Build the container image with buildah or docker: IMAGE=name, BASE=ima
 	set -x; "$${build[@]}" "$${arguments[@]}" $(BUILD_ARGS) .
 
 .PHONY: dist
-dist: $(VENV)/.synced ## Build the source and wheel distributions into dist/
+dist: $(VENV)/.synced ## Build the source and wheel distributions and the Homebrew formula into dist/
 	$(BIN)/uv build --quiet --no-cache --out-dir dist
+	$(BIN)/python tools/homebrew.py dist/krmfn-*.tar.gz > dist/krmfn.rb
 
 .PHONY: sbom
 sbom: $(VENV)/.synced ## Write sbom.cdx.json: the locked dependencies as CycloneDX

@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
+import yaml
 from pydantic import BaseModel
 
 from krmfn.commands.cli import cli
@@ -213,6 +214,16 @@ def _schema_type(part: Any, inner: Any) -> str:
     return " or ".join(words.get(name, name) for name in names)
 
 
+def action(page: str) -> str:
+    """The inputs of the GitHub Action."""
+    inputs = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
+    rows = []
+    for name, one in inputs.items():
+        default = f"`{one['default']}`" if one["default"] else "unset"
+        rows.append(f"| `{name}` | {default} | {one['description']} |\n")
+    return _with_table(page, "| input | default | meaning |\n|---|---|---|\n", rows)
+
+
 def commands(page: str) -> str:
     """The help of each command."""
     head = page[: page.index("## `krmfn")]
@@ -244,6 +255,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "properties.md": properties,
     "json.md": outputs,
     "commands.md": commands,
+    "github-action.md": action,
 }
 
 

@@ -242,7 +242,7 @@ def build(
 ) -> None:
     arguments = f"--volume {wheels}:/wheels:ro --build-arg PIP_NO_INDEX=1 --build-arg PIP_FIND_LINKS=/wheels"
     if kustomize:
-        arguments += f" --build-arg KUSTOMIZE={kustomize}"
+        arguments += f" --build-arg KUSTOMIZE={kustomize} --build-arg CI_BASE={base}"
     settings = {
         "IMAGE": name,
         "BASE": base,
@@ -535,17 +535,29 @@ def test_kustomize_shows_its_errors(image: Image, tmp_path: Path) -> None:
     )
 
 
-def test_the_variant_with_kustomize_builds_an_overlay(
-    image: Image, base: str, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def kustomize_program() -> Iterator[str]:
+    """An image with kustomize, as its own one has it."""
     container = ran("buildah", "from", "scratch").stdout.strip()
     ran("buildah", "copy", "--quiet", container, TOOLS / "kustomize", "/app/kustomize")
-    program = "localhost/krmfn-kustomize-program"
+    program = f"localhost/krmfn-kustomize-program-{os.getpid()}"
     ran("buildah", "commit", "--quiet", "--rm", container, program)
-    (tmp_path / "wheels").mkdir()
-    name = f"{image.name.partition(':')[0]}-kustomize"
-    found = wheels(base, tmp_path / "wheels")
-    build(image.context, base, name, found, "kustomize", program)
+    yield program
+    ran("podman", "rmi", "--force", program)
+
+
+def variant(target: str, image: Image, base: str, program: str, folder: Path) -> str:
+    """Build a variant of the image, and return its name."""
+    folder.mkdir()
+    name = f"{image.name.partition(':')[0]}-{target}"
+    build(image.context, base, name, wheels(base, folder), target, program)
+    return name
+
+
+def test_the_variant_with_kustomize_builds_an_overlay(
+    image: Image, base: str, kustomize_program: str, tmp_path: Path
+) -> None:
+    name = variant("kustomize", image, base, kustomize_program, tmp_path / "wheels")
     folder = shutil.copytree(FIXTURES / "minimal", tmp_path / "nodes")
     done = ran(
         "podman",
@@ -562,4 +574,23 @@ def test_the_variant_with_kustomize_builds_an_overlay(
         ".",
     )
     assert objects(done.stdout) == objects(kustomize(folder).stdout)
-    ran("podman", "rmi", "--force", program, *(f"{name}:v{tag}" for tag in TAGS))
+    ran("podman", "rmi", "--force", *(f"{name}:v{tag}" for tag in TAGS))
+
+
+def test_the_variant_for_ci_runs_the_commands_of_a_pipeline(
+    image: Image, base: str, kustomize_program: str, tmp_path: Path
+) -> None:
+    """A pipeline starts a shell in it, and in that krmfn and kustomize."""
+    name = variant("ci", image, base, kustomize_program, tmp_path / "wheels")
+    work = shutil.copytree(FIXTURES / "minimal", tmp_path / "nodes")
+    (work / "krmfn.pth").write_text("import sys; sys.exit('a file of the repository ran')")
+    script = (
+        "krmfn generate -k . >out && kustomize version && krmfn check out && krmfn init example"
+    )
+    done = ran(
+        "podman", "run", "--rm", "--network=none", f"--volume={work}:/nodes", "--workdir=/nodes", "--env=PYTHONPATH=/nodes",
+        f"{name}:v{__version__}", "sh", "-euc", script,
+    )  # fmt: skip
+    assert "1 virtual machine checked, 0 refused" in done.stdout
+    assert (work / "example" / "nodes.yaml").exists()
+    ran("podman", "rmi", "--force", *(f"{name}:v{tag}" for tag in TAGS))
