@@ -33,7 +33,7 @@ test-kubevirt-versions: $(VENV)/.synced $(TOOLS)/bin/oracle $(OLD_ORACLES) ## Ju
 	$(BIN)/pytest -s -m "judge or versions" tests/judges/test_versions.py
 
 .PHONY: test-system
-test-system: $(VENV)/.synced $(TOOLS)/.system-packages ## Run the judges that need root and Debian's or Ubuntu's packages
+test-system: $(VENV)/.synced $(TOOLS)/.system-packages $(TOOLS)/editor/.installed ## Run the judges that need root and Debian's or Ubuntu's packages
 	$(BIN)/pytest -n 2 --dist worksteal -m system
 
 .PHONY: system-packages
@@ -110,8 +110,9 @@ docs-site: $(VENV)/.synced ## Build the documentation as a site, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 .PHONY: kubevirt-types
-kubevirt-types: $(TOOLS)/bin/oracle-light ## Write krmfn/kubevirt/types.json anew from KubeVirt's Go types
+kubevirt-types: $(TOOLS)/bin/oracle-light ## Write krmfn/kubevirt/types.json and descriptions.json anew from KubeVirt's Go types
 	$(TOOLS)/bin/oracle-light types > krmfn/kubevirt/types.json
+	$(TOOLS)/bin/oracle-light descriptions > krmfn/kubevirt/descriptions.json
 
 .PHONY: kubevirt-data
 kubevirt-data: $(TOOLS)/bin/oracle $(OLD_ORACLES) ## Write krmfn/kubevirt/schema.json and gates.json anew from KubeVirt's own code
@@ -212,4 +213,11 @@ $(TOOLS)/live/kapply: $(wildcard $(LIVE)/kptlive/*) | $(TOOLS)/.go
 $(TOOLS)/.system-packages: tests/judges/system/install-packages.sh
 	@mkdir -p $(TOOLS)
 	tests/judges/system/install-packages.sh
+	@touch $@
+
+# The server that editors ask about YAML, with all that it needs at the versions of its lock file.
+$(TOOLS)/editor/.installed: tests/oracles/editor/package.json tests/oracles/editor/package-lock.json $(TOOLS)/.system-packages
+	@mkdir -p $(@D)
+	cp $(filter %.json,$^) $(@D)/
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -12,9 +13,11 @@ import yaml
 from pydantic import BaseModel
 
 from krmfn.commands.cli import cli
+from krmfn.commands.schema import schema
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt.admission import RULES, Rule
 from krmfn.platform.config import ConfigMapForm, KubeVirtNodes
+from krmfn.platform.field_texts import field_texts
 from krmfn.platform.machine_config_template import MachineConfigTemplate
 from krmfn.platform.model import Model
 from krmfn.platform.node_claim import NodeClaim
@@ -23,6 +26,7 @@ from krmfn.platform.node_profile import NodeProfile
 from krmfn.platform.node_provider import NodeProvider
 from krmfn.platform.os_image import OSImage
 from krmfn.platform.properties import TABLE
+from krmfn.platform.schemas import ANY, NAMES
 from krmfn.platform.ssh_key import SSHKey
 from krmfn.platform.vcluster_yaml import ListForm, ObjectForm
 from krmfn.problems.codes import ERRORS, WARNINGS
@@ -30,6 +34,7 @@ from tests.kubevirt.functions import ELSEWHERE
 from tests.support import ROOT
 
 DOCS = ROOT / "docs"
+SCHEMAS = ROOT / "schemas" / "v1alpha1"
 ERRORS_TITLE = (
     "## Codes of errors\n\nAn error forbids any output and can't be accepted. Results carry its code in "
     "`tags.code`: one of these, or that of an [admission rule](rules.md)."
@@ -92,17 +97,19 @@ def api(page: str) -> str:
 
 
 def _kind(name: str, model: type[Model]) -> str:
-    rows = "".join(f"| `{path}` | {kind} | {default} |\n" for path, kind, default in _fields(model))
-    return f"## {name}\n\n{_text(model)}\n\n| field | type | default |\n|---|---|---|\n{rows}"
+    rows = "".join(f"| `{path}` | {' | '.join(cells)} |\n" for path, *cells in _fields(model))
+    head = "| field | type | default | what it is |\n|---|---|---|---|\n"
+    return f"## {name}\n\n{_text(model)}\n\n{head}{rows}"
 
 
 def _text(model: type[Model]) -> str:
     return " ".join((model.__doc__ or "").split())
 
 
-def _fields(model: type[Model], before: str = "") -> Iterator[tuple[str, str, str]]:
-    """The fields of a model and of those in it: path, type and default."""
+def _fields(model: type[Model], before: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """The fields of a model and of those in it: path, type, default and what it is."""
     model.model_rebuild()
+    texts = field_texts(model)
     for name, field in model.model_fields.items():
         path = f"{before}{field.alias or name}"
         if path in ("apiVersion", "kind", "status"):
@@ -113,7 +120,7 @@ def _fields(model: type[Model], before: str = "") -> Iterator[tuple[str, str, st
             if field.is_required()
             else _default(field.get_default(call_default_factory=True))
         )
-        yield path + ("[]" if listed else ""), _type(field.annotation), default
+        yield path + ("[]" if listed else ""), _type(field.annotation), default, texts[name]
         if inner:
             yield from _fields(inner, f"{path}{'[]' if listed else ''}.")
 
@@ -148,13 +155,13 @@ def _type(annotation: Any) -> str:
         return " or ".join(f"`{json.dumps(value)}`" for value in arguments)
     if origin is list:
         inner = _type(arguments[0])
-        return f"list; each: {inner}" if " " in inner else f"list of {inner}"
+        return f"list of {inner}".replace("mapping", "mappings")
     if origin is dict:
         return f"mapping to {_type(arguments[1])}"
     if origin in (Union, UnionType):
         return " or ".join(_type(argument) for argument in arguments)
     if isinstance(annotation, type) and issubclass(annotation, Model):
-        return _text(annotation).partition(". ")[0].rstrip(".").replace("|", "\\|")
+        return "mapping"
     return {
         str: "text",
         int: "whole number",
@@ -167,15 +174,24 @@ def _type(annotation: Any) -> str:
 def outputs(page: str) -> str:
     """What krmfn prints as JSON, field by field."""
     head = page[: page.index("## ")]
-    return head + "\n".join(map(_output, sorted((ROOT / "schemas" / "v1alpha1").glob("*.json"))))
+    return head + "\n".join(map(_output, output_files()))
+
+
+def output_files() -> list[Path]:
+    """The schemas of what krmfn prints; beside them are those of what it reads."""
+    return sorted(set(SCHEMAS.glob("*.json")) - schema_files().keys())
+
+
+@cache
+def schema_files() -> dict[Path, str]:
+    """The schemas of what krmfn reads, as `krmfn schema` prints them."""
+    return {SCHEMAS / f"{name or ANY}.json": schema(name).stdout for name in (None, *NAMES)}
 
 
 def _output(file: Path) -> str:
-    schema = json.loads(file.read_text())
-    rows = "".join(
-        f"| `{path}` | {kind} | {text} |\n" for path, kind, text in _parts(schema, schema)
-    )
-    title = f"## {file.stem}\n\n`{schema['title']}`: {schema['description']}\n\n"
+    whole = json.loads(file.read_text())
+    rows = "".join(f"| `{path}` | {kind} | {text} |\n" for path, kind, text in _parts(whole, whole))
+    title = f"## {file.stem}\n\n`{whole['title']}`: {whole['description']}\n\n"
     return f"{title}| field | type | what it is |\n|---|---|---|\n{rows}"
 
 
@@ -260,5 +276,7 @@ PAGES: dict[str, Callable[[str], str]] = {
 
 
 if __name__ == "__main__":
+    for path, text in schema_files().items():
+        path.write_text(text)
     for name, written in PAGES.items():
         (DOCS / name).write_text(written((DOCS / name).read_text()))

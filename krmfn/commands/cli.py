@@ -329,6 +329,22 @@ def parameters() -> None:
     _end(argocd.parameters())
 
 
+@cli.command(short_help="Print JSON Schema for editors.")
+@click.argument("kind", required=False)
+def schema(kind: str | None) -> None:
+    """Print JSON Schema of what krmfn reads, for editors: of one KIND, of `vcluster.yaml`, or of
+    any document.
+    """
+    from krmfn.commands import schema as describing
+    from krmfn.platform.schemas import NAMES
+    from krmfn.problems import nearest
+
+    if kind is not None and kind not in NAMES:
+        known = f"krmfn has schemas of {', '.join(NAMES)}"
+        raise click.UsageError(f"unknown kind {kind}{nearest(kind, NAMES)}; {known}")
+    _end(describing.schema(kind))
+
+
 @cli.command(short_help="Write a working example to start from.")
 @click.argument("folder", metavar="DIR")
 @click.option(

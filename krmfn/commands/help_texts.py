@@ -60,6 +60,16 @@ HELP: dict[str, tuple[str, list[tuple[str, str]]]] = {
         [("Print what the plugin would give Argo CD", "cd nodes && krmfn generate")],
     ),
     "parameters": ("argocd/", [("Print the plugin's parameters", "krmfn parameters")]),
+    "schema": (
+        "editors/",
+        [
+            ("Print the schema of any document that krmfn reads", "krmfn schema"),
+            (
+                "Keep the schema of one kind beside your files",
+                "krmfn schema NodeProvider > nodes/.schema.json",
+            ),
+        ],
+    ),
     "init": (
         "quick-start/",
         [

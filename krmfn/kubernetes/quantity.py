@@ -13,7 +13,7 @@ from functools import lru_cache, total_ordering
 from typing import Any, Literal
 
 _BYTES = re.compile(r"([0-9.]+) ?([MGTPE])i?[Bb]")
-_SYNTAX = re.compile(
+SYNTAX = re.compile(
     r"([+-]?)(\d+\.?\d*|\.\d+)(?:([eE][+-]?\d{1,9})|([KMGTPE]i|[numkMGTPE]|))", re.ASCII
 )
 _BINARY = {
@@ -131,7 +131,7 @@ def _parse(text: str) -> Quantity:
     """Read the text of a quantity; equal texts are read once."""
     if len(text) > LONGEST:
         raise ValueError(f"is a quantity of over {LONGEST} characters")
-    match = _SYNTAX.fullmatch(text)
+    match = SYNTAX.fullmatch(text)
     if not match:
         raise ValueError(f"is no quantity; {_advice(text)}")
     sign, digits, exponent, suffix = match.groups()

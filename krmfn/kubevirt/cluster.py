@@ -21,7 +21,7 @@ _MACHINE_TYPES = {"amd64": "q35", "arm64": "virt", "s390x": "s390-ccw-virtio"}
 ARCHITECTURES = tuple(_MACHINE_TYPES)
 RolloutStrategy = Literal["LiveUpdate", "Stage"]
 
-_VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]+(?:[-+].*)?)?")
+VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]+(?:[-+].*)?)?")
 # The first version that has each stage of a gate on without being asked for it.
 _ON_BY_DEFAULT = {"GA": "1.5", "Beta": "1.9"}
 
@@ -49,7 +49,7 @@ def minor(version: str) -> tuple[int, int]:
     Raises:
         ValueError: It is not such a version.
     """
-    match = _VERSION.fullmatch(version)
+    match = VERSION.fullmatch(version)
     if not match:
         raise ValueError("is no version")
     return int(match[1]), int(match[2])

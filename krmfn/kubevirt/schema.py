@@ -73,7 +73,7 @@ def version() -> str:
 
 def violations(vm: Map, cluster: Cluster) -> Iterator[Violation]:
     """Yield what the cluster's schema forbids in the `spec` of a VirtualMachine."""
-    yield from _check(vm["spec"], _document()["root"], ("spec",), cluster)
+    yield from _check(vm["spec"], root(), ("spec",), cluster)
     known = types.names("ObjectMeta")
     for path, metadata in _open_metadata(vm):
         for key, value in (metadata if isinstance(metadata, dict) else {}).items():
@@ -106,7 +106,7 @@ def _open_metadata(vm: Map) -> Iterator[tuple[Path, Any]]:
 
 def _check(value: Any, number: int, path: Path, cluster: Cluster) -> Iterator[Violation]:
     """Yield what a node of the schema forbids in a value."""
-    node = _node(number)
+    node = node_of(number)
     if value is None and node.get("nullable"):
         return
     message = _scalar_problem(value, node)
@@ -121,10 +121,15 @@ def _check(value: Any, number: int, path: Path, cluster: Cluster) -> Iterator[Vi
         yield Violation(path, f"is {show(value)}; must be one of {allowed}")
 
 
-def _node(number: int) -> Node:
+def root() -> int:
+    """Return the number of the part that is a VirtualMachine's `spec`."""
+    return int(_document()["root"])
+
+
+def node_of(number: int) -> Node:
     """Return the part of the schema that has this number."""
-    node: Node = _document()["nodes"][number]
-    return node
+    part: Node = _document()["nodes"][number]
+    return part
 
 
 def _scalar_problem(value: Any, node: Node) -> str:
@@ -214,7 +219,7 @@ def _check_mapping(value: Map, node: Node, path: Path, cluster: Cluster) -> Iter
     """Yield fields that are missing, unknown, or wrong themselves."""
     fields = node.get("fields", {})
     for key in _required(node, cluster):
-        if key not in value and "default" not in _node(fields[key]):
+        if key not in value and "default" not in node_of(fields[key]):
             yield Violation((*path, key), "is required")
     for key, child in value.items():
         at = (*path, key)

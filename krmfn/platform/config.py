@@ -36,7 +36,7 @@ Delivery = Literal["UserData", "Disk"]
 ImageUpdates = Literal["Never", "OnRestart"]
 
 
-def _gate_problem(name: str) -> str:
+def gate_problem(name: str) -> str:
     """Describe why a text is no feature gate, "" if it is one."""
     gates = known_gates()
     if name in gates:
@@ -51,132 +51,206 @@ class KeyRef(Model):
     """A key of a Secret or ConfigMap; its namespace is optional if only one object has the name."""
 
     name: Subdomain
+    """The object's name."""
     namespace: DnsLabel | None = None
+    """The object's namespace; needed if several objects have the name."""
     key: Filled | None = None
+    """The key in the object's data."""
 
 
 class JoinToken(Model):
     """The bootstrap token that lets nodes join, and how it reaches the guest."""
 
     delivery: Delivery = "UserData"
+    """How the token reaches the guest: `UserData` puts it into the cloud-init Secret, `Disk` lets
+    each machine mount the Secret as a disk.
+    """
     secret_key_ref: KeyRef
+    """The Secret that holds the token."""
 
 
 class CertificateAuthority(Model):
     """How the guest trusts the endpoint: exactly one of these."""
 
     pem: Text | None = None
+    """Certificates in PEM."""
     config_map_key_ref: KeyRef | None = None
+    """A key of a ConfigMap among the files."""
     secret_key_ref: KeyRef | None = None
+    """A key of a Secret among the files."""
     system: bool | None = None
+    """`true`: the guest's own roots."""
     insecure_skip_verify: bool | None = None
+    """`true`: the guest does not check the certificate. krmfn warns of it (`insecure-tls`)."""
 
 
 class PoolMetadata(Model):
     """Labels and annotations for the machines of a static pool."""
 
     name: DnsLabel
+    """The pool's name in the vcluster.yaml."""
     labels: Labels = Field(default_factory=dict)
+    """Labels that the pool's machines get."""
     annotations: Annotations = Field(default_factory=dict)
+    """Annotations that the pool's machines get."""
 
 
 class VirtualCluster(Model):
     """A virtual cluster that nodes join; a NodeClaim names it in `spec.vClusterRef`."""
 
     name: DnsLabel
+    """The name by which a NodeClaim names it in `spec.vClusterRef`."""
     namespace: DnsLabel | None = None
+    """The project namespace of its claims; unset: any. Two virtual clusters of one name need one
+    each.
+    """
     endpoint: Filled
+    """Where its nodes join: `host[:port]` or an https URL."""
     join_token: JoinToken
+    """The bootstrap token with which its nodes join."""
     certificate_authority: CertificateAuthority | None = None
+    """How the guest trusts the endpoint; unset: `ca.crt` of the token's Secret."""
     values: Raw | None = None
+    """Its vcluster.yaml, instead of a ConfigMap with the label `krmfn.dev/vcluster`."""
     pools: list[PoolMetadata] = Field(default_factory=list)
+    """Labels and annotations for the machines of its static pools."""
     join_arguments: list[Filled] = Field(default_factory=list)
+    """Flags for vCluster's join script, such as `--bundle-path`."""
     vm_namespace: DnsLabel | None = None
+    """The namespace of its machines; for providers with `namespaceStrategy: VirtualCluster`."""
     allow_no_nodes: bool = False
+    """Whether it may be without a single claim. A prune then deletes all its machines."""
 
 
 class OutputAnnotations(Model):
     """Annotations that krmfn adds to the output."""
 
     virtual_machine: Annotations = Field(default_factory=dict)
+    """Annotations of every VirtualMachine."""
     secret: Annotations = Field(default_factory=dict)
+    """Annotations of every cloud-init Secret."""
 
 
 class KubeVirtCluster(Model):
     """What the cluster of the machines runs. Unset parts come from a KubeVirt object, if any."""
 
     version: Annotated[Text, grammar(version_problem)] | None = None
-    feature_gates: list[Annotated[Text, grammar(_gate_problem)]] | None = None
+    """The version of KubeVirt."""
+    feature_gates: list[Annotated[Text, grammar(gate_problem)]] | None = None
+    """The feature gates that are on."""
     rollout_strategy: Literal["LiveUpdate", "Stage"] | None = None
+    """What KubeVirt does with a change to a running machine."""
 
 
 class KubeVirtNodesSpec(Model):
     """What to render, and for whom."""
 
     cluster: Filled | None = None
+    """Render only the providers of this KubeVirt cluster (`clusterRef.cluster`)."""
     virtual_clusters: Annotated[list[VirtualCluster], Field(min_length=1)]
+    """The virtual clusters that get nodes. A claim of another one is an error."""
     secret_encoding: Encoding = "data"
+    """How cloud-init Secrets hold their data: in base64 (`data`) or as text (`stringData`)."""
     cloud_init_secrets: Literal["PerPool", "PerNode"] = "PerPool"
+    """Whether the nodes of a static pool share one cloud-init Secret (`PerPool`), or each has its
+    own (`PerNode`).
+    """
     image_updates: ImageUpdates = "Never"
+    """Whether a new image changes the disk of a node that exists. `OnRestart`: at the machine's
+    next restart, and what was on the old disk is lost.
+    """
     kubevirt: KubeVirtCluster | None = None
+    """What the cluster of the machines runs; unset parts come from a KubeVirt object among the
+    files.
+    """
     on_ambiguous_node_type: Literal["Cheapest", "Fail"] = "Cheapest"
+    """What to do if several node types fit a claim: take the cheapest with a warning, or fail."""
     allow_claim_templates: bool = False
+    """Whether claims may bring machine templates. Whoever writes one can mount any Secret of the
+    machines' namespace.
+    """
     unknown_fields: Literal["Error", "Warn"] = "Error"
+    """What to do with template fields that KubeVirt's schema does not know."""
     unknown_properties: Literal["Error", "Ignore"] = "Error"
+    """What to do with properties under the Platform's prefixes that krmfn does not know."""
     live_claims: Literal["Error", "Render"] = "Error"
+    """What to do with claims that have a status or a machine already, which the Platform runs."""
     annotations: OutputAnnotations = Field(default_factory=lambda: OutputAnnotations())
+    """Annotations that krmfn adds to what it writes."""
     accept_warnings: list[Filled] = Field(default_factory=list)
+    """Codes of warnings that are known and no longer printed."""
     resources: list[Raw] = Field(default_factory=list)
+    """Objects that stand here instead of in files of their own, for a kustomize generator."""
 
 
 class FactsSpec(KubeVirtNodesSpec):
     """What a config says to `krmfn check`, which renders nothing for anybody."""
 
     virtual_clusters: list[VirtualCluster] = Field(default_factory=list)
+    """The virtual clusters that get nodes; `krmfn check` needs none."""
 
 
 class OwnerMetadata(Metadata):
     """The metadata of a config, whose name is the owner of the output."""
 
     name: Subdomain
+    """The config's name, which owns the output (annotation `krmfn.dev/owner`)."""
 
 
 class KubeVirtNodes(Model):
     """The typed form of the config."""
 
     api_version: Literal["krmfn.dev/v1alpha1"]
+    """The version of the config."""
     kind: Literal["KubeVirtNodes"]
+    """What the document is."""
     metadata: OwnerMetadata
+    """The config's metadata."""
     spec: KubeVirtNodesSpec
+    """What to render, and for whom."""
 
 
 class FactsConfig(KubeVirtNodes):
     """The typed form of a config that need not have virtual clusters."""
 
     spec: FactsSpec
+    """What to render, and for whom."""
 
 
 class ConfigMapData(Model):
     """The flat form: `data` of a ConfigMap, for one virtual cluster; all values are text."""
 
     endpoint: Filled
+    """Where the nodes join: `host[:port]` or an https URL."""
     token_secret: Subdomain
+    """The name of a Secret with the key `token` and, optionally, `ca.crt`."""
     virtual_cluster: DnsLabel | None = None
+    """The virtual cluster; unset: the one that the claims name."""
     cluster: Filled | None = None
+    """Render only the providers of this KubeVirt cluster (`clusterRef.cluster`)."""
     delivery: Delivery = "UserData"
+    """How the token reaches the guest: in the cloud-init Secret, or on a disk."""
     certificate_authority: Literal["System", "InsecureSkipVerify"] | None = None
+    """How the guest trusts the endpoint; unset: `ca.crt` of the token's Secret."""
     secret_encoding: Encoding = "data"
+    """How cloud-init Secrets hold their data: in base64 (`data`) or as text (`stringData`)."""
     allow_no_nodes: Literal["true", "false"] = "false"
+    """Whether the virtual cluster may be without a single claim."""
 
 
 class ConfigMapForm(Model):
     """A ConfigMap as function config, as kustomize and kpt take one."""
 
     api_version: Literal["v1"]
+    """The version of the ConfigMap."""
     kind: Literal["ConfigMap"]
+    """What the document is."""
     metadata: OwnerMetadata
+    """The config's metadata."""
     data: ConfigMapData
+    """The config."""
     immutable: bool | None = None
+    """Whether the ConfigMap can't be changed; it means nothing to krmfn."""
 
 
 class Config(Model):

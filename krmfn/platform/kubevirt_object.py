@@ -25,48 +25,64 @@ class Developer(_Part):
     """`spec.configuration.developerConfiguration`."""
 
     feature_gates: list[Text] = Field(default_factory=list)
+    """The feature gates that are switched on."""
     disabled_feature_gates: list[Text] = Field(default_factory=list)
+    """The feature gates that are switched off although they are on by default."""
 
 
 class Architecture(_Part):
     """What machines of one architecture get."""
 
     machine_type: Text = ""
+    """The machine type of machines that set none."""
 
 
 class Architectures(_Part):
     """`spec.configuration.architectureConfiguration`."""
 
     amd64: Architecture | None = None
+    """Machines of amd64."""
     arm64: Architecture | None = None
-    s390x: Architecture | None = None
+    """Machines of arm64."""
+    s390x: Architecture | None = Field(None, alias="s390x")
+    """Machines of s390x."""
 
 
 class Configuration(_Part):
     """`spec.configuration`."""
 
     architecture_configuration: Architectures = Field(default_factory=lambda: Architectures())
+    """What machines get, by architecture."""
     machine_type: Text = ""
+    """The machine type of machines that set none."""
     developer_configuration: Developer = Field(default_factory=lambda: Developer())
+    """Feature gates."""
     vm_rollout_strategy: Literal["LiveUpdate", "Stage"] | None = None
+    """What KubeVirt does with a change to a running machine."""
 
 
 class KubeVirtSpec(_Part):
     """What the cluster's administrator asks for."""
 
     configuration: Configuration = Field(default_factory=lambda: Configuration())
+    """How KubeVirt is configured."""
 
 
 class KubeVirtStatus(_Part):
     """What KubeVirt says of itself."""
 
     observed_kube_virt_version: Text = Field("", alias="observedKubeVirtVersion")
+    """The version of KubeVirt that runs."""
     default_architecture: Text = ""
+    """The architecture of machines that set none."""
 
 
 class KubeVirtObject(_Part):
     """The object. An exported one has a status, a declared one has none."""
 
     metadata: Metadata
+    """The object's metadata."""
     spec: KubeVirtSpec = Field(default_factory=lambda: KubeVirtSpec())
+    """What the cluster's administrator asks for."""
     status: KubeVirtStatus | None = None
+    """What KubeVirt says of itself."""

@@ -10,7 +10,9 @@ class MachineConfigTemplateSpec(DescribedSpec):
     """Go templates of user data and network data."""
 
     cloud_init_template: Text = ""
+    """A Go template of the guest's user data."""
     network_data_template: Text = ""
+    """A Go template of the guest's network data."""
 
 
 class MachineConfigTemplate(DescribedObject):
@@ -21,3 +23,4 @@ class MachineConfigTemplate(DescribedObject):
     """
 
     spec: MachineConfigTemplateSpec
+    """The templates."""

@@ -61,6 +61,7 @@ class Metadata(Model):
     model_config = ConfigDict(extra="ignore")
 
     name: Text
+    """The object's name."""
 
 
 def grammar(check: Callable[[str], str]) -> AfterValidator:
@@ -74,6 +75,8 @@ def grammar(check: Callable[[str], str]) -> AfterValidator:
             raise ValueError(fault)
         return value
 
+    # The JSON Schema of the field is that of its grammar.
+    validate_text.check = check  # type: ignore[attr-defined]
     return AfterValidator(validate_text)
 
 
@@ -84,30 +87,42 @@ def _no_date(value: Any) -> Any:
     return value
 
 
-def _not_negative(value: Quantity) -> Quantity:
+def not_negative(value: Quantity) -> Quantity:
     """Refuse a quantity below 0."""
     if value.value < 0:
         raise ValueError(f"is {value}; must not be negative")
     return value
 
 
-def _filled(value: str) -> str:
+def filled(value: str) -> str:
     """Describe what is wrong with a text that has to be there, "" if nothing is."""
     return "" if value else "is empty"
 
 
+def as_text(value: Any) -> Any:
+    """Turn a number or a bool into the text that vCluster reads it as.
+
+    A float that Go would write differently stays a float, and is refused.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and abs(value) < 1e6 and "e" not in repr(value):
+        return repr(value).removesuffix(".0")
+    return str(value) if isinstance(value, int) else value
+
+
 Text = Annotated[str, BeforeValidator(_no_date)]
-Filled = Annotated[Text, grammar(_filled)]
+AnyText = Annotated[Text, BeforeValidator(as_text)]
+Filled = Annotated[Text, grammar(filled)]
 DnsLabel = Annotated[Text, grammar(names.dns_label)]
 Subdomain = Annotated[Text, grammar(names.subdomain)]
 LabelKey = Annotated[Text, grammar(names.label_key)]
 LabelValue = Annotated[Text, grammar(names.label_value)]
+LabelText = Annotated[LabelValue, BeforeValidator(as_text)]
 Amount = Annotated[Quantity, PlainValidator(Quantity.parse)]
-NotNegative = Annotated[Amount, AfterValidator(_not_negative)]
+NotNegative = Annotated[Amount, AfterValidator(not_negative)]
 Labels = dict[LabelKey, LabelValue]
-# An API server takes them in any case.
-AnnotationKey = Annotated[Text, grammar(lambda key: names.label_key(key.lower()))]
-Annotations = dict[AnnotationKey, Text]
+Annotations = dict[Annotated[Text, grammar(names.annotation_key)], Text]
 # A part of a Kubernetes object whose type belongs to others: it is checked where it is rendered.
 Raw = dict[str, Any]
 
@@ -116,8 +131,11 @@ class Taint(Model):
     """A taint of a node (core/v1 Taint, the part that can be declared)."""
 
     key: LabelKey
+    """The taint's key, such as `example.com/dedicated`."""
     value: LabelValue = ""
+    """The taint's value."""
     effect: Annotated[Text, grammar(names.effect)]
+    """What happens to pods that do not tolerate the taint."""
 
     @property
     def register(self) -> str:

@@ -39,23 +39,31 @@ class ClaimMetadata(Model):
     model_config = {**Model.model_config, "extra": "ignore"}
 
     name: DnsLabel
+    """The name of the claim, of its machine, of the guest's host and of the node."""
     namespace: DnsLabel | None = None
+    """The project namespace, such as `p-default`."""
     labels: Labels = Field(default_factory=dict)
+    """Labels, which the machine gets too."""
     annotations: Annotations = Field(default_factory=dict)
+    """Annotations, which the machine gets too."""
 
 
 class Requirement(Model):
     """A condition on a node type's properties (core/v1 NodeSelectorRequirement)."""
 
     key: Filled
+    """A property, such as `vcluster.com/node-type`."""
     operator: Text
+    """How the property is compared with the values."""
     values: list[Text] = Field(default_factory=list)
+    """The values, for all operators but `Exists` and `DoesNotExist`."""
 
 
 class Power(Model):
     """Whether the node's machine runs."""
 
     state: Literal["On", "Off", ""] = ""
+    """Whether the machine runs; unset: it does."""
 
 
 class NodeClaimSpec(Model):
@@ -65,28 +73,53 @@ class NodeClaimSpec(Model):
     """
 
     display_name: Text = ""
+    """The name that the Platform shows."""
     owner: Any = None
+    """The user or team that owns the claim on the Platform."""
     access: Any = None
+    """Who may use the claim on the Platform."""
     provider_ref: Filled
+    """The NodeProvider that makes the node."""
     type_ref: Filled | None = None
+    """The node type: `<type>` or `<provider>.<type>`. Unset: krmfn chooses one that fits."""
     environment_ref: Filled | None = None
+    """The NodeEnvironment whose properties are added."""
     properties: dict[Filled, Text] = Field(default_factory=dict)
+    """Properties of this node; they win over those of the provider and of the node type."""
     v_cluster_ref: Subdomain | None = None
+    """The virtual cluster that the node joins."""
     control_plane: bool = False
+    """Whether the node is for the control plane; krmfn makes worker nodes alone, so `true` is an
+    error.
+    """
     taints: list[Taint] = Field(default_factory=list)
+    """Taints of the node."""
     startup_taints: list[Taint] = Field(default_factory=list)
+    """Taints with which the node starts, until something takes them away."""
     kubelet_args: KubeletArguments = Field(default_factory=dict)
+    """Flags of the kubelet, without dashes, and their values."""
     profile_ref: Filled | None = None
+    """The NodeProfile whose labels and taints the node gets."""
     desired_capacity: dict[Filled, NotNegative] = Field(default_factory=dict)
+    """What the node has to have at least, such as `cpu` and `memory`."""
     requirements: list[Requirement] = Field(default_factory=list)
+    """What the node type's properties have to be."""
     power: Power = Field(default_factory=lambda: Power())
+    """Whether the node's machine runs."""
 
 
 class NodeClaim(Model):
     """A claim to one node. `status` is the Platform's business."""
 
     api_version: Annotated[Text, Field()]
+    """The Platform's API group, in one of two versions."""
     kind: Text
+    """What the document is."""
     metadata: ClaimMetadata
+    """The claim's metadata."""
     spec: NodeClaimSpec
+    """The node that is asked for."""
     status: Any = None
+    """What the Platform says of the claim; a claim with a status is refused unless `liveClaims` is
+    `Render`.
+    """

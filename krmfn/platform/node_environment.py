@@ -12,9 +12,13 @@ class NodeEnvironmentSpec(DescribedSpec):
     """Properties that the claims of a virtual cluster share."""
 
     properties: dict[Filled, Text] = Field(default_factory=dict)
+    """The properties that are added to those of a claim."""
     provider_ref: Text = ""
+    """The NodeProvider that the environment is for."""
     v_cluster_ref: Text = ""
+    """The virtual cluster that the environment is for."""
     control_plane: bool = False
+    """Whether the environment is for the control plane."""
 
 
 class NodeEnvironment(DescribedObject):
@@ -24,3 +28,4 @@ class NodeEnvironment(DescribedObject):
     """
 
     spec: NodeEnvironmentSpec
+    """The environment."""

@@ -12,9 +12,13 @@ class NodeProfileSpec(DescribedSpec):
     """How a node is registered."""
 
     taints: list[Taint] = Field(default_factory=list)
+    """Taints of the nodes."""
     startup_taints: list[Taint] = Field(default_factory=list)
+    """Taints with which the nodes start, until something takes them away."""
     node_labels: Labels = Field(default_factory=dict)
+    """Labels of the nodes."""
     node_annotations: Annotations = Field(default_factory=dict)
+    """Annotations of the nodes."""
 
 
 class NodeProfile(DescribedObject):
@@ -25,3 +29,4 @@ class NodeProfile(DescribedObject):
     """
 
     spec: NodeProfileSpec
+    """How the nodes are registered."""

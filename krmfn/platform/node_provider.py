@@ -32,7 +32,7 @@ _CHARTS = {"kubevirt": "kubevirt", "vClusterDeviceOperator": "v_cluster_device_o
 _RESERVABLE = ("cpu", "memory", "ephemeral-storage", "pid")
 
 
-def _type_name(name: str) -> str:
+def type_name(name: str) -> str:
     """Say why a text can't be a node type's name, or "".
 
     The name becomes a label's value and, behind the provider's, the name of a NodeType object.
@@ -44,79 +44,119 @@ class ClusterRef(Model):
     """The KubeVirt cluster, as the Platform knows it, and the machines' namespace there."""
 
     cluster: Subdomain
+    """The KubeVirt cluster's name on the Platform."""
     namespace: DnsLabel
+    """The namespace of the machines there."""
 
 
 class Deployment(Model):
     """A Helm chart that the Platform installs for a provider; krmfn installs nothing."""
 
     enabled: bool
+    """Whether the Platform installs the chart. krmfn installs nothing, and warns."""
     chart_repo: Text = ""
+    """The chart's repository."""
     chart: Text = ""
+    """The chart's name."""
     version: Text = ""
+    """The chart's version."""
     helm_values: Text = ""
+    """The chart's values, as YAML text."""
 
 
 class Deploy(Model):
     """What the Platform may install in the provider's cluster."""
 
     kubevirt: Deployment | None = None
+    """KubeVirt itself."""
     v_cluster_device_operator: Annotated[
         Deployment | None, Field(alias="vClusterDeviceOperator")
     ] = None
+    """vCluster's device operator."""
 
 
 class Overhead(Model):
     """What a node keeps for itself."""
 
     kube_reserved: dict[Filled, Amount] = Field(default_factory=dict)
+    """What the kubelet reserves (`--kube-reserved`): cpu, memory, ephemeral-storage, pid."""
 
 
 class TypeMetadata(Model):
     """Labels and annotations of the Platform's NodeType object; no virtual machine gets them."""
 
     labels: Labels = Field(default_factory=dict)
+    """Labels of the Platform's NodeType object."""
     annotations: Annotations = Field(default_factory=dict)
+    """Annotations of the Platform's NodeType object."""
 
 
 class NodeType(Model):
     """A kind of node that the provider offers: its template and its size."""
 
-    name: Annotated[Text, grammar(_type_name)]
+    name: Annotated[Text, grammar(type_name)]
+    """The name of the node type."""
     display_name: Text = ""
+    """The name that the Platform shows."""
     metadata: TypeMetadata = Field(default_factory=lambda: TypeMetadata())
+    """Labels and annotations of the Platform's NodeType object; machines do not get them."""
     provider_ref: Text | None = None
+    """The name of the provider, or unset."""
     properties: dict[Filled, Text] = Field(default_factory=dict)
+    """Properties, by which claims choose a node type. They become labels of the node."""
     resources: dict[Filled, Amount] = Field(default_factory=dict)
+    """CPU and memory of the machine, and what else it has, in place of the template's."""
     overhead: Overhead | None = None
+    """What the node keeps for itself."""
     cost: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    """The cheapest of the node types that fit is chosen; unset: krmfn works the cost out from the
+    resources.
+    """
     max_capacity: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """How many nodes of this type there may be; 0: no limit."""
     virtual_machine_template: Raw | None = None
+    """A VirtualMachine in place of the provider's template."""
     merge_virtual_machine_template: Raw | None = None
+    """A part of a VirtualMachine that is merged into the provider's template (strategic merge)."""
 
 
 class KubeVirt(Model):
     """A provider of KubeVirt virtual machines."""
 
     cluster_ref: ClusterRef
+    """The KubeVirt cluster, and the namespace of the machines there."""
     namespace_strategy: Literal["Provider", "VirtualCluster"] = "Provider"
+    """Whether the machines are in the provider's namespace, or each virtual cluster's in its own
+    (`vmNamespace`).
+    """
     deploy: Deploy | None = None
+    """Charts that the Platform may install; krmfn installs none."""
     virtual_machine_template: Raw | None = None
+    """The VirtualMachine from which the node types start."""
     # A provider that only deploys KubeVirt, and that nobody asks for nodes, has none.
     node_types: list[NodeType] = Field(default_factory=list)
+    """The kinds of node that the provider offers."""
 
 
 class NodeProviderSpec(Model):
     """What a provider offers; exactly one kind of provider is set."""
 
     display_name: Text = ""
+    """The name that the Platform shows."""
     properties: dict[Filled, Text] = Field(default_factory=dict)
+    """Properties of all node types, by which claims choose one."""
     kube_virt: KubeVirt | None = None
+    """A provider of KubeVirt virtual machines, the kind that krmfn renders."""
     bcm: Raw | None = None
+    """A provider of another kind; krmfn leaves it alone."""
     terraform: Raw | None = None
+    """A provider of another kind; krmfn leaves it alone."""
     cluster_api: Annotated[Raw | None, Field(alias="clusterAPI")] = None
+    """A provider of another kind; krmfn leaves it alone."""
     metal3: Raw | None = None
+    """A provider of another kind; krmfn leaves it alone."""
     nico: Raw | None = None
+    """A provider of another kind; krmfn leaves it alone."""
 
     @property
     def other_kinds(self) -> list[str]:
@@ -135,10 +175,15 @@ class NodeProvider(Model):
     """A source of nodes. `status` is the Platform's business."""
 
     api_version: Text
+    """The Platform's API group, in one of two versions."""
     kind: Text
+    """What the document is."""
     metadata: Metadata
+    """The provider's metadata."""
     spec: NodeProviderSpec
+    """What the provider offers."""
     status: Any = None
+    """What the Platform says of the provider; krmfn does not read it."""
 
 
 def admission(provider: NodeProvider, at: Place) -> Iterator[Problem]:

@@ -12,9 +12,12 @@ class OSImageSpec(DescribedSpec):
     """Properties that an image adds to a claim's."""
 
     properties: dict[Filled, Text] = Field(default_factory=dict)
+    """The properties that are added to those of a claim, such as `kubevirt.vcluster.com/image-url`.
+    """
 
 
 class OSImage(DescribedObject):
     """An image, named by the property `vcluster.com/os-image`."""
 
     spec: OSImageSpec
+    """The image."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from krmfn.kubernetes.requirements import NEED_VALUES, Allowed, required
-from krmfn.platform.model import LabelKey, LabelValue, Model, Taint, Text, validate
+from krmfn.platform.model import AnyText, LabelKey, LabelText, Model, Taint, Text, validate
 from krmfn.problems import Code, Collector, Place, Problem, show
 
 # The limit for a pool and for a whole run: the output of more nodes is larger than krmfn or
@@ -22,34 +22,25 @@ from krmfn.problems import Code, Collector, Place, Problem, show
 MOST_NODES = 50_000
 
 
-def _as_text(value: Any) -> Any:
-    """Turn a number or a bool into the text that vCluster reads it as.
-
-    A float that Go would write differently stays a float, and is refused.
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and abs(value) < 1e6 and "e" not in repr(value):
-        return repr(value).removesuffix(".0")
-    return str(value) if isinstance(value, int) else value
-
-
 def _as_whole(value: Any) -> Any:
     """Turn 3.0 into 3, as Go reads it."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-AnyText = Annotated[Text, BeforeValidator(_as_text)]
-NodeLabels = dict[LabelKey, Annotated[LabelValue, BeforeValidator(_as_text)]]
+NodeLabels = dict[LabelKey, LabelText]
 
 
 class Selector(Model):
     """A requirement on a property of a node type."""
 
     property: Text = ""
+    """A property of node types, such as `vcluster.com/node-type`."""
     operator: Text = ""
+    """How the property is compared with the values; unset: `In`."""
     value: AnyText = ""
+    """The value, instead of `values`."""
     values: list[AnyText] = Field(default_factory=list)
+    """The values, for all operators but `Exists` and `DoesNotExist`."""
 
     def operation(self) -> str:
         """The operator, which is In unless it is given."""
@@ -75,15 +66,25 @@ class StaticPool(Model):
     """
 
     name: Text = ""
+    """The pool's name; its nodes are `<virtual cluster>-<pool>-<number>`."""
     quantity: Annotated[int, BeforeValidator(_as_whole)] = 0
+    """How many nodes the pool has."""
     provider: Text | None = None
+    """The NodeProvider (vCluster 0.28 and 0.29)."""
     requirements: list[Selector] | None = None
+    """What the node type's properties have to be (vCluster 0.28 and 0.29)."""
     node_type_selector: list[Selector] | None = None
+    """What the node type's properties have to be (vCluster 0.30 and later)."""
     taints: list[Taint] = Field(default_factory=list)
+    """Taints of the nodes."""
     node_labels: NodeLabels = Field(default_factory=dict)
+    """Labels of the nodes."""
     termination_grace_period: Text = ""
+    """How long a node may take to drain; it means nothing to krmfn."""
     profile: Text | None = None
+    """The NodeProfile of the nodes; unset: `privateNodes.defaultProfile`."""
     properties: dict[Text, AnyText] = Field(default_factory=dict)
+    """Properties of these nodes; they win over those of the entry and of the provider."""
 
 
 class DynamicPool(Model):
@@ -92,34 +93,43 @@ class DynamicPool(Model):
     model_config = {**Model.model_config, "extra": "ignore"}
 
     name: Text = ""
+    """The pool's name."""
 
 
 class Provider(Model):
     """The pools of one provider (list form)."""
 
     provider: Text = ""
+    """The NodeProvider of these pools."""
     properties: dict[Text, AnyText] = Field(default_factory=dict)
+    """Properties of all nodes of these pools."""
     static: list[StaticPool] = Field(default_factory=list)
+    """Pools of a fixed number of nodes."""
     dynamic: list[DynamicPool] = Field(default_factory=list)
+    """Pools of the autoscaler; krmfn does not render them."""
 
 
 class ListForm(Model):
     """`autoNodes` of vCluster 0.30 and later."""
 
     auto_nodes: list[Provider] = Field(default_factory=list)
+    """The pools of nodes: a list by provider, or in vCluster 0.28 and 0.29 a mapping."""
 
 
 class Pools(Model):
     """`autoNodes` of vCluster 0.28 and 0.29: each pool names its provider."""
 
     static: list[StaticPool] = Field(default_factory=list)
+    """Pools of a fixed number of nodes."""
     dynamic: list[DynamicPool] = Field(default_factory=list)
+    """Pools of the autoscaler; krmfn does not render them."""
 
 
 class ObjectForm(Model):
     """The object form, under its key."""
 
     auto_nodes: Pools
+    """The pools of nodes, each with its own provider."""
 
 
 Written = tuple[dict[str, str], Place]

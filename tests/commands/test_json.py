@@ -9,21 +9,19 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from krmfn.kubevirt.verdicts import VERDICTS
+from tests.documents import output_files
 from tests.support import (
     CLAIM,
     CONFIG,
     FIXTURES,
     PROVIDER,
-    ROOT,
     SECRET,
     changed,
     krmfn,
 )
 from tests.test_fixtures import FOLDERS
 
-SCHEMAS = {
-    file.stem: json.loads(file.read_text()) for file in (ROOT / "schemas" / "v1alpha1").iterdir()
-}
+SCHEMAS = {file.stem: json.loads(file.read_text()) for file in output_files()}
 
 
 def valid(text: str, kind: str) -> dict[str, Any]:

@@ -115,9 +115,9 @@ def test_a_problem_has_the_line_of_its_file_and_a_caret(broken_package: Path) ->
     break_file(broken_package, "tenant-1.yaml", "quantity: 2", "quantity: -2")
     shown = on_terminal("plan", "nodes", cwd=broken_package, code=1, NO_COLOR="1")
     lines = shown.splitlines()
-    assert lines[0].startswith("error: nodes/provider.yaml:31:17: NodeProvider kubevirt: ")
+    assert lines[0].startswith("error: nodes/provider.yaml:32:17: NodeProvider kubevirt: ")
     assert lines[1:3] == [
-        "    31 |                 cores: two",
+        "    32 |                 cores: two",
         "       |                 ^",
     ]
     # Its position is that inside of the text of vcluster.yaml.
@@ -149,7 +149,7 @@ metadata: {{name: a, namespace: b}}
     path.write_text(path.read_text() + secret + ("}\n" if "{" in form else ""))
     break_file(broken_package, "provider.yaml", "cores: 2", "cores: two")
     shown = on_terminal("plan", "nodes", cwd=broken_package, code=1, NO_COLOR="1")
-    assert "nodes/provider.yaml:31:17" in shown
+    assert "nodes/provider.yaml:32:17" in shown
     assert " | " not in shown
 
 

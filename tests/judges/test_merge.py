@@ -4,6 +4,8 @@ import subprocess
 from random import Random
 from typing import Any
 
+import pytest
+
 from krmfn.kubevirt.merge import merge
 from krmfn.kubevirt.merge_elements import MergeError
 from tests.kubevirt.test_merge import SPREAD, Case
@@ -144,8 +146,9 @@ def test_apimachinery_makes_the_same_of_it() -> None:
     assert refused > 200
 
 
-def test_the_types_are_the_ones_of_kubevirt() -> None:
+@pytest.mark.parametrize("document", ["types", "descriptions"])
+def test_the_types_are_the_ones_of_kubevirt(document: str) -> None:
     made = subprocess.run(
-        [TOOLS / "oracle-light", "types"], capture_output=True, text=True, check=True
+        [TOOLS / "oracle-light", document], capture_output=True, text=True, check=True
     )
-    assert made.stdout == (ROOT / "krmfn" / "kubevirt" / "types.json").read_text()
+    assert made.stdout == (ROOT / "krmfn" / "kubevirt" / f"{document}.json").read_text()

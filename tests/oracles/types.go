@@ -15,6 +15,7 @@ import (
 
 func init() {
 	documentCommands["types"] = func() (any, error) { return describeTypes() }
+	documentCommands["descriptions"] = func() (any, error) { return describeFields() }
 }
 
 const apiModule = "kubevirt.io/api"
@@ -44,10 +45,12 @@ type typeField struct {
 	Panics string `json:"panics,omitempty"`
 }
 
-// structField is a Go field with the panic that its lookup ends in, if any.
+// structField is a Go field with the panic that its lookup ends in, if any, and
+// with what its documentation says.
 type structField struct {
 	reflect.StructField
 	panics string
+	text   string
 }
 
 // customJSON are the types that are not written as JSON objects made of their
@@ -88,6 +91,48 @@ func describeTypes() (*typesDocument, error) {
 		doc.Types[names[t]] = described
 	}
 	return doc, nil
+}
+
+// describeFields tells what the documentation of KubeVirt, CDI and Kubernetes
+// says of the fields that a VirtualMachine's spec may have, by their types.
+func describeFields() (map[string]map[string]string, error) {
+	found, declared := map[reflect.Type]map[string]structField{}, map[reflect.Type]map[string]structField{}
+	if err := collectTypes(reflect.TypeOf(kubevirtv1.VirtualMachine{}), found); err != nil {
+		return nil, err
+	}
+	if err := collectTypes(reflect.TypeOf(kubevirtv1.VirtualMachineSpec{}), declared); err != nil {
+		return nil, err
+	}
+	names := nameTypes(found)
+	described := map[string]map[string]string{}
+	for t, fields := range declared {
+		texts := map[string]string{}
+		for name, field := range fields {
+			if text := prose(field.text); text != "" {
+				texts[name] = text
+			}
+		}
+		if len(texts) > 0 {
+			described[names[t]] = texts
+		}
+	}
+	return described, nil
+}
+
+// prose is a text without its lines for code generators, such as "+optional".
+func prose(text string) string {
+	lines := slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool {
+		return strings.HasPrefix(strings.TrimSpace(line), "+")
+	})
+	return strings.TrimSpace(strings.Join(lines, "\n"))
+}
+
+// fieldTexts returns the documentation of a struct's own fields.
+func fieldTexts(t reflect.Type) map[string]string {
+	if documented, ok := reflect.Zero(t).Interface().(interface{ SwaggerDoc() map[string]string }); ok {
+		return documented.SwaggerDoc()
+	}
+	return nil
 }
 
 // collectTypes records the JSON fields of a struct type and of all below it.
@@ -202,6 +247,7 @@ func jsonFields(t reflect.Type) (map[string]structField, error) {
 				continue
 			}
 			visited[current] = true
+			texts := fieldTexts(current)
 			for i := range current.NumField() {
 				field := current.Field(i)
 				tag := field.Tag.Get("json")
@@ -224,7 +270,7 @@ func jsonFields(t reflect.Type) (map[string]structField, error) {
 				if !tagged {
 					name = field.Name
 				}
-				here[name] = append(here[name], candidate{structField{StructField: field}, tagged})
+				here[name] = append(here[name], candidate{structField{StructField: field, text: texts[name]}, tagged})
 			}
 		}
 		for name, candidates := range here {

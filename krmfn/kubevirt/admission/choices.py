@@ -15,8 +15,8 @@ _EFFECTS = tuple(sorted(EFFECTS))
 _SPREAD_POLICIES = ("Honor", "Ignore")
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _SCHEMES = ("HTTP", "HTTPS")
-_VOLUME_MODES = ("Block", "Filesystem", "FromStorageProfile")
-_ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+VOLUME_MODES = ("Block", "Filesystem", "FromStorageProfile")
+ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 # "*" is any element of a list.
 _PVC = (*DATA_VOLUMES, "*", "spec", "pvc")
 _STORAGE = (*DATA_VOLUMES, "*", "spec", "storage")
@@ -36,10 +36,10 @@ _NODE_TERM = (
 _TOLERATION = (*INSTANCE, "tolerations", "*")
 _SPREAD = (*INSTANCE, "topologySpreadConstraints", "*")
 _CHOICES: tuple[tuple[Path, tuple[str, ...]], ...] = (
-    ((*_PVC, "volumeMode"), _VOLUME_MODES),
-    ((*_STORAGE, "volumeMode"), _VOLUME_MODES),
-    ((*_PVC, "accessModes", "*"), _ACCESS_MODES),
-    ((*_STORAGE, "accessModes", "*"), _ACCESS_MODES),
+    ((*_PVC, "volumeMode"), VOLUME_MODES),
+    ((*_STORAGE, "volumeMode"), VOLUME_MODES),
+    ((*_PVC, "accessModes", "*"), ACCESS_MODES),
+    ((*_STORAGE, "accessModes", "*"), ACCESS_MODES),
     ((*_PREFERENCE, "matchExpressions", "*", "operator"), _OPERATORS),
     ((*_PREFERENCE, "matchFields", "*", "operator"), _OPERATORS),
     ((*_NODE_TERM, "matchExpressions", "*", "operator"), _OPERATORS),

@@ -24,8 +24,8 @@ from krmfn.kubevirt.vm_paths import DEVICES, DISKS, INTERFACES, VOLUMES, Map, ge
 from krmfn.problems import Path, show
 
 _TARGETS = ("disk", "lun", "cdrom")
-_BUSES = ("virtio", "scsi", "sata", "usb")
-_CACHES = ("none", "writethrough", "writeback")
+BUSES = ("virtio", "scsi", "sata", "usb")
+CACHES = ("none", "writethrough", "writeback")
 _IO_MODES = ("native", "threads")
 _ERROR_POLICIES = ("stop", "ignore", "report", "enospace")
 _SERIAL = re.compile(r"[A-Za-z0-9_.+-]{1,256}")
@@ -110,8 +110,8 @@ def _disk_bus(disk: Map, path: Path, architecture: str) -> Findings:
     at = (*path, target, "bus")
     if not bus:
         return
-    if bus not in _BUSES:
-        yield from choice(at, bus, _BUSES)
+    if bus not in BUSES:
+        yield from choice(at, bus, BUSES)
     elif bus == "virtio" and target == "cdrom":
         yield at, "is virtio, which a CD-ROM can't have"
     elif bus == "sata" and get(disk, ("disk", "readonly")):
@@ -155,7 +155,7 @@ def _disk_settings(vm: Map, cluster: Cluster) -> Findings:
         if serial and not _SERIAL.fullmatch(serial):
             limit = "must be at most 256 of A-Z, a-z, 0-9, _, ., + and -"
             yield (*path, "serial"), f"is {show(serial)}; {limit}"
-        for key, allowed in (("cache", _CACHES), ("io", _IO_MODES)):
+        for key, allowed in (("cache", CACHES), ("io", _IO_MODES)):
             if disk.get(key):
                 yield from choice((*path, key), disk[key], allowed)
         if "errorPolicy" in disk:

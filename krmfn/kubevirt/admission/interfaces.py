@@ -25,7 +25,7 @@ from krmfn.problems import Path, show
 _BINDINGS = ("bridge", "masquerade", "sriov", "slirp", "macvtap", "passt", "passtBinding")
 _STATES = ("up", "down", "absent")
 _REMOVED_BINDINGS = ("slirp", "macvtap", "passt")
-_MODELS = ("e1000", "e1000e", "igb", "ne2k_pci", "pcnet", "rtl8139", "virtio")
+MODELS = ("e1000", "e1000e", "igb", "ne2k_pci", "pcnet", "rtl8139", "virtio")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _MAC_ADDRESS = re.compile(
     r"[0-9a-fA-F]{2}(([:-])[0-9a-fA-F]{2})(\2[0-9a-fA-F]{2}){4}"
@@ -119,7 +119,7 @@ def _identity(interface: Map, path: Path) -> Findings:
         yield (*path, "name"), message
     model = interface.get("model")
     if model:
-        yield from choice((*path, "model"), model, _MODELS)
+        yield from choice((*path, "model"), model, MODELS)
     mac = interface.get("macAddress")
     if mac and not _MAC_ADDRESS.fullmatch(mac):
         message = f"is {show(mac)}; must be as 02:00:00:00:00:01"

@@ -24,7 +24,7 @@ from krmfn.kubevirt.vm_paths import (
     get,
 )
 
-_STRATEGIES = ("Always", "Halted", "Manual", "RerunOnFailure", "Once")
+STRATEGIES = ("Always", "Halted", "Manual", "RerunOnFailure", "Once")
 _RECEIVER = "WaitAsReceiver"
 _RECEIVER_SINCE = "1.6"
 # What KubeVirt itself writes on the instances that it makes.
@@ -53,7 +53,7 @@ def _run_strategy(vm: Map, cluster: Cluster) -> Findings:
     if strategy is not None:
         is_known = strategy == _RECEIVER and cluster.is_within(_RECEIVER_SINCE, None)
         if not is_known:
-            yield from choice(RUN_STRATEGY, strategy, _STRATEGIES)
+            yield from choice(RUN_STRATEGY, strategy, STRATEGIES)
 
 
 @gate_rule("run-strategy-gate", "validateRunStrategy", since=_RECEIVER_SINCE)

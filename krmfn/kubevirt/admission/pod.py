@@ -12,7 +12,7 @@ from krmfn.kubevirt.vm_paths import INSTANCE, Map, get
 from krmfn.problems import show
 
 _EVICTION_STRATEGY = (*INSTANCE, "evictionStrategy")
-_EVICTION_STRATEGIES = ("LiveMigrate", "LiveMigrateIfPossible", "None", "External")
+EVICTION_STRATEGIES = ("LiveMigrate", "LiveMigrateIfPossible", "None", "External")
 _DNS_POLICY = (*INSTANCE, "dnsPolicy")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _DNS = (*INSTANCE, "dnsConfig")
@@ -46,7 +46,7 @@ def _eviction(vm: Map) -> Findings:
     """`evictionStrategy` is LiveMigrate, LiveMigrateIfPossible, None or External."""
     strategy = get(vm, _EVICTION_STRATEGY)
     if strategy is not None:
-        yield from choice(_EVICTION_STRATEGY, strategy, _EVICTION_STRATEGIES)
+        yield from choice(_EVICTION_STRATEGY, strategy, EVICTION_STRATEGIES)
 
 
 @rule("dns", "validateDNSPolicy", "validatePodDNSConfig")

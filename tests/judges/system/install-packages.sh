@@ -3,6 +3,8 @@
 set -eu
 packages="chromium chromium-driver cloud-init shellcheck dash curl iproute2 systemd mmdebstrap openssl qemu-system-x86 libvirt-clients libvirt-daemon-driver-qemu xorriso e2fsprogs buildah podman runc"
 missing=''
+# The npm of others comes with their nodejs, and does not go with Debian's.
+command -v npm >/dev/null || packages="$packages nodejs npm"
 for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
