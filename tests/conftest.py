@@ -6,7 +6,7 @@ from hypothesis import settings
 
 from tests.support import ROOT
 
-# A busy machine is no finding: time is measured in bench/.
+# A busy machine is not a finding: time is measured in bench/.
 settings.register_profile("krmfn", deadline=None)
 settings.load_profile("krmfn")
 

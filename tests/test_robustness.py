@@ -169,7 +169,7 @@ def test_the_order_of_the_items_never_matters(value: dict[str, Any], seed: int) 
 
 
 def _said(stderr: str) -> list[str]:
-    # What is no object is named by where it stands.
+    # What is not an object is named by where it stands.
     stderr = re.sub(r"line [0-9]+, column [0-9]+", "somewhere", stderr)
     return sorted(re.sub(r"items\[[0-9]+\]", "items", stderr).splitlines())
 

@@ -81,7 +81,7 @@ def generate(environment: Mapping[str, str], kustomization: str | None = None) -
         manifests = "---\n".join(texts)
     if not manifests.strip():
         danger = "Argo CD would delete whatever the application has"
-        problem = Place().error(f"there is no manifest at all: {danger}")
+        problem = Place().error(f"the folder gives no manifest: {danger}")
         return refused([*outcome.problems, problem], NOTHING)
     return Reply(manifests, outcome.problems, DONE)
 
@@ -93,7 +93,7 @@ def _read_parameters(text: str, problems: Collector) -> dict[str, Any]:
         # If none is set, Argo CD sends `null`.
         values = json.loads(text) or []
     except ValueError:
-        problems.append(at.error("is no JSON"))
+        problems.append(at.error("is not JSON"))
         return {}
     given: dict[str, Any] = {}
     for value in values if isinstance(values, list) else [None]:

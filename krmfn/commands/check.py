@@ -60,7 +60,7 @@ def check(paths: list[str], form: str, config_file: str | None = None) -> Reply:
     machines = [item for item in opened if _is_machine(item)]
     code = PROBLEMS
     if not machines and not problems.has_errors:
-        problems.append(Place().error(f"there is no {MACHINE} among the files"))
+        problems.append(Place().error(f"the files hold no {MACHINE}"))
         code = NOTHING
     others = len(opened) - len(machines)
     checked = []
@@ -128,7 +128,7 @@ def machine_problems(item: Item, settings: Settings) -> Iterator[Problem]:
         yield at.field("apiVersion").error(message)
     for key in item.data:
         if key not in _PARTS:
-            yield at.field(key).error(f"is no field of a {MACHINE}{nearest(key, _PARTS)}")
+            yield at.field(key).error(f"unknown field of a {MACHINE}{nearest(key, _PARTS)}")
     yield from metadata_problems(item)
     spec = item.data.get("spec")
     if not isinstance(spec, dict):

@@ -76,7 +76,7 @@ def read_earlier_state(path: str, outcome: Declared, problems: Collector) -> Ear
     is_known_empty = known.says_nothing or os.path.isdir(path)
     if sorter.is_empty and not is_known_empty and not collected.has_errors:
         advice = "an empty one is an empty folder, or a v1 List without items"
-        message = f"has no machine and no Secret, so it is no earlier state; {advice}"
+        message = f"has no machine and no Secret, so it is not an earlier state; {advice}"
         collected.append(at.error(message))
     users = earlier_users(sorter.objects, sorter.unchanged, outcome.users)
     collected += _missing_halves(sorter.owned, users, at)
@@ -189,7 +189,7 @@ def _missing_halves(keys: Iterable[Key], users: Users, at: Place) -> Iterator[Pr
     machines = {key for key in keys if key.is_machine}
     secrets = keys - machines
     if machines and not secrets:
-        message = "has machines and no Secret: what changes in their user data is not told"
+        message = "has machines and no Secret: changes of their user data are not shown"
         yield at.notice(message, Code.NO_SECRETS)
         return
     half = {user for secret in users.keys() - secrets for user in users[secret]}

@@ -71,7 +71,7 @@ def explain(
         return Reply(_fields_table(shown) + _places(shown), problems, DONE)
     known = [path for _, path, _, _ in rows]
     hint = nearest(field, known)
-    message = f"{show(field)} is no field of {key}{hint}"
+    message = f"{show(field)} is not a field of {key}{hint}"
     problem = Place().error(message)
     return refused([*outcome.problems, problem])
 
@@ -91,9 +91,9 @@ def _find_machine(name: str, outcome: Declared) -> Key | None:
         return matching[0]
     plain = [claim.name for claim in machines.values()]
     known = sorted(_full_name(claim) for claim in machines.values())
-    number = "several claims" if matching else "no claim"
+    what = "the name of several claims" if matching else "not a claim"
     typo = nearest(name, [*known, *plain])
-    message = f"{show(name)} is {number}; there are {listed(known)}{typo}"
+    message = f"{show(name)} is {what}; there are {listed(known)}{typo}"
     outcome.problems.append(Place().error(message))
     return None
 

@@ -69,7 +69,7 @@ class Final:
 
 
 def mark(item: Item, key: str) -> str | None:
-    """Return one of krmfn's marks: a label, or an annotation where it is no legal label."""
+    """Return one of krmfn's marks: a label, or an annotation where it is not a legal label."""
     value = item.labels.get(OURS + key, item.annotations.get(OURS + key))
     return value if isinstance(value, str) else None
 

@@ -178,6 +178,6 @@ def _find_config(
 def _not_one(candidates: list[Item], option: str) -> str:
     """Say why there is no config, or which there are; `option` names one."""
     if not candidates:
-        return f"there is no {KIND} among the files; write one, or name one with {option}"
+        return f"the files hold no {KIND}; write one, or name one with {option}"
     names = sorted(f"{item.name} ({item.origin.file})" for item in candidates)
     return f"must be one config, but there are {len(candidates)}: {', '.join(names)}"

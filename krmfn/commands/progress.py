@@ -30,7 +30,7 @@ class Progress:
         self._thread.join()
 
     def _show(self) -> None:
-        """Write the line anew every second."""
+        """Write the line again every second."""
         is_shown, wait = False, _FIRST_AFTER
         while not self._ended.wait(wait):
             seconds = int(monotonic() - self._started)

@@ -207,7 +207,7 @@ def _readable(
         if text.startswith(_head(owner, file)):
             yield file, text
         elif file in wanted:
-            state = f"is in the way: it is no file that krmfn wrote for {owner}"
+            state = f"is in the way: krmfn did not write it for {owner}"
             message = f"{state}; move it, or give each config a folder"
             problems.append(_file_place(str(path)).error(message))
 

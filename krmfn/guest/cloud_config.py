@@ -244,7 +244,7 @@ def _ambiguous(value: Any, at: Place) -> Iterator[Problem]:
     if isinstance(value, yamlio.Timestamp):
         yield at.error("is a date or time to cloud-init's YAML; quote it")
     elif isinstance(value, float) and not math.isfinite(value):
-        yield at.error("is no number")
+        yield at.error("is not a number")
     for key, child in _children(value):
         yield from _ambiguous(child, at.field(key))
 

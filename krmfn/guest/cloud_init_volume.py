@@ -112,7 +112,7 @@ def _text(
     try:
         return from_base64(value), where
     except ValueError:
-        problems.append(where.error("is no base64 of text"))
+        problems.append(where.error("is not base64 of text"))
         return "", where
 
 

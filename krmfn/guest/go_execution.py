@@ -26,7 +26,7 @@ OWN = ("and", "index", "or")
 NAMES = frozenset((*FUNCTIONS, *OWN))
 # Loops within loops end here: no cloud-config is that long.
 _MOST_STEPS = 100_000
-# The values whose keys are the user's own: a key that nobody set is no mistake.
+# The values whose keys are the user's own: a key that nobody set is not a mistake.
 _OPEN = ".Values.Properties"
 
 
@@ -80,7 +80,7 @@ class Execution:
         if isinstance(value, Missing):
             raise self._absent(value.path)
         if not isinstance(value, Text | bool | int):
-            raise TemplateError(f"asks for {show(node.source)}, which is no text here")
+            raise TemplateError(f"asks for {show(node.source)}, which is not text here")
         self._write(printed(value))
 
     def _set(self, node: Node, values: tuple[Any, ...]) -> None:
@@ -117,7 +117,7 @@ class Execution:
         """Execute a body for each element of a list or a mapping, in the order of its keys."""
         depth = len(self._variables)
         if value is not None and not isinstance(value, list | dict | Missing):
-            raise TemplateError(f"asks for {show(_source(node.value))}, which is no list here")
+            raise TemplateError(f"asks for {show(_source(node.value))}, which is not a list here")
         elements = list(_elements(value))
         for key, element in elements:
             if node.names:
@@ -182,7 +182,7 @@ class Execution:
 
     def _absent(self, path: str, is_inside: bool = False) -> TemplateError:
         """Report what is asked for and can't be there; `is_inside`: of an element of a loop."""
-        message = f"asks for {show(path)}, which is no text here"
+        message = f"asks for {show(path)}, which is not text here"
         if is_inside and path.startswith(".Values."):
             return TemplateError(f"{message}: in range and with, write ${path}")
         return TemplateError(f"{message}; there are {', '.join(sorted(_paths(self.values)))}")

@@ -83,7 +83,7 @@ def printed(value: Any) -> Text:
     if isinstance(value, int):
         return literal(str(value))
     if isinstance(value, Missing):
-        raise TemplateError(f"asks for {show(value.path)}, which is no text here")
+        raise TemplateError(f"asks for {show(value.path)}, which is not text here")
     raise TemplateError("asks for a list, a mapping or nil where a text stands")
 
 

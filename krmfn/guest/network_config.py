@@ -32,7 +32,7 @@ def read_network_config(text: str, at: Place, problems: Collector) -> Map:
     inner = data.get("network", data)
     version = inner.get("version") if isinstance(inner, dict) else None
     if not collected and version not in (1, 2):
-        collected.append(at.error("is no network config: it has no version 1 or 2"))
+        collected.append(at.error("is not a network config: it has no version 1 or 2"))
     problems += collected
     return data
 

@@ -33,12 +33,12 @@ def public_key_problems(text: str, at: Place) -> Iterator[Problem]:
     match = _LINE.fullmatch(text.strip())
     if match is None or match[1] not in _TYPES:
         types = ", ".join(_TYPES)
-        yield at.error(f"is no public key on one line, which begins with one of {types}")
+        yield at.error(f"is not a public key on one line, which begins with one of {types}")
         return
     key_type, body = match[1], match[2]
     fields = _fields(body)
     if len(fields) < 2 or fields[0] != key_type.encode():
-        yield at.error(f"is no {key_type} key: its body is damaged or of another type")
+        yield at.error(f"is not a key of type {key_type}: its body is damaged or of another type")
 
 
 def _fields(body: str) -> list[bytes]:

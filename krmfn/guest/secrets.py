@@ -127,7 +127,7 @@ def secret_value(item: Item, key: str, problems: Collector) -> str | None:
     try:
         return from_base64(value)
     except ValueError:
-        problems.append(at.error("is no base64 of text"))
+        problems.append(at.error("is not base64 of text"))
         return None
 
 

@@ -51,7 +51,7 @@ def read_token(secret: Item, ref: KeyRef, problems: Collector) -> str:
     token = ".".join(part.strip() for part in parts)[:_LONGEST]
     if not _TOKEN.fullmatch(token):
         grammar = "six of a-z and 0-9, a dot, sixteen of a-z and 0-9"
-        problems.append(at.error(f"is no bootstrap token: {grammar}"))
+        problems.append(at.error(f"is not a bootstrap token: {grammar}"))
         return ""
     if not ref.key:
         problems += _expiration_problems(secret)
@@ -77,7 +77,7 @@ def _expiration_problems(secret: Item) -> Iterator[Problem]:
     yield from problems
     if value is not None and not _is_time(value):
         at = key_place(secret, "expiration")
-        yield at.error("is no RFC 3339 time, such as 2030-01-31T12:00:00Z")
+        yield at.error("is not an RFC 3339 time, such as 2030-01-31T12:00:00Z")
 
 
 def _is_time(value: str) -> bool:

@@ -50,7 +50,7 @@ class Quantity:
                 2^63-1; the text goes on after the field's path.
         """
         if isinstance(text, bool) or not isinstance(text, str | int | float):
-            raise ValueError("is no quantity")
+            raise ValueError("is not a quantity")
         if isinstance(text, int) and abs(text) > LARGEST:
             raise ValueError(_TOO_LARGE)
         return _parse(text if isinstance(text, str) else repr(text))
@@ -119,7 +119,7 @@ def _binary_text(value: Fraction) -> str:
 
 
 def _advice(text: str) -> str:
-    """Say how to write what is no quantity: `32GB` is meant as 32Gi or 32G."""
+    """Say how to write what is not a quantity: `32GB` is meant as 32Gi or 32G."""
     meant = _BYTES.fullmatch(text)
     if meant:
         return f"did you mean {meant[1]}{meant[2]}i or {meant[1]}{meant[2]}?"
@@ -133,7 +133,7 @@ def _parse(text: str) -> Quantity:
         raise ValueError(f"is a quantity of over {LONGEST} characters")
     match = SYNTAX.fullmatch(text)
     if not match:
-        raise ValueError(f"is no quantity; {_advice(text)}")
+        raise ValueError(f"is not a quantity; {_advice(text)}")
     sign, digits, exponent, suffix = match.groups()
     power = int(exponent[1:]) if exponent else _DECIMAL.get(suffix, 0)
     if power > LONGEST:

@@ -20,11 +20,11 @@ def canonical(
     """Return a value of this type with every quantity as the API server stores it.
 
     Fields whose zero value KubeVirt's webhook drops are left out with it: the webhook writes the
-    machine anew from its Go types. That writes null for the `apiGroup` of a reference without one,
+    machine again from its Go types. That writes null for the `apiGroup` of a reference without one,
     which the schema then refuses: it gets the empty text of the core group. Any other form would
     be refused, or show as drift for ever.
 
-    `place` gives the place of a path in the value, to report what is no quantity.
+    `place` gives the place of a path in the value, to report what is not a quantity.
     """
     if kind.name == "Quantity":
         try:

@@ -51,7 +51,7 @@ def minor(version: str) -> tuple[int, int]:
     """
     match = VERSION.fullmatch(version)
     if not match:
-        raise ValueError("is no version")
+        raise ValueError("is not a version")
     return int(match[1]), int(match[2])
 
 

@@ -49,7 +49,7 @@ def most_memory(vm: Map, guest: Fraction) -> Fraction:
     """Return how many bytes of memory a machine can have that started with `guest` bytes.
 
     Raises:
-        ValueError: `maxGuest` is no quantity.
+        ValueError: `maxGuest` is not a quantity.
     """
     limit = get(vm, MAX_GUEST_MEMORY)
     return Quantity.parse(limit).value if limit is not None else _RATIO * guest

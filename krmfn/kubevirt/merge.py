@@ -325,7 +325,7 @@ def _field(schema: types.Type, path: Path) -> types.Field:
     try:
         return schema.field(str(path[-1]))
     except LookupError as error:
-        message = f"is no field of KubeVirt's {error.args[0]}, and can't be merged"
+        message = f"unknown field of KubeVirt's {error.args[0]}, which can't be merged"
         raise MergeError(path, message) from None
 
 
@@ -341,5 +341,5 @@ def _target(key: str, prefix: str, path: Path) -> str:
     """Return the name of the list that a directive is about."""
     directive, slash, name = key.partition("/")
     if directive != prefix or not slash:
-        raise MergeError((*path, key), f'is no directive; write "{prefix}/<list>"')
+        raise MergeError((*path, key), f'is not a directive; write "{prefix}/<list>"')
     return name

@@ -78,7 +78,7 @@ def violations(vm: Map, cluster: Cluster) -> Iterator[Violation]:
     for path, metadata in _open_metadata(vm):
         for key, value in (metadata if isinstance(metadata, dict) else {}).items():
             if key not in known:
-                message = "is no field of an object's metadata"
+                message = "unknown field of an object's metadata"
                 yield Violation((*path, key), message, unknown=True)
             elif key in _TEXTS:
                 yield from _text_violations(value, (*path, key))
@@ -155,7 +155,7 @@ def _int_or_string_problem(value: Any, node: Node) -> str:
         return f"is {show(value)}; must be a number or a quantity"
     if "pattern" in node:
         return _quantity_problem(value)
-    # Without a pattern it is no quantity but a port or the like, an int32 to Go.
+    # Without a pattern it is not a quantity but a port or the like, an int32 to Go.
     low, high = _INT32
     if isinstance(value, int) and not low <= value <= high:
         return f"is {show(value)}; must be {low} to {high}"
@@ -226,7 +226,7 @@ def _check_mapping(value: Map, node: Node, path: Path, cluster: Cluster) -> Iter
         number = fields.get(key, node.get("values"))
         since = node.get("since", {}).get(key)
         if since and not cluster.is_within(since, None):
-            message = f"is no field of KubeVirt {cluster.judged_version}'s VirtualMachine"
+            message = f"unknown field of KubeVirt {cluster.judged_version}'s VirtualMachine"
             yield Violation(at, f"{message}: it exists since {since}", unknown=True)
         elif number is not None:
             yield from _check(child, number, at, cluster)
@@ -245,7 +245,7 @@ def _required(node: Node, cluster: Cluster) -> list[str]:
 def _unknown_field(key: str, fields: Map) -> str:
     """Return the message for a field that no version knows."""
     newest = known_versions()[-1]
-    message = f"is no field of KubeVirt {newest}'s VirtualMachine{nearest(key, fields)}"
+    message = f"unknown field of KubeVirt {newest}'s VirtualMachine{nearest(key, fields)}"
     if 0 < len(fields) <= _MOST_LISTED:
         message += f"; known are {listed(sorted(fields))}"
     return message

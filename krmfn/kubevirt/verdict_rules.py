@@ -165,7 +165,7 @@ def _guest_memory(change: Change, update: Update) -> Verdict:
 
 
 def _memory_growth(change: Change, update: Update) -> Verdict:
-    """Judge a change of guest memory. Raises ValueError for what is no quantity."""
+    """Judge a change of guest memory. Raises ValueError for what is not a quantity."""
     before = Quantity.parse(change.old).value
     after = Quantity.parse(change.new).value
     most = hotplug.most_memory(update.old, before)
@@ -173,7 +173,7 @@ def _memory_growth(change: Change, update: Update) -> Verdict:
     if limit is not None and after > Quantity.parse(limit).value:
         return Verdict("rejected", "is above maxGuest")
     if limit is not None and after % hotplug.ALIGNED:
-        return Verdict("rejected", "is no multiple of 2Mi, as it has to be beside maxGuest")
+        return Verdict("rejected", "must be a multiple of 2Mi beside maxGuest")
     can_grow = (
         before <= after <= most
         and hotplug.memory_can_grow(update.old, before)

@@ -130,7 +130,7 @@ def node_type_size(
         problems.append(at.field("memory").error(message))
     if "cpu" not in size:
         size["cpu"] = Quantity.parse(1)
-        message = "is not told by the template either; the guest gets 1 CPU, and 1 is counted"
+        message = "is not set in the template either; the guest gets 1 CPU, and krmfn counts 1"
         if unknown:
             message = f"is not stated, and the template has {unknown}; 1 is counted"
         problems.append(at.field("cpu").warning(message, Code.NO_CPU))

@@ -55,7 +55,7 @@ def _needless_nulls(patch: Map, base: Any, at: Place) -> Iterator[Problem]:
     gone = base if isinstance(base, dict) else {}
     for name, element in patch.items():
         if element is None and name not in gone:
-            message = "is null, and there is no such key to take out"
+            message = "is null, but there is no such key to remove"
             yield at.field(name).warning(message, Code.NULL_FIELD)
 
 

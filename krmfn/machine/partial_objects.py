@@ -62,7 +62,7 @@ class Partial:
                 problems.append(self.field(*path).error(message))
         for name in self.value:
             if known and name not in known:
-                message = f"is no part of a DataVolume template; known are {' and '.join(known)}"
+                message = f"is not a part of a DataVolume template; known are {' and '.join(known)}"
                 problems.append(self.field(name).error(message))
         problems += self._null_problems(alternatives)
         if any(name in self.value for name in alternatives):

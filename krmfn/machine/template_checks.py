@@ -64,7 +64,7 @@ def template_problems(template: Map, at: Place, patch: bool) -> Iterator[Problem
             yield from _identity_problems(value, _IDENTITY[key], at.field(key), patch)
         elif not _belongs(key, value, _PARTS, patch):
             hint = nearest(key, _PARTS)
-            message = f"is no part of a template; known are metadata and spec{hint}"
+            message = f"is not a part of a template; known are metadata and spec{hint}"
             yield at.field(key).error(message)
     if patch and template.get("$patch") == "delete":
         message = "deletes the whole template; a node type can't be without one"
@@ -105,7 +105,7 @@ def _unreadable_values(value: Any, at: Place) -> Iterator[Problem]:
     if isinstance(value, Timestamp):
         yield at.error("is a date to YAML; quote it")
     elif isinstance(value, float) and not math.isfinite(value):
-        yield at.error("is no number that JSON can hold")
+        yield at.error("is not a number that JSON can hold")
     elif isinstance(value, dict):
         for key, child in value.items():
             where = at.field(key)

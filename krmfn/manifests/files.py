@@ -29,7 +29,7 @@ from krmfn.problems import (
 )
 
 STDIN = "-"
-_NO_MANIFEST = f"; if the file is no manifest, leave it out by a line in {IGNORE_FILE}"
+_NO_MANIFEST = f"; if the file is not a manifest, leave it out by a line in {IGNORE_FILE}"
 _COMMENTS = re.compile(r"\A(#.*\n)+")
 
 
@@ -166,7 +166,7 @@ def _file_entry(file: str, real_folder: str, root: str) -> _File | Problem:
         return _at(file).error(_chart(os.path.dirname(file), root))
     # Reading a pipe would wait for its writer, perhaps for ever.
     if not os.path.isfile(file) and os.path.exists(file):
-        return _at(file).error("is no regular file")
+        return _at(file).error("is not a regular file")
     if os.path.islink(file):
         return _File(file, os.path.realpath(file))
     # The folder is resolved once, and not again for each of its files.
@@ -176,7 +176,7 @@ def _file_entry(file: str, real_folder: str, root: str) -> _File | Problem:
 
 def _chart(folder: str, root: str) -> str:
     """Say that a folder is a Helm chart, and how to leave it out."""
-    message = "belongs to a Helm chart, whose templates are no manifests; "
+    message = "belongs to a Helm chart, whose templates are not manifests; "
     inside = os.path.relpath(folder, root)
     if inside == os.curdir:
         return f"{message}name the files to read, instead of the folder"

@@ -28,7 +28,7 @@ from krmfn.problems import Collector, Place
 class Effective:
     """The properties of a request: all of them, and the `traits` that describe its node.
 
-    What an OSImage adds says how to get the image: it is no trait.
+    What an OSImage adds says how to get the image: it is not a trait.
     """
 
     given: Given

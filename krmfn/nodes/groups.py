@@ -157,11 +157,11 @@ def _no_node_types(provider: Provider) -> Problem:
 
 
 def _other_kind(asked: Asked) -> Problem:
-    """Report a provider whose nodes are no machines of KubeVirt.
+    """Report a provider whose nodes are not machines of KubeVirt.
 
     A vcluster.yaml may have pools of several providers, of which krmfn renders its own.
     """
-    message = f"is {show(asked.provider)}, which is no KubeVirt provider"
+    message = f"is {show(asked.provider)}, which is not a KubeVirt provider"
     if asked.pool is None:
         return asked.provider_place.error(message)
     message = f"{message}: the nodes of pool {show(asked.pool)} are not rendered"

@@ -98,7 +98,7 @@ def _texts(item: Item) -> Iterator[tuple[Path, str]]:
             if not isinstance(text, str):
                 continue
             if item.kind == "Secret" and field == "data":
-                # What is no text in base64 holds no vcluster.yaml.
+                # What is not text in base64 holds no vcluster.yaml.
                 with suppress(ValueError):
                     yield (field, str(key)), from_base64(text)
             else:

@@ -37,7 +37,7 @@ ImageUpdates = Literal["Never", "OnRestart"]
 
 
 def gate_problem(name: str) -> str:
-    """Describe why a text is no feature gate, "" if it is one."""
+    """Describe why a text is not a feature gate, "" if it is one."""
     gates = known_gates()
     if name in gates:
         return ""

@@ -55,7 +55,9 @@ def read_config(
     """
     forms = f"a {KIND} ({API_VERSION}) or a ConfigMap"
     if item is None:
-        problems.append(Place().error(f"there is no functionConfig; krmfn needs {forms}"))
+        problems.append(
+            Place().error(f"the ResourceList has no functionConfig; krmfn needs {forms}")
+        )
         return None
     if item.kind == KIND:
         return _read_typed(item, problems, form_of)

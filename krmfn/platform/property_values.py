@@ -147,5 +147,5 @@ def base64_fault(value: str) -> str:
     try:
         from_base64(value)
     except ValueError:
-        return "is no base64 of text"
+        return "is not base64 of text"
     return ""

@@ -132,7 +132,7 @@ WARNINGS: dict[Code, str] = {
     Code.DYNAMIC_POOL: "A pool is the autoscaler's: its nodes are not rendered.",
     Code.EPHEMERAL_ROOT: (
         "A machine's root disk is a container disk or an ephemeral volume: what is written to it "
-        "is lost at every restart, and the node joins anew. Boot from a DataVolume."
+        "is lost at every restart, and the node joins again. Boot from a DataVolume."
     ),
     Code.FEATURE_GATE: (
         "KubeVirt takes a field only where the cluster's configuration allows it, such as by "

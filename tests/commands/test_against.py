@@ -503,7 +503,7 @@ def test_an_odd_earlier_machine_is_no_traceback(
             '{"metadata": null}',
             "unchanged",
         ),
-        # What is no object was not noted by kubectl: an annotation like others, and it goes.
+        # What is not an object was not noted by kubectl: an annotation like others, and it goes.
         *(
             (
                 "annotations",

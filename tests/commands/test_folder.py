@@ -204,11 +204,11 @@ def several(package: Path) -> None:
     [
         (
             foreign,
-            "out/kubevirt-1/tenant-1-workers-1.yaml: is in the way: it is no file that krmfn wrote for nodes",
+            "out/kubevirt-1/tenant-1-workers-1.yaml: is in the way: krmfn did not write it for nodes",
         ),
         (
             of_another_config,
-            "out/kustomization.yaml: is in the way: it is no file that krmfn wrote for nodes",
+            "out/kustomization.yaml: is in the way: krmfn did not write it for nodes",
         ),
         (linked, "out/kubevirt-1: is a link"),
         (file_instead, "can't be written: Not a directory"),

@@ -84,7 +84,7 @@ def test_the_config_is_missing() -> None:
     done = krmfn(stdin=f"{HEAD}items: []\n")
     assert (done.returncode, done.stderr) == (
         1,
-        "error: there is no functionConfig; krmfn needs a KubeVirtNodes (krmfn.dev/v1alpha1) or a ConfigMap\n",
+        "error: the ResourceList has no functionConfig; krmfn needs a KubeVirtNodes (krmfn.dev/v1alpha1) or a ConfigMap\n",
     )
 
 

@@ -128,13 +128,13 @@ KEY = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
         (
             changed(SECRET, "stringData.token", "ABCDEF.0123456789abcdef"),
             CONFIG,
-            "stringData.token: is no bootstrap token: six of a-z and 0-9",
+            "stringData.token: is not a bootstrap token: six of a-z and 0-9",
         ),
-        (changed(SECRET, "stringData.token", ""), CONFIG, "is no bootstrap token"),
+        (changed(SECRET, "stringData.token", ""), CONFIG, "is not a bootstrap token"),
         (
             changed(SECRET, "stringData.token", f"{TOKEN}&type=worker"),
             CONFIG,
-            "is no bootstrap token",
+            "is not a bootstrap token",
         ),
         (
             changed(SECRET, "stringData.token", 1.5),
@@ -149,7 +149,7 @@ KEY = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
         (
             {**SECRET, "stringData": {"ca.crt": CERTIFICATE}, "data": {"token": "!!!"}},
             CONFIG,
-            "data.token: is no base64 of text",
+            "data.token: is not base64 of text",
         ),
         (
             {
@@ -164,12 +164,12 @@ KEY = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
         (
             changed(BOOTSTRAP, "stringData", {"expiration": "tomorrow"}),
             NO_KEY,
-            "stringData.expiration: is no RFC 3339 time",
+            "stringData.expiration: is not an RFC 3339 time",
         ),
         (
             changed(BOOTSTRAP, "stringData", {"expiration": "2001-13-01T00:00:00Z"}),
             NO_KEY,
-            "stringData.expiration: is no RFC 3339 time",
+            "stringData.expiration: is not an RFC 3339 time",
         ),
         (
             changed(BOOTSTRAP, "data", {"token-id": b64("abcdef")}),
@@ -195,7 +195,7 @@ KEY = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
             CONFIG,
             "stringData[ca.crt]: is still encrypted or a placeholder",
         ),
-        (changed(SECRET, "stringData.token", "<" * 200_000), CONFIG, "is no bootstrap token"),
+        (changed(SECRET, "stringData.token", "<" * 200_000), CONFIG, "is not a bootstrap token"),
         (
             changed(SECRET, "stringData", {"token": TOKEN}),
             CONFIG,

@@ -42,7 +42,7 @@ STRICTER = (
     r"nodeSelector\.|nodeSelector\[",
     r"tolerations\[\d+\]",
     r"Probe\.(httpGet|tcpSocket)\.port",
-    r"is no resource of a pod",
+    r"is not a resource of a pod",
     r"containerDisk\.image",
     r"cpu\.model: |priorityClassName: |firmware\.uuid: ",
     # With the rollout strategy LiveUpdate, its default, KubeVirt does not look; the pod would be killed.

@@ -96,7 +96,7 @@ def compared(templates: list[str]) -> tuple[int, list[Any]]:
     return taken, wrong
 
 
-# What Go takes, and krmfn refuses on purpose: the root is no variable to set.
+# What Go takes, and krmfn refuses on purpose: the root is not a variable to set.
 REFUSED = ("{{ $ = 1 }}",)
 
 

@@ -350,7 +350,7 @@ def test_the_changes_applied_to_the_old_give_the_new(one: Any, other: Any) -> No
 
 
 def defaulted(vm: dict[str, Any]) -> dict[str, Any]:
-    """With what the webhook adds: that it is written or not is no change."""
+    """With what the webhook adds: that it is written or not is not a change."""
     spec = vm["spec"]["template"]["spec"]
     spec["architecture"] = spec.get("architecture") or "amd64"
     spec["domain"]["machine"] = spec["domain"].get("machine") or {"type": "q35"}

@@ -61,7 +61,7 @@ def test_what_a_patch_does(base: Case, patch: Case, result: Case) -> None:
             {"taints": {"a": 1}},
             {"taints": {"b": 1}},
             ("taints",),
-            "is no field of KubeVirt's VirtualMachineInstanceSpec",
+            "unknown field of KubeVirt's VirtualMachineInstanceSpec",
         ),
         (
             {SPREAD: [{"topologyKey": "a"}]},
@@ -76,7 +76,7 @@ def test_what_a_patch_does(base: Case, patch: Case, result: Case) -> None:
             ("domain", "$retainKeys"),
             'must list "cpu"',
         ),
-        ({}, {"$setElementOrder": []}, ("$setElementOrder",), "is no directive"),
+        ({}, {"$setElementOrder": []}, ("$setElementOrder",), "is not a directive"),
     ],
 )
 def test_what_is_refused(base: Case, patch: Case, path: tuple[Any, ...], message: str) -> None:

@@ -311,7 +311,7 @@ def test_a_label_that_a_patch_takes_out() -> None:
     labels = ("spec.kubeVirt.virtualMachineTemplate.metadata", {"labels": {"a": "b"}})
     patch = (PATCH, {"metadata": {"labels": {"a": None}}})
     assert "(null-field)" not in warned(labels, patch)
-    message = "labels.a: is null, and there is no such key to take out (null-field)"
+    message = "labels.a: is null, but there is no such key to remove (null-field)"
     assert f"mergeVirtualMachineTemplate.metadata.{message}" in warned(patch)
 
 

@@ -155,7 +155,7 @@ def binary(folder: Path) -> None:
         (unreadable, "private: can't be read: Permission denied"),
         (looping, "loop.yaml: can't be read: Too many levels of symbolic links"),
         (vanished, "gone.yaml: can't be read: No such file or directory"),
-        (pipe, "pipe.yaml: is no regular file"),
+        (pipe, "pipe.yaml: is not a regular file"),
         (binary, "binary.yaml:1:4: is not valid UTF-8"),
     ],
 )

@@ -174,7 +174,7 @@ def test_a_chart_is_named_once_with_the_line_that_leaves_it_out(tmp_path: Path) 
 def test_what_is_no_manifest_at_all_can_be_left_out(tmp_path: Path) -> None:
     (tmp_path / "tabs.json").write_text('{"name": "x"}\t{"name": "y"}')
     done = krmfn("render", cwd=tmp_path)
-    assert "if the file is no manifest, leave it out by a line in .krmignore" in done.stderr
+    assert "if the file is not a manifest, leave it out by a line in .krmignore" in done.stderr
     done = krmfn("render", "tabs.json", cwd=tmp_path)
     assert ".krmignore" not in done.stderr
 

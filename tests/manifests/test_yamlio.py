@@ -92,7 +92,7 @@ def test_what_is_written_is_read_back(value: dict[str, Any]) -> None:
             1,
         ),
         ("a: !!set {x}\n", "unknown tag", 1),
-        ("a: !!int x\n", "is no int", 1),
+        ("a: !!int x\n", "is not an int", 1),
         ("1: a\n", "has a key that is not text", 1),
         ("true: a\n", "has a key that is not text", 1),
         ("2001-01-01: a\n", "has a key that is a date", 1),
@@ -106,7 +106,7 @@ def test_what_is_written_is_read_back(value: dict[str, Any]) -> None:
         ('a: "\\ud800"', "is not YAML", 1),
         ("%TAG ! tag:x,2000:\n---\na: b\n", "has a %TAG directive", 1),
         ("a:\n\tb: c\n", "is not YAML", 2),
-        ("<<: a\n", "merges (<<) something that is no mapping", 1),
+        ("<<: a\n", "merges (<<) something that is not a mapping", 1),
     ],
 )
 def test_faults_say_what_and_where(text: str, message: str, line: int) -> None:

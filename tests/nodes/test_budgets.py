@@ -166,8 +166,8 @@ def test_a_limit_that_is_no_quantity(package: Path, against: list[str]) -> None:
     add(package, {"pods": "many", "secrets": []})
     done = krmfn("plan", "in", *against, cwd=package)
     assert (done.returncode, done.stdout) == (1, "")
-    assert 'spec.hard.pods: is no quantity; write it as "4", "500m" or "16Gi"' in done.stderr
-    assert "spec.hard.secrets: is no quantity" in done.stderr
+    assert 'spec.hard.pods: is not a quantity; write it as "4", "500m" or "16Gi"' in done.stderr
+    assert "spec.hard.secrets: is not a quantity" in done.stderr
 
 
 def test_the_peak_of_a_change(package: Path) -> None:

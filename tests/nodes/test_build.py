@@ -79,7 +79,7 @@ def test_capacity_is_checked_and_moves_no_claim() -> None:
         ),
         (
             [changed(PROVIDER, "spec", {"terraform": {}}), CLAIM, SECRET],
-            'spec.providerRef: is "edge", which is no KubeVirt provider',
+            'spec.providerRef: is "edge", which is not a KubeVirt provider',
         ),
         ([PROVIDER, SECRET], "virtual cluster tenant-1 has no claim"),
         (

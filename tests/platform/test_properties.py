@@ -688,13 +688,13 @@ def test_profiles_of_pools(level: str) -> None:
     ("key", "message"),
     [
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nabc", "spec.publicKey: holds a private key"),
-        ("ssh-dss AAAA", "is no public key on one line"),
-        (f"{PUBLIC}\n{PUBLIC}", "is no public key on one line"),
+        ("ssh-dss AAAA", "is not a public key on one line"),
+        (f"{PUBLIC}\n{PUBLIC}", "is not a public key on one line"),
         (
             "ssh-rsa " + PUBLIC.split()[1],
-            "is no ssh-rsa key: its body is damaged or of another type",
+            "is not a key of type ssh-rsa: its body is damaged or of another type",
         ),
-        (f'command="x" {PUBLIC}', "is no public key on one line"),
+        (f'command="x" {PUBLIC}', "is not a public key on one line"),
     ],
 )
 def test_keys_that_are_none(key: str, message: str) -> None:
@@ -743,7 +743,7 @@ def test_unknown_properties_are_errors_unless_they_are_ignored(place: str) -> No
     given = resource_list(provider, claim, SECRET, *items, config=config)
     said = refusal(function(given))
     for key in unknown:
-        assert f"[{key}]: is no property that krmfn knows; under " in said
+        assert f"[{key}]: unknown property; under " in said
     assert "unknownProperties: Ignore accepts others" in said
     config = changed(config, "spec.unknownProperties", "Ignore")
     done = function(resource_list(provider, claim, SECRET, *items, config=config))

@@ -51,7 +51,7 @@ def _inline(data: str | Map, path: Path) -> Findings:
         try:
             size = len(base64.b64decode(data, validate=True))
         except binascii.Error:
-            yield path, "is no base64"
+            yield path, "is not base64"
             return
     if size > _MOST_BYTES:
         yield path, f"has {size} bytes; at most {_MOST_BYTES} are allowed inline: use a Secret"

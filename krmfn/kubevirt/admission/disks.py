@@ -198,7 +198,7 @@ def _custom_block_size(custom: Map, bus: str, path: Path) -> Findings:
 
 
 def _power_of_two(path: Path, size: int) -> Findings:
-    """Yield a size that is no power of two, or out of range."""
+    """Yield a size that is not a power of two, or out of range."""
     if not _LEAST_BLOCK <= size <= _LARGEST_BLOCK or size & (size - 1):
         yield path, f"is {size}; must be a power of 2, 512 to {_LARGEST_BLOCK}"
 

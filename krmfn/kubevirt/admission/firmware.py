@@ -110,7 +110,7 @@ def _acpi_tables(vm: Map) -> Findings:
     for key in ("slicNameRef", "msdmNameRef"):
         name = acpi.get(key)
         if name and name not in secrets:
-            yield (*_ACPI, key), f"is {show(name)}, which is no Secret volume"
+            yield (*_ACPI, key), f"is {show(name)}, which is not a Secret volume"
 
 
 RULES = (_container_disk, _firmware, _uuid)

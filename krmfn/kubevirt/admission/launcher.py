@@ -87,7 +87,7 @@ def _resources(vm: Map) -> Findings:
         for name in get(vm, (*RESOURCES, kind)) or {}:
             is_standard = name in _STANDARD or name.startswith(_STANDARD_PREFIX)
             if not is_standard and ("/" not in name or names.label_key(name)):
-                message = "is no resource of a pod; a device has a domain, as nvidia.com/gpu"
+                message = "is not a resource of a pod; a device has a domain, as nvidia.com/gpu"
                 yield (*RESOURCES, kind, name), message
 
 

@@ -46,7 +46,7 @@ def _hugepages(vm: Map) -> Findings:
     if memory and whole(memory) < size:
         yield HUGE_PAGE_SIZE, f"is {text}, more than the memory of {memory}"
     elif size and whole(memory) % size:
-        yield HUGE_PAGE_SIZE, f"is {text}, of which the memory of {memory} is no multiple"
+        yield HUGE_PAGE_SIZE, f"is {text}, but the memory of {memory} is not a multiple of it"
 
 
 @rule("guest-memory", "validateGuestMemoryLimit")
@@ -67,7 +67,7 @@ def _memory(vm: Map) -> Findings:
         return
     sizes = (amount(vm, path) for path in (MEMORY_REQUEST, MEMORY_LIMIT))
     if get(vm, GUEST_MEMORY) is None and not any(map(whole, sizes)):
-        yield GUEST_MEMORY, "is required: nothing else tells the machine's memory"
+        yield GUEST_MEMORY, "is required: nothing else sets the machine's memory"
 
 
 @rule("zero-memory")

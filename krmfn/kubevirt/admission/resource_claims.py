@@ -115,7 +115,7 @@ def _request(user: Map, path: Path, known: set[str | None], seen: set[tuple[str,
     if not claim or not request:
         return
     if claim not in known:
-        yield (*path, "claimName"), f"is {show(claim)}, which is none of the resourceClaims"
+        yield (*path, "claimName"), f"is {show(claim)}, which is not one of the resourceClaims"
     if (claim, request) in seen:
         yield path, f"asks for {claim} and {request}, as another one does"
     seen.add((claim, request))

@@ -241,7 +241,7 @@ class Composer:
         """Merge a mapping, or the mappings of a list, of which the first wins."""
         sources = value if isinstance(value, list) else [value]
         if not all(isinstance(source, dict) for source in sources):
-            self._fault("merges (<<) something that is no mapping", event)
+            self._fault("merges (<<) something that is not a mapping", event)
             return
         span = parent.children.pop(_MERGE, None) if parent.children else None
         spans: dict[Step, Span] = {}
@@ -266,11 +266,11 @@ class Composer:
             try:
                 return base64.b64decode(text, validate=True).decode()
             except ValueError:
-                self._fault("is no base64 of UTF-8 text", event)
+                self._fault("is not base64 of UTF-8 text", event)
         elif tag not in _TAGS:
             self._fault(f"unknown tag {event.tag}", event)
         elif type(value) is not _TAGS[tag]:
-            self._fault(f"is no {tag}", event)
+            self._fault(f"is not a valid {tag}", event)
         return value
 
     def _alias(self, event: Any, stack: list[_Frame]) -> Any:

@@ -38,7 +38,7 @@ class Span:
 class Document:
     """One YAML document: its data, its first line (from 1), and the span of its data.
 
-    The span is None if the data is no collection, or if no spans were asked for.
+    The span is None if the data is not a collection, or if no spans were asked for.
     """
 
     data: Any

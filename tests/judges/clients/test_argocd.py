@@ -115,7 +115,8 @@ def test_nothing_to_print_is_no_success(
     config["spec"]["virtualClusters"][0]["allowNoNodes"] = True
     (app / "config.yaml").write_text(yaml.safe_dump(config))
     with pytest.raises(
-        PluginError, match="exit status 3: error: there is no manifest at all: Argo CD would delete"
+        PluginError,
+        match="exit status 3: error: the folder gives no manifest: Argo CD would delete",
     ):
         cmp_server(PLUGIN).generate(repository, "apps/nodes")
 
