@@ -52,7 +52,7 @@ BASE = {
 ITEMS = ("provider", "claim", "secret", "vcluster")
 # `error: [file[:line]: ]Kind [namespace/]name: …`, or standard input where no object was read.
 NAMED = re.compile(
-    r"error: (\S+: )?(standard input|(object|[A-Z][A-Za-z]*)( .+?)?): .|error: there is no functionConfig"
+    r"error: (\S+: )?(standard input|(object|[A-Z][A-Za-z]*)( .+?)?): .|error: the ResourceList has no functionConfig"
 )
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 

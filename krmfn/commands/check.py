@@ -128,7 +128,7 @@ def machine_problems(item: Item, settings: Settings) -> Iterator[Problem]:
         yield at.field("apiVersion").error(message)
     for key in item.data:
         if key not in _PARTS:
-            yield at.field(key).error(f"unknown field of a {MACHINE}{nearest(key, _PARTS)}")
+            yield at.field(key).error(f"is an unknown field of a {MACHINE}{nearest(key, _PARTS)}")
     yield from metadata_problems(item)
     spec = item.data.get("spec")
     if not isinstance(spec, dict):

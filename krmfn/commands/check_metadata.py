@@ -24,7 +24,9 @@ def metadata_problems(item: Item) -> Iterator[Problem]:
     known = types.names("ObjectMeta")
     for key in metadata:
         if key not in known:
-            yield at.field(key).error(f"unknown field of an object's metadata{nearest(key, known)}")
+            yield at.field(key).error(
+                f"is an unknown field of an object's metadata{nearest(key, known)}"
+            )
     yield from _name_problems(metadata, "name", names.subdomain, at)
     if metadata.get("namespace") is not None:
         yield from _name_problems(metadata, "namespace", names.dns_label, at)

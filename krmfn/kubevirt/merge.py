@@ -325,7 +325,7 @@ def _field(schema: types.Type, path: Path) -> types.Field:
     try:
         return schema.field(str(path[-1]))
     except LookupError as error:
-        message = f"unknown field of KubeVirt's {error.args[0]}, which can't be merged"
+        message = f"is an unknown field of KubeVirt's {error.args[0]}, which can't be merged"
         raise MergeError(path, message) from None
 
 

@@ -123,4 +123,4 @@ def element_kind(base: list[Any], patch: list[Any], path: Path) -> str:
 
 def quoted(value: Any) -> str:
     """Quote a directive for a message."""
-    return f'"{value}"' if isinstance(value, str) else "no text"
+    return f'"{value}"' if isinstance(value, str) else "not text"

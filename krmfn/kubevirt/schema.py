@@ -78,7 +78,7 @@ def violations(vm: Map, cluster: Cluster) -> Iterator[Violation]:
     for path, metadata in _open_metadata(vm):
         for key, value in (metadata if isinstance(metadata, dict) else {}).items():
             if key not in known:
-                message = "unknown field of an object's metadata"
+                message = "is an unknown field of an object's metadata"
                 yield Violation((*path, key), message, unknown=True)
             elif key in _TEXTS:
                 yield from _text_violations(value, (*path, key))
@@ -226,7 +226,7 @@ def _check_mapping(value: Map, node: Node, path: Path, cluster: Cluster) -> Iter
         number = fields.get(key, node.get("values"))
         since = node.get("since", {}).get(key)
         if since and not cluster.is_within(since, None):
-            message = f"unknown field of KubeVirt {cluster.judged_version}'s VirtualMachine"
+            message = f"is an unknown field of KubeVirt {cluster.judged_version}'s VirtualMachine"
             yield Violation(at, f"{message}: it exists since {since}", unknown=True)
         elif number is not None:
             yield from _check(child, number, at, cluster)
@@ -245,7 +245,7 @@ def _required(node: Node, cluster: Cluster) -> list[str]:
 def _unknown_field(key: str, fields: Map) -> str:
     """Return the message for a field that no version knows."""
     newest = known_versions()[-1]
-    message = f"unknown field of KubeVirt {newest}'s VirtualMachine{nearest(key, fields)}"
+    message = f"is an unknown field of KubeVirt {newest}'s VirtualMachine{nearest(key, fields)}"
     if 0 < len(fields) <= _MOST_LISTED:
         message += f"; known are {listed(sorted(fields))}"
     return message

@@ -142,7 +142,7 @@ def _checked_fields(
     known = [field.name for field in fields(ResourceList)]
     for key in data:
         if key not in known:
-            message = f"unknown field of a ResourceList{nearest(key, known)}"
+            message = f"is an unknown field of a ResourceList{nearest(key, known)}"
             problems.append(at.field(str(key)).error(message))
     values = data.get("items")
     config = data.get("functionConfig")

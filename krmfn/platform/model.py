@@ -241,7 +241,7 @@ def _message(model: type[Model], kind: str, path: Path, data: Any, text: str) ->
         return "is required"
     if kind == "extra_forbidden":
         known = _field_names(_model_at(model, path[:-1]))
-        return f"unknown field{nearest(str(path[-1]), known)}"
+        return f"is an unknown field{nearest(str(path[-1]), known)}"
     if kind == "too_short":
         return "is empty; must have at least one element"
     expected = _TYPES.get(kind)

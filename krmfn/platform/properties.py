@@ -255,7 +255,7 @@ def _unknown(key: str, at: Place, leave: Leave) -> Iterator[Problem]:
         near = closest(key.removeprefix(prefix), by_name)
         hint = f' (did you mean "{by_name[near]}"?)' if near else ""
         known = [name.removeprefix(prefix) for name in usable if name.startswith(prefix)]
-        message = f"unknown property{hint}; under {prefix} there are "
+        message = f"is an unknown property{hint}; under {prefix} there are "
         yield at.error(f"{message}{', '.join(known)}; unknownProperties: Ignore accepts others")
     elif not prefix and key.lower().startswith(PREFIXES):
         yield at.error("is not a property: its prefix is written in small letters")

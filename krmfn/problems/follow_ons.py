@@ -10,7 +10,7 @@ from krmfn.problems.codes import Code
 from krmfn.problems.problem import Origin, Problem
 from krmfn.problems.wording import path_text
 
-_MISSPELT = "unknown field"
+_MISSPELT = "is an unknown field"
 _MISSING = "is required"
 _MEANT = re.compile(r'\(did you mean "([^"]+)"\?\)')
 _WORD = re.compile(r"[^\s,;]+")

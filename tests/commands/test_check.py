@@ -91,11 +91,11 @@ def test_what_a_cluster_exports_is_taken() -> None:
     [
         ("kubevirt.io/v1\n", "kubevirt.io/v2\n", 'apiVersion: is "kubevirt.io/v2"; must be one of kubevirt.io/v1'),
         ("name: web", "name: Web", "metadata.name: "),
-        ("spec:\n  run", "sepc:\n  run", 'sepc: unknown field of a VirtualMachine (did you mean "spec"?)'),
+        ("spec:\n  run", "sepc:\n  run", 'sepc: is an unknown field of a VirtualMachine (did you mean "spec"?)'),
         ("spec:\n  run", "sepc:\n  run", "spec: is required"),
         ("runStrategy: Always", "running: {}", "spec.running: is a mapping; must be true or false"),
-        ("bus: virtio", "buss: virtio", "disk.buss: unknown field of KubeVirt 1.9"),
-        ("volumes:", "taints: []\n      volumes:", "spec.template.spec.taints: unknown field"),
+        ("bus: virtio", "buss: virtio", "disk.buss: is an unknown field of KubeVirt 1.9"),
+        ("volumes:", "taints: []\n      volumes:", "spec.template.spec.taints: is an unknown field"),
         ("{image: x}", "{image: x}\n      - {name: '.'}", "volumes[1]: has no source"),
     ],
 )  # fmt: skip

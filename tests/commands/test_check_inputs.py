@@ -59,7 +59,11 @@ def said(folder: Path, document: Any, form: str = "text") -> str:
         ("metadata.labels", {"a": "b c"}, 'metadata.labels.a: is "b c"'),
         ("metadata.labels", {"a": 1}, "metadata.labels.a: is 1; must be text in quotes"),
         ("metadata.annotations", {"a b": "c"}, "metadata.annotations[a b]: is"),
-        ("metadata.namspace", "a", "metadata.namspace: unknown field of an object's metadata"),
+        (
+            "metadata.namspace",
+            "a",
+            "metadata.namspace: is an unknown field of an object's metadata",
+        ),
         ("spec.template.metadata", {"labels": {"a": "b c"}}, "template.metadata.labels.a: is"),
         ("spec.preference", {}, "spec.preference: has neither name nor inferFromVolume"),
         ("spec.preference", {"name": "a", "kind": "Foo"}, 'spec.preference.kind: is "Foo"'),
@@ -106,7 +110,7 @@ def test_a_kubevirt_object_in_a_list_counts(tmp_path: Path) -> None:
             "kind": "ResourceList",
             "items": [newer, *items],
         }
-        assert "utilityVolumes: unknown field of KubeVirt 1.6's" in said(tmp_path, document)
+        assert "utilityVolumes: is an unknown field of KubeVirt 1.6's" in said(tmp_path, document)
 
 
 def test_a_config_without_virtual_clusters(tmp_path: Path) -> None:
@@ -118,7 +122,7 @@ def test_a_config_without_virtual_clusters(tmp_path: Path) -> None:
     }
     vm = changed(VM, f"{INNER}.utilityVolumes", [])
     report = said(tmp_path, {"apiVersion": "v1", "kind": "List", "items": [config, vm]})
-    assert "utilityVolumes: unknown field of KubeVirt 1.6's" in report
+    assert "utilityVolumes: is an unknown field of KubeVirt 1.6's" in report
     assert report.count("error: ") == 1
 
 

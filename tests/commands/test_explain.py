@@ -129,7 +129,7 @@ def test_user_data_is_in_clear_and_the_token_is_not(tmp_path: Path) -> None:
         (["other/tenant-1-a"], '"other/tenant-1-a" is not a claim; there are p-default/tenant-1-a'),
         (
             ["tenant-1-a", "spec.runStrateg"],
-            '"spec.runStrateg" unknown field of vcluster-platform/tenant-1-a (did you mean "spec.runStrategy"?)',
+            '"spec.runStrateg" is not a field of vcluster-platform/tenant-1-a (did you mean "spec.runStrategy"?)',
         ),
     ],
 )

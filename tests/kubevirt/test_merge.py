@@ -61,7 +61,7 @@ def test_what_a_patch_does(base: Case, patch: Case, result: Case) -> None:
             {"taints": {"a": 1}},
             {"taints": {"b": 1}},
             ("taints",),
-            "unknown field of KubeVirt's VirtualMachineInstanceSpec",
+            "is an unknown field of KubeVirt's VirtualMachineInstanceSpec",
         ),
         (
             {SPREAD: [{"topologyKey": "a"}]},

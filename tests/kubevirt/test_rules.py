@@ -53,7 +53,7 @@ def test_the_property_that_made_it_is_named() -> None:
         function(resource_list(PROVIDER, changed(CLAIM, "spec.properties", properties), SECRET))
     )
     assert (
-        f"spec.properties[{key}image-checksum]: makes spec.dataVolumeTemplates[0].spec.source.http.checksum, which is not a field"
+        f"spec.properties[{key}image-checksum]: makes spec.dataVolumeTemplates[0].spec.source.http.checksum, which is an unknown field"
         in said
     )
     # The template's own disk keeps its number, whatever stands before it.
@@ -75,7 +75,7 @@ def test_fields_of_a_newer_kubevirt() -> None:
         resource_list(provider, CLAIM, SECRET, config=changed(CONFIG, "spec.unknownFields", "Warn"))
     )
     assert done.code == 0
-    assert "spec.template.spec.brandNew: unknown field of KubeVirt" in done.stderr
+    assert "spec.template.spec.brandNew: is an unknown field of KubeVirt" in done.stderr
     assert "(unknown-field)" in done.stderr
     assert made(done)[0]["spec"]["template"]["spec"]["brandNew"] == {"a": 1}
 

@@ -87,7 +87,7 @@ def test_a_problem_names_file_and_line(tmp_path: Path) -> None:
         (
             {"config": ""},
             ["."],
-            "error: there is no KubeVirtNodes among the files; write one, or name one with --config",
+            "error: the files hold no KubeVirtNodes; write one, or name one with --config",
         ),
         ({"provider": "a: [\n"}, ["."], "error: provider.yaml:2:1: is not YAML"),
         (

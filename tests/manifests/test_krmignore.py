@@ -161,7 +161,7 @@ def test_a_chart_is_named_once_with_the_line_that_leaves_it_out(tmp_path: Path) 
     done = krmfn("render", "nodes", cwd=tmp_path)
     [line] = done.stderr.splitlines()
     assert line == (
-        "error: nodes/charts/redis/Chart.yaml: belongs to a Helm chart, whose templates are no "
+        "error: nodes/charts/redis/Chart.yaml: belongs to a Helm chart, whose templates are not "
         "manifests; leave it out with a line charts/redis/ in nodes/.krmignore"
     )
     (tmp_path / "nodes" / ".krmignore").write_text("charts/redis/\n")

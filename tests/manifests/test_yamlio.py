@@ -92,7 +92,7 @@ def test_what_is_written_is_read_back(value: dict[str, Any]) -> None:
             1,
         ),
         ("a: !!set {x}\n", "unknown tag", 1),
-        ("a: !!int x\n", "is not an int", 1),
+        ("a: !!int x\n", "is not a valid int", 1),
         ("1: a\n", "has a key that is not text", 1),
         ("true: a\n", "has a key that is not text", 1),
         ("2001-01-01: a\n", "has a key that is a date", 1),

@@ -69,7 +69,7 @@ CONTAINER_PATH = ("domain.devices.autoattachVSOCK", True)
         # On in the newest alone: without a version that can't be known.
         (VIDEO, {"featureGates": []}, "", "needs the feature gate VideoConfig before KubeVirt 1.9"),
         # A field that the version does not have.
-        (VIDEO, {"version": "1.5"}, "unknown field of KubeVirt 1.5's VirtualMachine: it exists since 1.6", ""),
+        (VIDEO, {"version": "1.5"}, "is an unknown field of KubeVirt 1.5's VirtualMachine: it exists since 1.6", ""),
         (REBOOT, {"version": "1.7", "featureGates": ["RebootPolicy"]}, "it exists since 1.8", ""),
     ],
 )  # fmt: skip

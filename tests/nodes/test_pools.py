@@ -132,7 +132,7 @@ POOL_ROWS: list[tuple[str, Any, str]] = [
     ("selector", [{"property": "a", "operator": "NotExists", "value": "b"}], "write DoesNotExist"),
     ("selector", [{"property": "a", "operator": "Exist"}], '[0].operator: of pool "workers" must be one of In, NotIn, Exists, DoesNotExist, Gt, Lt (did you mean "Exists"?)'),
     ("selector", [{"property": "a", "operator": "Exists", "value": "b"}], "is Exists, which takes no value"),
-    ("selector", [{"propertty": "a", "value": "b"}], 'propertty: of pool "workers" unknown field (did you mean "property"?)'),
+    ("selector", [{"propertty": "a", "value": "b"}], 'propertty: of pool "workers" is an unknown field (did you mean "property"?)'),
     ("selector", [{"property": "example.com/none", "value": "b"}], 'pool "workers" asks for example.com/none, which no node type meets; the nearest, small, misses'),
     ("selector", [{"property": "vcluster.com/node-type", "value": "smal"}], 'names node type "smal"; the provider has '),
     ("taints", [{"key": "a"}], "taints[0].effect: of pool \"workers\" is required"),

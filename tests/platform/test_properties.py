@@ -743,7 +743,7 @@ def test_unknown_properties_are_errors_unless_they_are_ignored(place: str) -> No
     given = resource_list(provider, claim, SECRET, *items, config=config)
     said = refusal(function(given))
     for key in unknown:
-        assert f"[{key}]: unknown property; under " in said
+        assert f"[{key}]: is an unknown property; under " in said
     assert "unknownProperties: Ignore accepts others" in said
     config = changed(config, "spec.unknownProperties", "Ignore")
     done = function(resource_list(provider, claim, SECRET, *items, config=config))

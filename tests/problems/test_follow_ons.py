@@ -29,9 +29,9 @@ def errors(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("provider", "claim", "cause"),
     [
-        ({f"{DOMAIN}.memroy": {"guest": "1Gi"}}, {}, "domain.memroy: unknown field"),
-        ({}, {"spec.taints": [{"key": "a", "efect": "NoSchedule"}]}, "taints[0].efect: unknown field"),
-        ({"spec.kubeVirt.clusterRf": {"cluster": "k"}}, {}, "clusterRf: unknown field"),
+        ({f"{DOMAIN}.memroy": {"guest": "1Gi"}}, {}, "domain.memroy: is an unknown field"),
+        ({}, {"spec.taints": [{"key": "a", "efect": "NoSchedule"}]}, "taints[0].efect: is an unknown field"),
+        ({"spec.kubeVirt.clusterRf": {"cluster": "k"}}, {}, "clusterRf: is an unknown field"),
     ],
 )  # fmt: skip
 def test_a_misspelt_field_is_the_only_error(
@@ -83,7 +83,7 @@ MISTAKES = {
     "provider.yaml": changed(PROVIDER, f"{DOMAIN}.cpu", {"coers": 2}),
     "claim.yaml": changed(CLAIM, "spec.taints", [{"key": "a"}]),
 }
-CAUSES = ("domain.cpu.coers: unknown field", "spec.taints[0].effect: is required")
+CAUSES = ("domain.cpu.coers: is an unknown field", "spec.taints[0].effect: is required")
 
 
 def folder(where: Path, **files: str) -> Path:

@@ -84,7 +84,7 @@ def first_line(error: pytest.ExceptionInfo[PluginError]) -> str:
         ("claims.yaml", json.dumps(changed(CLAIM, "spec.typeRef", "smal")), 'exit status 1: error: claims.yaml:1:152: NodeClaim p-default/node-1: spec.typeRef: is "smal"'),
         ("claims.yaml", "a: [", "exit status 1: error: claims.yaml:2:1: is not YAML"),
         ("claims.yaml", "", "exit status 1: error: config.yaml:"),
-        ("config.yaml", "", "exit status 1: error: there is no KubeVirtNodes among the files"),
+        ("config.yaml", "", "exit status 1: error: the files hold no KubeVirtNodes"),
         ("token.yaml", "", "exit status 1: error: config.yaml:"),
     ],
 )  # fmt: skip
@@ -101,7 +101,7 @@ def test_the_first_line_is_the_cause(
 
 def test_an_empty_folder(cmp_server: Callable[..., Server], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(PluginError, match="there is no KubeVirtNodes among the files"):
+    with pytest.raises(PluginError, match="the files hold no KubeVirtNodes"):
         cmp_server(PLUGIN).generate(tmp_path, "empty")
 
 
