@@ -210,7 +210,7 @@ def _unknown_type(asked: Asked, offers: Collection[Offer]) -> Problem | None:
                 f"{_who(asked)}names node type {listed([show(one) for one in sorted(wanted)])}; "
             )
             message += f"the provider has {listed(known)}{nearest(min(wanted), known)}"
-            return asked.at.error(message, Code.NO_NODE_TYPE)
+            return requirement.at.error(message, Code.NO_NODE_TYPE)
     return None
 
 
