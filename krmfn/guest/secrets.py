@@ -18,12 +18,22 @@ _HOLDERS = ("stringData", "data")
 # variables.
 _PLACEHOLDER = re.compile(r"ENC\[|<[^<>]{1,200}>|\$\{|\{\{|\$\(|\$[A-Z]")
 _LISTED = 10
-# The objects of which operators make Secrets in a cluster, and where these say another name.
-_MAKERS: dict[tuple[str, str], Path] = {
-    ("SealedSecret", "bitnami.com"): ("spec", "template", "metadata", "name"),
-    ("ExternalSecret", "external-secrets.io"): ("spec", "target", "name"),
-    ("VaultStaticSecret", "secrets.hashicorp.com"): ("spec", "destination", "name"),
-    ("OnePasswordItem", "onepassword.com"): ("metadata", "name"),
+# The objects of which operators make Secrets in a cluster, and where these say the Secret's name:
+# the first of these fields that is set, else the object's own name.
+_TARGET: Path = ("spec", "target", "name")
+_DESTINATION: Path = ("spec", "destination", "name")
+_MAKERS: dict[tuple[str, str], tuple[Path, ...]] = {
+    ("SealedSecret", "bitnami.com"): (("spec", "template", "metadata", "name"),),
+    ("ExternalSecret", "external-secrets.io"): (_TARGET,),
+    ("ClusterExternalSecret", "external-secrets.io"): (
+        ("spec", "externalSecretSpec", "target", "name"),
+        ("spec", "externalSecretName"),
+    ),
+    ("VaultStaticSecret", "secrets.hashicorp.com"): (_DESTINATION,),
+    ("VaultDynamicSecret", "secrets.hashicorp.com"): (_DESTINATION,),
+    ("VaultPKISecret", "secrets.hashicorp.com"): (_DESTINATION,),
+    ("OnePasswordItem", "onepassword.com"): (),
+    ("SopsSecret", "isindir.github.com"): (("spec", "secretTemplates"),),
 }
 
 
@@ -81,13 +91,20 @@ class Lookup:
 
     def _maker(self, ref: KeyRef) -> Item | None:
         """Return an object of which an operator makes the Secret that a reference names."""
-        for (kind, group), path in _MAKERS.items():
+        for (kind, group), paths in _MAKERS.items():
             for item in self._index.of_kind(kind):
-                name = get(item.data, path) or item.name
                 is_near = not item.namespace or ref.namespace in (None, item.namespace)
-                if item.group == group and name == ref.name and is_near:
+                if item.group == group and is_near and ref.name in _made_names(item, paths):
                     return item
         return None
+
+
+def _made_names(item: Item, paths: tuple[Path, ...]) -> list[Any]:
+    """Return the names of the Secrets that an operator makes of an object."""
+    made = next(filter(None, (get(item.data, path) for path in paths)), item.name)
+    if isinstance(made, list):
+        return [template.get("name") for template in made if isinstance(template, dict)]
+    return [made]
 
 
 def _near(items: list[Item], home: str | None) -> list[Item]:

@@ -436,14 +436,26 @@ def test_a_refused_flag_is_told_once() -> None:
         ("bitnami.com/v1alpha1", "SealedSecret", {"encryptedData": {"token": "AgB"}}),
         ("external-secrets.io/v1", "ExternalSecret", {"target": {"name": "join"}}),
         ("secrets.hashicorp.com/v1beta1", "VaultStaticSecret", {"destination": {"name": "join"}}),
+        ("secrets.hashicorp.com/v1beta1", "VaultDynamicSecret", {"destination": {"name": "join"}}),
+        (
+            "external-secrets.io/v1",
+            "ClusterExternalSecret",
+            {"externalSecretName": "x", "externalSecretSpec": {"target": {"name": "join"}}},
+        ),
+        ("external-secrets.io/v1", "ClusterExternalSecret", {"externalSecretName": "join"}),
         ("onepassword.com/v1", "OnePasswordItem", {}),
+        (
+            "isindir.github.com/v1alpha3",
+            "SopsSecret",
+            {"secretTemplates": [None, {"name": "a"}, {"name": "join"}]},
+        ),
     ],
 )
 @pytest.mark.parametrize("namespace", ["tokens", "elsewhere"])
 def test_a_secret_that_an_operator_makes_is_named(
     group: str, kind: str, spec: dict[str, Any], namespace: str
 ) -> None:
-    name = "other" if "Vault" in kind or "External" in kind else "join"
+    name = "other" if any(word in kind for word in ("Vault", "External", "Sops")) else "join"
     maker = {
         "apiVersion": group,
         "kind": kind,
