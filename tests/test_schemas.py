@@ -27,7 +27,7 @@ STARTER = ROOT / "krmfn" / "commands" / "starter"
 GOOD = [FIXTURES, ROOT / "examples", STARTER, ROOT / "kustomize", ROOT / "argocd"]
 # What the models and KubeVirt's schema say of a field that is unknown or has another shape.
 SHAPE = re.compile(
-    r"is no field (that krmfn knows here|of KubeVirt)|is no part of a template|must be a (list|mapping|whole number)|"
+    r"is an unknown field(?! of a ResourceList)|is not a part of a template|must be a (list|mapping|whole number)|"
     r"must be (text in quotes|true or false|one of)"
 )
 # Why a schema can't see some of these nevertheless.
