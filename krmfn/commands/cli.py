@@ -7,91 +7,29 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Any, Literal, NoReturn, TextIO
+from typing import Literal, NoReturn, TextIO
 
 import click
 
 from krmfn import __version__
+from krmfn.commands.cli_parts import (
+    Commands,
+    color_option,
+    config_option,
+    folders_to_read,
+    is_plain,
+    kustomize_option,
+)
 from krmfn.commands.reply import USAGE, Reply
 from krmfn.commands.screen import Screen
 
-_Command = Callable[..., Any]
-_CONFIG_HELP = (
-    "The file with the config (KubeVirtNodes or ConfigMap), if the files do not hold exactly one "
-    "KubeVirtNodes."
-)
-_KUSTOMIZE_HELP = (
-    "Build the kustomization in DIR with kustomize first. This runs the functions that it names."
-)
-_HERE = ["."]
-# Keys of what the commands share in click's context.
-_NO_COLOR, _PROGRESS = "krmfn.no_color", "krmfn.progress"
-
-
-class _WithExamples(click.Command):
-    """A command whose help ends with examples and with the address of its page."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples."""
-        from krmfn.commands.help_texts import HELP, SITE
-
-        page, examples = HELP[ctx.command.name or ""]
-        with formatter.section("Examples"):
-            for purpose, line in examples:
-                formatter.write(f"{'':>2}# {purpose}\n{'':>2}{line}\n")
-        formatter.write(f"\nMore: {SITE}{page}\n")
-
-
-class _Commands(_WithExamples, click.Group):
-    """The commands. None of their summaries is cut."""
-
-    command_class = _WithExamples
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands, each with its summary."""
-        rows = [(name, command.short_help or "") for name, command in self.commands.items()]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-
-def _config_option(command: _Command) -> _Command:
-    """Add the option --config to a command."""
-    return click.option("--config", metavar="FILE", type=click.Path(), help=_CONFIG_HELP)(command)
-
-
-def _kustomize_option(command: _Command) -> _Command:
-    """Add the option --kustomize to a command."""
-    names = ("-k", "--kustomize", "kustomization")
-    return click.option(*names, metavar="DIR", help=_KUSTOMIZE_HELP)(command)
-
-
-def _no_color(context: click.Context, parameter: click.Parameter, is_set: bool) -> None:
-    """Note that there are to be no colours."""
-    if is_set:
-        context.meta[_NO_COLOR] = True
-
-
-_color_option = click.option(
-    "--no-color",
-    is_flag=True,
-    expose_value=False,
-    is_eager=True,
-    callback=_no_color,
-    help="Print neither colours nor bold on a terminal.",
-)
-
-
-def _folders(paths: tuple[str, ...], kustomization: str | None) -> list[str]:
-    """Return what a command reads: this folder if nothing is named."""
-    if paths and kustomization is not None:
-        raise click.UsageError("-k DIR builds one kustomization; it does not go with other paths")
-    return list(paths) or _HERE
+# The key of the line of progress in click's context.
+_PROGRESS = "krmfn.progress"
 
 
 @click.group(
     name="krmfn",
-    cls=_Commands,
+    cls=Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -114,8 +52,8 @@ def cli(context: click.Context) -> None:
 
 @cli.command(short_help="Print the virtual machines and Secrets, or write them as files.")
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
-@_config_option
-@_kustomize_option
+@config_option
+@kustomize_option
 @click.option(
     "--all",
     "everything",
@@ -139,7 +77,7 @@ def cli(context: click.Context) -> None:
     is_flag=True,
     help="With -o: allow files that hold the join token in clear text.",
 )
-@_color_option
+@color_option
 def render(
     paths: tuple[str, ...],
     config: str | None,
@@ -155,7 +93,7 @@ def render(
     """
     if output is None and (check or allow_plaintext_token):
         raise click.UsageError("--check and --allow-plaintext-token belong to -o DIR")
-    folders = _folders(paths, kustomization)
+    folders = folders_to_read(paths, kustomization)
     if output is None:
         from krmfn.commands.render import render as print_manifests
 
@@ -171,8 +109,8 @@ def render(
 
 @cli.command(short_help="Show what is declared, or what a merge would do.")
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
-@_config_option
-@_kustomize_option
+@config_option
+@kustomize_option
 @click.option(
     "-o",
     "--output",
@@ -203,7 +141,7 @@ def render(
     metavar="VERDICT,…",
     help="With --against: exit with 4 if an object or a field has one of these verdicts.",
 )
-@_color_option
+@color_option
 def plan(
     paths: tuple[str, ...],
     config: str | None,
@@ -219,7 +157,7 @@ def plan(
 
     PATH is a file or a folder, or `-` for standard input. Without one, krmfn reads this folder.
     """
-    folders = _folders(paths, kustomization)
+    folders = folders_to_read(paths, kustomization)
     if against is not None:
         from krmfn.commands import compare
 
@@ -257,7 +195,7 @@ def _verdicts(text: str) -> frozenset[str]:
 
 @cli.command(short_help="Check finished virtual machines as KubeVirt would.")
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
-@_config_option
+@config_option
 @click.option(
     "-o",
     "--output",
@@ -266,7 +204,7 @@ def _verdicts(text: str) -> frozenset[str]:
     show_default=True,
     help="The format.",
 )
-@_color_option
+@color_option
 def check(paths: tuple[str, ...], config: str | None, output: str) -> None:
     """Check finished virtual machines as KubeVirt would, whoever made them.
 
@@ -274,7 +212,7 @@ def check(paths: tuple[str, ...], config: str | None, output: str) -> None:
     """
     from krmfn.commands import check as checking
 
-    _end(checking.check(list(paths) or _HERE, output, config))
+    _end(checking.check(folders_to_read(paths, None), output, config))
 
 
 @cli.command(short_help="Show where each field of a machine comes from.")
@@ -288,9 +226,9 @@ def check(paths: tuple[str, ...], config: str | None, output: str) -> None:
     metavar="PATH",
     help="A file or folder to read; can be repeated.  [default: this folder]",
 )
-@_config_option
-@_kustomize_option
-@_color_option
+@config_option
+@kustomize_option
+@color_option
 def explain(
     claim: str,
     field: str | None,
@@ -305,12 +243,12 @@ def explain(
     """
     from krmfn.commands import explain as explaining
 
-    folders = _folders(paths, kustomization)
+    folders = folders_to_read(paths, kustomization)
     _end(explaining.explain(claim, field, folders, config, kustomization))
 
 
 @cli.command(short_help="Print the manifests of an Argo CD application (plugin).")
-@_kustomize_option
+@kustomize_option
 def generate(kustomization: str | None) -> None:
     """Print the manifests of the Argo CD application in this folder.
 
@@ -397,4 +335,4 @@ def _end(reply: Reply) -> NoReturn:
 
 def _screen(stream: TextIO) -> Screen:
     """Return what people see of a stream."""
-    return Screen.of(stream, _NO_COLOR in click.get_current_context().meta)
+    return Screen.of(stream, is_plain(click.get_current_context()))

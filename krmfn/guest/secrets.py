@@ -66,26 +66,19 @@ class Lookup:
         if len(candidates) == 1:
             return candidates[0]
         near = _near(self._index.of_kind(kind), home)
-        prefix = f"{ref.namespace}/" if ref.namespace else ""
-        name = f"{kind} {prefix}{ref.name}"
-        known = sorted({f"{item.namespace}/{item.name}".lstrip("/") for item in near})
+        name = f"{kind} {ref.namespace}/{ref.name}" if ref.namespace else f"{kind} {ref.name}"
         if candidates:
-            files = sorted({item.origin.file for item in candidates if item.origin.file})
-            advice = f"name its namespace: {', '.join(known)}"
-            if len({item.namespace for item in candidates}) == 1:
-                where = f" ({', '.join(files)})" if files else ""
-                advice = f"they differ{where}: keep one"
-            problems.append(at.error(f"{name} is there {len(candidates)} times; {advice}"))
+            message = f"{name} is there {len(candidates)} times; {_which_one(candidates, near)}"
+            problems.append(at.error(message))
             return None
+        message = f"{name} is not among the items"
         if kind == "Secret" and (maker := self._maker(ref)):
-            message = f"{name} is not among the items: {maker.origin.resource} makes it in the "
-            message += f"cluster, where krmfn can't read it{without_it}"
-            problems.append(at.field("name").error(message, Code.MISSING_OBJECT))
-            return None
-        verb = "are" if len(known) > 1 else "is"
-        there = ", ".join(known[:_LISTED]) if known else f"no {kind} at all"
-        typo = nearest(ref.name, (item.name for item in near))
-        message = f"{name} is not among the items; there {verb} {there}{typo}"
+            message += f": {maker.origin.resource} makes it in the cluster, where krmfn can't read "
+            message += f"it{without_it}"
+        else:
+            message += (
+                f"; {_what_there_is(kind, near)}{nearest(ref.name, (one.name for one in near))}"
+            )
         problems.append(at.field("name").error(message, Code.MISSING_OBJECT))
         return None
 
@@ -97,6 +90,27 @@ class Lookup:
                 if item.group == group and is_near and ref.name in _made_names(item, paths):
                     return item
         return None
+
+
+def _which_one(candidates: list[Item], near: list[Item]) -> str:
+    """Advise on several objects of one name: those in one namespace differ in their content."""
+    if len({item.namespace for item in candidates}) > 1:
+        return f"name its namespace: {', '.join(_full_names(near))}"
+    files = sorted({item.origin.file for item in candidates if item.origin.file})
+    where = f" ({', '.join(files)})" if files else ""
+    return f"they differ{where}: keep one"
+
+
+def _what_there_is(kind: str, near: list[Item]) -> str:
+    """List the objects of a kind that a reference could name."""
+    known = _full_names(near)
+    verb = "are" if len(known) > 1 else "is"
+    return f"there {verb} {', '.join(known[:_LISTED]) or f'no {kind} at all'}"
+
+
+def _full_names(items: list[Item]) -> list[str]:
+    """Return the names of objects with their namespaces, each once."""
+    return sorted({f"{item.namespace}/{item.name}".lstrip("/") for item in items})
 
 
 def _made_names(item: Item, paths: tuple[Path, ...]) -> list[Any]:

@@ -41,23 +41,36 @@ def canonical(
         except LookupError:
             result[key] = child
             continue
-        zero = field.omitted
-        # False is 0 to Python.
-        if zero is not None and type(child) is type(zero) and child == zero:
-            continue
-        at = (*path, key)
-        if field.kind == "list" and isinstance(child, list):
-            result[key] = [
-                canonical(element, field.type, place, problems, (*at, index))
-                for index, element in enumerate(child)
-            ]
-        elif field.kind == "map" and isinstance(child, dict):
-            result[key] = {
-                name: canonical(element, field.type, place, problems, (*at, name))
-                for name, element in child.items()
-            }
-        else:
-            result[key] = canonical(child, field.type, place, problems, at)
+        if not _is_dropped(child, field):
+            result[key] = _canonical_field(child, field, place, problems, (*path, key))
     for key in kind.texts_never_null:
         result.setdefault(key, "")
     return result
+
+
+def _is_dropped(value: Any, field: types.Field) -> bool:
+    """Tell whether KubeVirt's webhook leaves a field out, since it has its zero value."""
+    zero = field.omitted
+    # False is 0 to Python.
+    return zero is not None and type(value) is type(zero) and bool(value == zero)
+
+
+def _canonical_field(
+    value: Any,
+    field: types.Field,
+    place: Callable[[Path], Place],
+    problems: list[Problem],
+    at: Path,
+) -> Any:
+    """Return the value of a field, of which the elements of a list or map have the type."""
+    if field.kind == "list" and isinstance(value, list):
+        return [
+            canonical(element, field.type, place, problems, (*at, index))
+            for index, element in enumerate(value)
+        ]
+    if field.kind == "map" and isinstance(value, dict):
+        return {
+            name: canonical(element, field.type, place, problems, (*at, name))
+            for name, element in value.items()
+        }
+    return canonical(value, field.type, place, problems, at)
