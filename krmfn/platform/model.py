@@ -17,12 +17,23 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from krmfn.kubernetes import names
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.manifests import yamlio
 from krmfn.manifests.yamlio import Timestamp
-from krmfn.problems import Code, Collector, Inside, Path, Place, nearest, show, without_follow_ons
+from krmfn.problems import (
+    Code,
+    Collector,
+    Inside,
+    Path,
+    Place,
+    closest,
+    nearest,
+    show,
+    without_follow_ons,
+)
 
 # The Platform's API groups. Others have kinds of the same names: Karpenter has NodeClaims too.
 PLATFORM = ("management.loft.sh/v1", "storage.loft.sh/v1")
@@ -189,7 +200,11 @@ M = TypeVar("M", bound=Model)
 
 
 def validate(model: type[M], data: Any, place: Place, problems: Collector) -> M | None:
-    """Read `data` as a model. Return None if there are problems; each names its field."""
+    """Read `data` as a model. If there are problems, each names its field.
+
+    If they are all misspelt fields, return what was meant, so that they hide no other problem;
+    else None.
+    """
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -204,7 +219,24 @@ def validate(model: type[M], data: Any, place: Place, problems: Collector) -> M 
         message = _message(model, details["type"], path, data, text)
         found.append(place.field(*path).error(message))
     problems += without_follow_ons(found)
-    return None
+    return _as_meant(model, data, [details for details in faults if details["type"] != "missing"])
+
+
+def _as_meant(model: type[M], data: Any, faults: list[ErrorDetails]) -> M | None:
+    """Read data with the names that its misspelt fields were meant to have, None if unclear."""
+    meant = copy.deepcopy(data)
+    for details in faults:
+        *above, name = details["loc"]
+        known = _field_names(_model_at(model, tuple(above)))
+        name_meant = closest(str(name), known) if details["type"] == "extra_forbidden" else ""
+        holder = _value(meant, tuple(above))
+        if not name_meant or name_meant in holder:
+            return None
+        holder[name_meant] = holder.pop(name)
+    try:
+        return model.model_validate(meant)
+    except ValidationError:
+        return None
 
 
 def without_fields(data: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
