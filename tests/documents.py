@@ -243,18 +243,24 @@ def action(page: str) -> str:
 def commands(page: str) -> str:
     """The help of each command."""
     head = page[: page.index("## `krmfn")]
-    context = click.Context(cli, info_name="krmfn", terminal_width=100, max_content_width=100)
+    context = _context(cli, None, "krmfn")
     return head + "\n".join(
         [_help(context, cli), *(_help(context, each) for each in cli.commands.values())]
+    )
+
+
+def _context(
+    command: click.Command, parent: click.Context | None, name: str | None
+) -> click.Context:
+    return click.Context(
+        command, parent, name, terminal_width=100, max_content_width=100, **cli.context_settings
     )
 
 
 def _help(context: click.Context, command: click.Command) -> str:
     """The help of one command, as it prints it."""
     if command is not context.command:
-        context = click.Context(
-            command, context, command.name, terminal_width=100, max_content_width=100
-        )
+        context = _context(command, context, command.name)
     return f"## `{context.command_path}`\n\n```text\n{context.get_help()}\n```\n"
 
 

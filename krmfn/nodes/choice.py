@@ -11,6 +11,8 @@ from krmfn.nodes.node_types import BUILT_IN, NODE_TYPE, ORDINARY, Offer
 from krmfn.nodes.request import Asked
 from krmfn.problems import Code, Collector, Problem, listed, nearest, show
 
+# How a reason ends if the type has something special.
+_UNASKED = " (not asked for "
 _SHOWN = 5
 
 
@@ -117,7 +119,7 @@ class _Wanted:
             way = "in desiredCapacity"
             if self.asked.pool is not None:
                 way = f"by {NODE_TYPE} In [{offer.full_name}]"
-            yield f"{', '.join(unasked)} (not asked for {way})"
+            yield f"{', '.join(unasked)}{_UNASKED}{way})"
 
 
 def _joined(asked: Asked, offers: list[Offer]) -> dict[str, Allowed]:
@@ -189,6 +191,11 @@ def _none_fits(asked: Asked, lacks: Mapping[Offer, list[str]]) -> Problem:
         return asked.at.error(f"{message}, and the provider has no node type")
     offer = min(lacks, key=lambda offer: (len(lacks[offer]), offer.name))
     reasons = lacks[offer]
+    special, is_unasked, way = reasons[0].partition(_UNASKED)
+    if is_unasked and len(reasons) == 1:
+        # It would do: that it has something special is not a fault of the request's.
+        message += f"; {offer.name} meets that, but has {special}, which must be asked for "
+        return asked.at.error(f"{message}{way.removesuffix(')')}", Code.NO_NODE_TYPE)
     message += f", which no node type meets; the nearest, {offer.name}, misses "
     message += f"{', '.join(reasons)}{_asked_values(asked, reasons[0])}"
     if any(requirement.key in BUILT_IN for requirement in asked.requirements):

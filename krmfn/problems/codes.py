@@ -166,7 +166,7 @@ WARNINGS: dict[Code, str] = {
     Code.MERGE_DROPS: (
         "A merge patch replaces a list, as Kubernetes' strategic merge does with all but a "
         "few, and an element of the provider's template is gone. Repeat the elements that "
-        "shall stay."
+        "you want to keep."
     ),
     Code.NETWORK_ORDER: (
         "A template lists `networks` in another order than `interfaces`. KubeVirt's "
@@ -196,7 +196,7 @@ WARNINGS: dict[Code, str] = {
     ),
     Code.NO_ROOT_DISK: (
         "A machine has no disk with an operating system: cloud-init's, empty disks and CD-ROMs "
-        "without a `bootOrder` are none. Give an image (`image-url`, `image-datasource`) or a "
+        "without a `bootOrder` do not count. Give an image (`image-url`, `image-datasource`) or a "
         "disk in the template."
     ),
     Code.NO_SECRETS: (
@@ -287,8 +287,8 @@ WARNINGS: dict[Code, str] = {
     ),
     Code.SHARED_VOLUME: (
         "Several machines are made from a template whose volume names one existing claim or "
-        "DataVolume: they share the disk, which only a volume that many nodes may write "
-        "stands. Use a `dataVolumeTemplates` entry, of which each machine gets its own."
+        "DataVolume: they share the disk, which only a ReadWriteMany volume "
+        "tolerates. Use a `dataVolumeTemplates` entry, of which each machine gets its own."
     ),
     Code.UNFIT_NODE_TYPE: (
         "A node type keeps all of its CPU or memory for itself (`overhead.kubeReserved`): "

@@ -195,7 +195,7 @@ def test_ambiguity_is_told_with_what_pins_it() -> None:
         (
             [GPU],
             {},
-            "asks for nothing in particular, which no node type meets; the nearest, gpu, misses nvidia.com/gpu (not asked for",
+            "asks for nothing in particular; gpu meets that, but has nvidia.com/gpu, which must be asked for in desiredCapacity",
         ),
         (
             [SMALL],
@@ -394,7 +394,7 @@ def test_a_selector_that_only_leads_to_a_gpu_does_not_ask_for_it(
     said = refusal(
         function(resource_list(provider(*types), claim(requirements=requirements), SECRET))
     )
-    assert "nvidia.com/gpu (not asked for in desiredCapacity)" in said
+    assert "gpu meets that, but has nvidia.com/gpu, which must be asked for in desiredCapacity" in said
 
 
 @pytest.mark.parametrize(

@@ -621,4 +621,7 @@ def test_a_pool_asks_for_a_gpu_by_the_name_of_its_type() -> None:
     named = made(result(property="vcluster.com/node-type", value="gpu"))
     assert {machine["metadata"]["labels"]["krmfn.dev/node-type"] for machine in named} == {"gpu"}
     said = refusal(result(property="model", value="a"))
-    assert "misses nvidia.com/gpu (not asked for by vcluster.com/node-type In [edge.gpu])" in said
+    assert (
+        "gpu meets that, but has nvidia.com/gpu, which must be asked for by vcluster.com/node-type In [edge.gpu]"
+        in said
+    )

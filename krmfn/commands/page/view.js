@@ -185,7 +185,7 @@ function legend(categories) {
   return [
     make("h2", {}, "What the colours say"),
     make("dl", { className: "legend" }, ...rows),
-    muted("A round machine is off. Choose a machine to see what it is and what changes."),
+    muted("Round: switched off. Choose a machine to see what it is and what changes."),
   ];
 }
 
