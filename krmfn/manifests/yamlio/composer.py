@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 
 from krmfn.manifests.yamlio.document import Document, Fault, Span, Step
+from krmfn.manifests.yamlio.parser import Parser
 from krmfn.manifests.yamlio.resolve import Timestamp
 
 DEEPEST = 100
@@ -86,11 +87,16 @@ class Composer:
 
     `depth` is how many levels of collections get spans. `resolver` gives the values of plain
     scalars. Faults gather in `faults`, as far as the text can be read on after one.
+
+    Raises:
+        yaml.YAMLError: The text has characters that YAML does not allow.
     """
 
-    def __init__(self, text: str, depth: int, resolver: Callable[[str], Any]) -> None:
-        self.faults: list[Fault] = []
-        self._get: Callable[[], Any] = yaml.CSafeLoader(text).get_event
+    def __init__(
+        self, text: str, depth: int, resolver: Callable[[str], Any], faults: list[Fault]
+    ) -> None:
+        self._faults = faults
+        self._get: Callable[[], Any] = Parser(text).get_event
         self._depth = depth
         self._resolver = resolver
         self._plain: dict[str, Any] = {}
@@ -295,9 +301,9 @@ class Composer:
 
     def _fault(self, message: str, event: Any) -> None:
         """Report a fault that can be read on after."""
-        if len(self.faults) >= _MOST_FAULTS:
+        if len(self._faults) >= _MOST_FAULTS:
             _refuse(message, event)
-        self.faults.append(_fault_at(message, event))
+        self._faults.append(_fault_at(message, event))
 
 
 def _add_merged(frame: _Frame, merged: _Merged) -> None:

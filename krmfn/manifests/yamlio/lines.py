@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 from yaml.composer import Composer
-from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
 
+from krmfn.manifests.yamlio.parser import Parser
 from krmfn.problems import Inside, Path, Position
 
 # What ends a line to a YAML reader.
@@ -22,20 +22,20 @@ _HEAD = re.compile(r"\A(?:\s|[!&][^\s]*|(?<=\s)#[^\n]*)*(?=\|)")
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
-class _Nodes(Composer, CParser, Resolver):
+class _Nodes(Composer, Parser, Resolver):
     """PyYAML's composer of nodes, which would refuse an anchor that is set twice.
 
     YAML allows it.
     """
 
     def __init__(self, text: str) -> None:
-        CParser.__init__(self, text)
+        Parser.__init__(self, text)
         Composer.__init__(self)
         Resolver.__init__(self)
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Forget an earlier anchor of the same name before the next node is composed."""
-        event: Any = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if not isinstance(event, yaml.AliasEvent):
             self.anchors.pop(event.anchor, None)
         return super().compose_node(parent, index)

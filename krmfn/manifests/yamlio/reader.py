@@ -36,15 +36,16 @@ def read(
         return [], [Fault("is not valid UTF-8", line, column)]
     if len(text) > LARGEST_INPUT:
         return [], [Fault(f"is larger than {LARGEST_INPUT // _MIB} MiB", 1, 1)]
-    composer = Composer(text.removeprefix("\ufeff"), depth, resolver)
     documents: list[Document] = []
+    faults: list[Fault] = []
     try:
+        composer = Composer(text.removeprefix("\ufeff"), depth, resolver, faults)
         documents.extend(composer.documents())
     except Fault as fault:
-        composer.faults.append(fault)
+        faults.append(fault)
     except (yaml.YAMLError, UnicodeEncodeError) as error:
-        composer.faults.append(_fault_of(error))
-    return documents, composer.faults
+        faults.append(_fault_of(error))
+    return documents, faults
 
 
 def _fault_of(error: Exception) -> Fault:
