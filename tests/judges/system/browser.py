@@ -71,9 +71,9 @@ class Browser:
         """The texts of the elements of a CSS selector that can be seen."""
         return [element.text for element in self.shown(selector)]
 
-    def wait(self, condition: Callable[[], object], what: str = "") -> None:
+    def wait(self, condition: Callable[[], object], what: str = "", seconds: int = 20) -> None:
         """Wait until something is so: some of what a page does comes a little later."""
-        WebDriverWait(self.driver, 20).until(lambda _: condition(), what)
+        WebDriverWait(self.driver, seconds).until(lambda _: condition(), what)
 
     def wait_for(self, selector: str, text: str) -> None:
         """Wait until an element has a text."""
