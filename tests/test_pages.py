@@ -24,6 +24,8 @@ ELSEWHERE = (
     "kubectl ",
     "kustomize build --enable-alpha-plugins --enable-exec overlays",
     "git archive ",
+    "git fetch ",
+    "krmfn plan nodes --against /tmp/rendered",
     "helm ",
     "flux ",
     "kpt live ",

@@ -57,7 +57,7 @@ def said(folder: Path, tenant: str, provider: object = PROVIDER) -> str:
         (
             "value: small",
             "value: smal",
-            "16:11: ConfigMap values: data[vcluster.yaml].privateNodes",
+            "19:13: ConfigMap values: data[vcluster.yaml].privateNodes",
         ),
         (
             "quantity: 2",

@@ -394,7 +394,9 @@ def test_a_selector_that_only_leads_to_a_gpu_does_not_ask_for_it(
     said = refusal(
         function(resource_list(provider(*types), claim(requirements=requirements), SECRET))
     )
-    assert "gpu meets that, but has nvidia.com/gpu, which must be asked for in desiredCapacity" in said
+    assert (
+        "gpu meets that, but has nvidia.com/gpu, which must be asked for in desiredCapacity" in said
+    )
 
 
 @pytest.mark.parametrize(
