@@ -103,7 +103,7 @@ def test_every_page_is_whole(browser: Browser, site: Site) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("page", ["", "machines/", "architecture/"])
+@pytest.mark.parametrize("page", ["", "changes/", "machines/", "architecture/"])
 def test_diagrams_are_drawn(browser: Browser, site: Site, page: str, dark: bool) -> None:
     """Material draws each into a closed shadow root, which only the browser itself sees into."""
     browser.open(site.address + page, dark)
@@ -122,7 +122,12 @@ def test_diagrams_are_drawn(browser: Browser, site: Site, page: str, dark: bool)
 
 def test_only_pages_with_diagrams_load_mermaid(site: Site) -> None:
     loading = [file for file in site.folder.rglob("*.html") if "mermaid.js" in file.read_text()]
-    assert {file.parent.name for file in loading} == {"krmfn", "machines", "architecture"}
+    assert {file.parent.name for file in loading} == {
+        "krmfn",
+        "changes",
+        "machines",
+        "architecture",
+    }
 
 
 def test_the_playground_says_what_krmfn_says(playground: Browser, tmp_path: Path) -> None:
