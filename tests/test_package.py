@@ -247,3 +247,24 @@ def test_the_action_says_that_there_are_problems(tmp_path: Path) -> None:
     job.edit("value: small", "value: smal")
     assert job.run().returncode == 1
     assert "found problems" in (job.plan / "comment.md").read_text()
+
+
+def test_the_gate_does_not_fail_open(tmp_path: Path) -> None:
+    """Whatever the base branch says of its files, and whatever tag has its name."""
+    job = Job(tmp_path, **{"max-deletions": "0"})
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    origin = tmp_path / "origin"
+    subprocess.run([*git, "tag", "main"], cwd=origin, check=True)
+    (origin / ".gitattributes").write_text("rendered/** export-ignore\nrendered export-ignore\n")
+    for arguments in (["add", "."], ["commit", "-qm", "y"]):
+        subprocess.run([*git, *arguments], cwd=origin, check=True)
+    job.edit("quantity: 2", "quantity: 1")
+    assert job.run().returncode == 4
+
+
+@pytest.mark.parametrize("folder", ["../rendered", "/rendered", "nodes/../rendered"])
+def test_the_rendered_folder_is_in_the_repository(folder: str, tmp_path: Path) -> None:
+    job = Job(tmp_path, rendered=folder)
+    done = job.run()
+    assert done.returncode == 2
+    assert "must be a folder of the repository" in done.stdout

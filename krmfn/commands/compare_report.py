@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from krmfn.kubevirt.vm_paths import VOLUMES
 from krmfn.manifests.shapes import replaceable
 from krmfn.nodes.budgets import Budget
 from krmfn.nodes.totals import Total
-from krmfn.problems import counted, listed, redacted, show
+from krmfn.problems import counted, listed, printable, redacted, show
 
 _NAMES_SHOWN = 3
 # How wide a text is that goes to no terminal, and what is left of one that is too narrow.
@@ -40,6 +41,8 @@ _IN_WORDS = {
     "unchanged": "unchanged",
 }
 _INDENT = 12
+# What Markdown or HTML would not show as it is.
+_MARKUP = re.compile(r"[&<>|\\`*_~\[\]!]")
 _PLACEHOLDER = "<claim>"
 _CLAIM_NAME = ("persistentVolumeClaim", "claimName")
 # What objects of one group have in common: verdict, kind, and the lines that describe them.
@@ -297,5 +300,9 @@ def as_markdown(compared: Compared) -> str:
 
 
 def _cell(text: str) -> str:
-    """Escape what a cell of a Markdown table can't hold."""
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    """Write a text into a cell of a Markdown table, where nothing of it is markup.
+
+    In code GitHub mentions nobody.
+    """
+    text = _MARKUP.sub(lambda match: f"&#{ord(match[0])};", printable(text))
+    return f"<code>{text}</code>" if "@" in text else text

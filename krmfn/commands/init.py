@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from krmfn.commands.reply import DONE, USAGE, Reply, refused
 from krmfn.guest.endpoint import endpoint_url
 from krmfn.kubernetes import names
 from krmfn.manifests import yamlio
-from krmfn.problems import Collector, Origin, Place, Problem
+from krmfn.problems import Collector, Origin, Place, Problem, printable
 
 _FILES = Path(__file__).parent / "starter"
 # Where the example has which name.
@@ -20,6 +21,7 @@ _NAMES = re.compile(
     r"|(?P<cluster>kubevirt-1)|(?P<namespace>(?<=namespace: )machines|(?<=-n )machines)"
 )
 _TENANT = "tenant-1"
+_LONGEST_LABEL = 63
 _NEXT = (
     ("krmfn plan {}", "shows what it declares"),
     ("krmfn render {}", "prints the machines and Secrets"),
@@ -45,12 +47,21 @@ class Names:
         url = Collector()
         endpoint_url(self._value("endpoint"), Place(), url)
         faults = [
-            ("virtual-cluster", names.dns_label(self.virtual_cluster) or self._taken()),
+            ("virtual-cluster", self._name_problem()),
             ("endpoint", "".join(problem.message for problem in url)),
             ("cluster", names.subdomain(self.cluster)),
             ("namespace", names.dns_label(self.namespace)),
         ]
         return [Place().error(f"--{option} {fault}") for option, fault in faults if fault]
+
+    def _name_problem(self) -> str:
+        """Return what is wrong with the virtual cluster's name: its nodes' names begin with it."""
+        if problem := names.dns_label(self.virtual_cluster):
+            return problem
+        if names.dns_label(f"{self.virtual_cluster}-workers-0"):
+            most = _LONGEST_LABEL - len("-workers-0")
+            return f"is too long for the names of its nodes; must be at most {most} characters"
+        return self._taken()
 
     def _taken(self) -> str:
         """Return what is wrong if the virtual cluster's file has the name of another file."""
@@ -96,13 +107,15 @@ def write(folder: str, given: Names | None = None) -> Reply:
     except OSError as error:
         at = Place(Origin(file=error.filename or folder))
         return refused([at.error(f"can't be written: {error.strerror}")])
-    written = "".join(f"{target}\n" for target in targets)
+    written = "".join(f"{printable(target)}\n" for target in targets)
     return Reply(f"{written}\n{_next_commands(folder)}", [], DONE)
 
 
 def _next_commands(folder: str) -> str:
     """Return the commands to go on with, each with what it does."""
-    commands = [(command.format(folder), purpose) for command, purpose in _NEXT]
+    path = f"./{folder}" if folder.startswith("-") else folder
+    word = shlex.quote(path) if path.isprintable() else "DIR"
+    commands = [(command.format(word), purpose) for command, purpose in _NEXT]
     width = max(len(command) for command, _ in commands)
     lines = [f"  {command:<{width}}   # {purpose}\n" for command, purpose in commands]
     return "Next:\n" + "".join(lines)

@@ -8,6 +8,7 @@ from krmfn.commands.screen import Screen
 from krmfn.nodes.budgets import Budget
 from krmfn.nodes.needs import STORAGE, Need
 from krmfn.nodes.totals import Total
+from krmfn.problems import printable
 
 _GAP = "   "
 # The least width of a column that gives way first.
@@ -34,7 +35,7 @@ def table(rows: list[list[str]], screen: Screen | None = None, yielding: Sequenc
 def _line(row: list[str], widths: list[int]) -> str:
     """Write one row, without blanks at its end."""
     pairs = zip(row, widths, strict=True)
-    cells = [_cell(cell, width) for cell, width in pairs]
+    cells = [_cell(printable(cell), width) for cell, width in pairs]
     return _GAP.join(cells).rstrip()
 
 

@@ -230,7 +230,7 @@ def _as_meant(model: type[M], data: Any, faults: list[ErrorDetails]) -> M | None
         known = _field_names(_model_at(model, tuple(above)))
         name_meant = closest(str(name), known) if details["type"] == "extra_forbidden" else ""
         holder = _value(meant, tuple(above))
-        if not name_meant or name_meant in holder:
+        if not name_meant or name_meant in holder or name not in holder:
             return None
         holder[name_meant] = holder.pop(name)
     try:

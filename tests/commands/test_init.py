@@ -1,6 +1,8 @@
 """`krmfn init` writes an example that works, with the names of the user's own clusters."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from krmfn.commands.init import Names, write
 from krmfn.commands.plan import plan
-from tests.support import krmfn
+from tests.support import ROOT, krmfn
 
 LABELS = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
 
@@ -67,6 +69,11 @@ def test_the_endpoint_follows_the_virtual_cluster(tmp_path: Path) -> None:
     [
         ("--virtual-cluster", "Blue", 'is "Blue"; must be a DNS label'),
         ("--virtual-cluster", "nodes", "names a file that the example has already"),
+        (
+            "--virtual-cluster",
+            "a" * 54,
+            "is too long for the names of its nodes; must be at most 53",
+        ),
         ("--endpoint", "http://a.example.com", "is http"),
         ("--endpoint", "a b", "must be host[:port]"),
         ("--cluster", "a/b", 'is "a/b"; must be a DNS name'),
@@ -80,3 +87,22 @@ def test_a_name_that_can_not_be_one_is_refused(
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {option} {said}")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["my nodes", "it's", "a$HOME", "#a", "*", "-x", "a;echo PWNED"])
+def test_the_commands_can_be_pasted_into_a_shell(folder: str, tmp_path: Path) -> None:
+    done = krmfn("init", "--", folder, cwd=tmp_path)
+    assert done.returncode == 0
+    line = done.stdout.partition("Next:\n")[2].splitlines()[0]
+    shell = f'krmfn() {{ "{sys.executable}" -m krmfn "$@"; }}; {line}'
+    pasted = subprocess.run(
+        ["bash", "-c", shell],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": "/"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (pasted.returncode, pasted.stderr) == (0, "")
+    assert "tenant-1-workers-0" in pasted.stdout
+    assert "PWNED" not in pasted.stdout

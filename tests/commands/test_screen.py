@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import FIXTURES, ROOT, TOKEN, krmfn
+from tests.support import FIXTURES, ROOT, krmfn
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 POOL = str(FIXTURES / "pool")
@@ -43,7 +43,8 @@ def on_terminal(
         except OSError:  # Linux says so when the program has ended.
             pass
     assert process.wait() == code
-    return shown.decode().replace("\r\n", "\n")
+    # On a busy machine the line of progress is shown too.
+    return re.sub(r"\r\x1b\[K(krmfn [^\r]*)?", "", shown.decode().replace("\r\n", "\n"))
 
 
 @pytest.fixture(scope="module")
@@ -135,45 +136,73 @@ def test_a_problem_has_the_line_of_its_file_and_a_caret(broken_package: Path) ->
     assert not STYLE.search(on_terminal("plan", "nodes", "--no-color", cwd=broken_package, code=1))
 
 
-@pytest.mark.parametrize("form", ["stringData:", "data: {", '"data": {'])
-def test_no_line_of_a_file_with_a_secret_is_shown(form: str, broken_package: Path) -> None:
-    secret = f"""
----
-apiVersion: v1
-"kind" : "Secret"
-metadata: {{name: a, namespace: b}}
-{form}
-  correct-horse-battery: [1]
-"""
-    path = broken_package / "nodes" / "provider.yaml"
-    path.write_text(path.read_text() + secret + ("}\n" if "{" in form else ""))
-    break_file(broken_package, "provider.yaml", "cores: 2", "cores: two")
+CLOUD = "#cloud-config\n      password: HUNTER2: x\n"
+HIDDEN = {
+    "a password in user data": (
+        "provider.yaml",
+        "spec:\n",
+        "spec:\n  properties:\n    vcluster.com/user-data: |\n      " + CLOUD,
+    ),
+    "a key in user data, misindented": (
+        "provider.yaml",
+        "spec:\n",
+        "spec:\n  properties:\n    vcluster.com/user-data: |\n      key: |\n       -----BEGIN\n     HUNTER2\n",
+    ),
+    "a token in the place of its reference": (
+        "nodes.yaml",
+        "joinToken:\n",
+        "joinToken: HUNTER2\n    x:\n",
+    ),
+    "a token in the endpoint": ("nodes.yaml", "tenant-1.example.com:443", "https://a:HUNTER2@h/?x"),
+    "a value in flow style": (
+        "nodes.yaml",
+        "spec:\n",
+        "spec: {a: HUNTER2, virtualClusters: 1}\nspeck:\n",
+    ),
+    "a comment": ("provider.yaml", "cores: 2", "cores: x # HUNTER2"),
+    "text that is not YAML": ("provider.yaml", "cores: 2", "cores: HUNTER2: x"),
+}
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+def test_no_line_that_may_hold_a_secret_is_shown(case: str, broken_package: Path) -> None:
+    break_file(broken_package, *HIDDEN[case])
     shown = on_terminal("plan", "nodes", cwd=broken_package, code=1, NO_COLOR="1")
-    assert "nodes/provider.yaml:32:17" in shown
-    assert " | " not in shown
+    quoted = [line for line in shown.splitlines() if re.match(" +[0-9]+ [|] ", line)]
+    assert "HUNTER2" not in " ".join(quoted)
 
 
-def test_a_token_is_masked_in_the_line_too(broken_package: Path) -> None:
-    break_file(broken_package, "provider.yaml", "cores: 2", f"cores: x # {TOKEN}")
+@pytest.mark.parametrize(
+    "kind", ["Secret", '"\\x53ecret"', "!!str Secret", "&k Secret", ">-\n  Secret"]
+)
+def test_no_line_of_a_secret_is_shown(kind: str, broken_package: Path) -> None:
+    secret = f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: a}}\nstringData:\n  a: [HUNTER2]\n"
+    (broken_package / "nodes" / "secret.yaml").write_text(secret)
+    config = broken_package / "nodes" / "nodes.yaml"
+    text = config.read_text().replace("delivery: Disk", "delivery: UserData")
+    config.write_text(text.replace("name: tenant-1-join", "name: a"))
     shown = on_terminal("plan", "nodes", cwd=broken_package, code=1, NO_COLOR="1")
-    assert "cores: x # ******\n" in shown
-    assert TOKEN not in shown
+    assert "HUNTER2" not in shown
 
 
-def test_a_long_line_is_cut_at_the_edge(broken_package: Path) -> None:
-    break_file(broken_package, "provider.yaml", "cores: 2", f"cores: x # {'long ' * 40}")
+def test_a_pipe_is_not_read_again(broken_package: Path) -> None:
+    os.mkfifo(broken_package / "pipe.yaml")
+    text = (broken_package / "nodes" / "nodes.yaml").read_text().replace("endpoint:", "endpont:")
+    writer = subprocess.Popen(["tee", "pipe.yaml"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=broken_package)  # fmt: skip
+    assert writer.stdin
+    writer.stdin.write(text.encode())
+    writer.stdin.close()
+    shown = on_terminal("plan", "pipe.yaml", cwd=broken_package, code=1, NO_COLOR="1")
+    writer.wait()
+    assert "pipe.yaml:14:5" in shown
+
+
+def test_a_line_beyond_the_edge_has_no_caret(broken_package: Path) -> None:
+    break_file(broken_package, "provider.yaml", "cores: 2", f"cores: {'long ' * 10}")
     shown = on_terminal("plan", "nodes", cwd=broken_package, code=1, columns=50, NO_COLOR="1")
-    assert [len(line) for line in shown.splitlines() if "cores: x" in line] == [50]
-
-
-def test_what_stands_beyond_the_edge_has_no_caret(broken_package: Path) -> None:
-    flow = "{sockets: 1, threads: 1, model: host-passthrough, cores: x}"
-    break_file(broken_package, "provider.yaml", "\n                cores: 2", f" {flow}")
-    for columns, carets in ((50, 0), (100, 1)):
-        shown = on_terminal(
-            "plan", "nodes", cwd=broken_package, code=1, columns=columns, NO_COLOR="1"
-        )
-        assert shown.count("^") == carets
+    assert [len(line) for line in shown.splitlines() if "cores: long" in line and "|" in line] == [
+        50
+    ]
 
 
 def test_a_long_run_says_that_it_is_at_work(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_the_peak_of_a_change(package: Path) -> None:
     done = krmfn("plan", "in", "--against", "out", "--fail-on", "quota", cwd=package)
     assert done.returncode == 4
     assert "error: 2 budgets are not kept, on which --fail-on fails" in done.stderr
-    assert done.stdout.partition("and made anew.\n")[2] == (
+    assert done.stdout.partition("and created again.\n")[2] == (
         "\nAt its peak, with new and old machines side by side:\n"
         "CLUSTER      NAMESPACE   VMS   CPU   MEMORY   STORAGE   OTHER\n"
         "kubevirt-1   machines    4     8     16Gi     80Gi      -\n"
