@@ -386,7 +386,7 @@ def test_markdown(package: Path) -> None:
         "\n"
         "| verdict | what | changes |\n"
         "|---|---|---|\n"
-        "| delete | 1 machine: machines/tenant-1-workers-1 | with its disks: &lt;claim>-root |\n"
+        "| delete | 1 machine: machines/tenant-1-workers-1 | with its disks: &#60;claim&#62;-root |\n"
     )
 
 
@@ -647,3 +647,16 @@ def test_an_object_that_stands_beside_its_unchanged_self_is_twice(package: Path)
     assert "VirtualMachine machines/tenant-1-workers-0: stands in the earlier state twice" in (
         done.stderr
     )
+
+
+def test_a_comment_holds_no_markup_of_others(package: Path) -> None:
+    """Nothing that stands in a manifest mentions, links or shows an image on a pull request."""
+    evil = "@org/all ![i](http://e.vil/p.png) [approve](http://e.vil) **nothing** `x` <b>"
+    annotations = f"  annotations: {{virtualMachine: {{example.com/a: {json.dumps(evil)}}}}}\n"
+    edit(package, "nodes.yaml", "spec:\n", f"spec:\n{annotations}")
+    shown = plan(package, "-o", "markdown").stdout
+    row = next(line for line in shown.splitlines() if "e.vil" in line)
+    details = row.split(" | ")[-1]
+    assert details.startswith("<code>")
+    assert not set("[]*`!") & set(details)
+    assert "<b>" not in details

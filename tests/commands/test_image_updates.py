@@ -73,7 +73,7 @@ def test_a_new_image_is_a_restart_that_names_the_old_disk(folder: Path) -> None:
     assert one_line(shown).endswith(ADVICE)
     assert max(map(len, shown.splitlines())) <= 100
     markdown = plan(folder, "-o", "markdown")
-    assert f"another disk; &lt;claim>-{OLD} stays until" in markdown
+    assert f"another disk; &#60;claim&#62;-{OLD} stays until" in markdown
     assert markdown.endswith(f"\n\n{ADVICE}\n")
 
 
