@@ -86,6 +86,7 @@ image: ## Build the container image with buildah or docker: IMAGE=name, BASE=ima
 
 .PHONY: dist
 dist: $(VENV)/.synced ## Build the source and wheel distributions and the Homebrew formula into dist/
+	rm -rf dist
 	$(BIN)/uv build --quiet --no-cache --out-dir dist
 	$(BIN)/python tools/homebrew.py dist/krmfn-*.tar.gz > dist/krmfn.rb
 

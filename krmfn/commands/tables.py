@@ -23,6 +23,7 @@ def table(rows: list[list[str]], screen: Screen | None = None, yielding: Sequenc
     and then the widest. In a file or pipe nothing shrinks.
     """
     screen = screen or Screen()
+    rows = [[printable(cell) for cell in row] for row in rows]
     columns = zip(*rows, strict=True)
     widths = [max(len(cell) for cell in column) for column in columns]
     if screen.columns:
@@ -35,7 +36,7 @@ def table(rows: list[list[str]], screen: Screen | None = None, yielding: Sequenc
 def _line(row: list[str], widths: list[int]) -> str:
     """Write one row, without blanks at its end."""
     pairs = zip(row, widths, strict=True)
-    cells = [_cell(printable(cell), width) for cell, width in pairs]
+    cells = [_cell(cell, width) for cell, width in pairs]
     return _GAP.join(cells).rstrip()
 
 

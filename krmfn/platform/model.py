@@ -223,7 +223,12 @@ def validate(model: type[M], data: Any, place: Place, problems: Collector) -> M 
 
 
 def _as_meant(model: type[M], data: Any, faults: list[ErrorDetails]) -> M | None:
-    """Read data with the names that its misspelt fields were meant to have, None if unclear."""
+    """Read data with the names that its misspelt fields were meant to have, None if unclear.
+
+    Names are compared for as many faults as are reported.
+    """
+    if len(faults) > _MOST:
+        return None
     meant = copy.deepcopy(data)
     for details in faults:
         *above, name = details["loc"]
