@@ -27,7 +27,7 @@ _NARROWEST = 20
 _RED, _GREEN = ("delete", "stop"), ("create", "start")
 _COLOURS = {"restart": "yellow", **dict.fromkeys(_RED, "red"), **dict.fromkeys(_GREEN, "green")}
 # How a sentence tells how many machines have a verdict.
-_IN_WORDS = {
+IN_WORDS = {
     "rejected": "to be rejected",
     "delete": "to delete",
     "create": "to create",
@@ -204,7 +204,7 @@ def _summary(changes: list[Changed]) -> str:
     """Count the machines by verdict: `5 machines: 3 to create, 2 to restart, nothing deleted`."""
     verdicts = machine_verdicts(changes)
     numbers = counts(verdicts)
-    parts = [f"{number} {_IN_WORDS[verdict]}" for verdict, number in numbers.items()]
+    parts = [f"{number} {IN_WORDS[verdict]}" for verdict, number in numbers.items()]
     if "delete" not in numbers:
         parts.append("nothing deleted")
     return f"{counted(len(verdicts), 'machine')}: {', '.join(parts)}"

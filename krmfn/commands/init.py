@@ -21,7 +21,6 @@ _NAMES = re.compile(
     r"|(?P<cluster>kubevirt-1)|(?P<namespace>(?<=namespace: )machines|(?<=-n )machines)"
 )
 _TENANT = "tenant-1"
-_LONGEST_LABEL = 63
 _NEXT = (
     ("krmfn plan {}", "shows what it declares"),
     ("krmfn render {}", "prints the machines and Secrets"),
@@ -59,7 +58,7 @@ class Names:
         if problem := names.dns_label(self.virtual_cluster):
             return problem
         if names.dns_label(f"{self.virtual_cluster}-workers-0"):
-            most = _LONGEST_LABEL - len("-workers-0")
+            most = names.LONGEST_LABEL - len("-workers-0")
             return f"is too long for the names of its nodes; must be at most {most} characters"
         return self._taken()
 

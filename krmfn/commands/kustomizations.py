@@ -173,7 +173,7 @@ def ignored(paths: list[str]) -> Iterator[tuple[Kustomization, str]]:
     Those of other programs, which list nothing that krmfn reads, are left out.
     """
     folders = list(_folders(paths))
-    kept = _kept(paths) if any(map(has_ignore_file, folders)) else None
+    kept = _kept(paths, folders) if any(map(has_ignore_file, folders)) else None
     for folder in folders:
         kustomization = read_kustomization(folder)
         if kustomization is None:
@@ -222,10 +222,10 @@ def _folders(paths: list[str]) -> Iterator[str]:
             seen.add(real)
 
 
-def _kept(paths: list[str]) -> set[str]:
-    """Return the real paths of the files and folders in and below paths that are read."""
+def _kept(paths: list[str], folders: list[str]) -> set[str]:
+    """Return the real paths of the files in and below paths that are read, and of the folders."""
     files = (os.path.realpath(file) for path in paths for file in yaml_files(path))
-    return {*files, *map(os.path.realpath, _folders(paths))}
+    return {*files, *map(os.path.realpath, folders)}
 
 
 def _unlisted(kustomization: Kustomization) -> list[str]:

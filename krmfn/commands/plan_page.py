@@ -1,8 +1,8 @@
 """`krmfn plan -o html`: one page that holds the plan, and draws it without loading anything.
 
-The page holds what `-o json` prints, and the problems, as JSON. Its style and its script are the
-files in `page/`. A browser runs no other script: the policy in the page's head names theirs by
-their hashes.
+The page holds what `-o json` prints, the problems, and the words for verdicts, as JSON. Its style
+and its script are the files in `page/`. A browser runs no other script: the policy in the page's
+head names theirs by their hashes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from krmfn.commands.compare_report import IN_WORDS
+from krmfn.kubevirt.verdicts import VERDICTS
 from krmfn.manifests.results import numbered_results
 from krmfn.problems import Problem
 
@@ -29,7 +31,9 @@ def as_page(
     plan: dict[str, Any], changes: dict[str, Any] | None, problems: Iterable[Problem]
 ) -> str:
     """Write the page of a NodePlan and, if there is an earlier state, its MachineChanges."""
-    data = {"plan": plan, "changes": changes, "results": numbered_results(problems)}
+    words = {verdict: IN_WORDS[verdict] for verdict in VERDICTS}
+    results = numbered_results(problems)
+    data = {"plan": plan, "changes": changes, "results": results, "words": words}
     script = "\n".join(_read(name) for name in _SCRIPTS)
     style = _read("plan.css")
     parts = {

@@ -11,8 +11,6 @@ from krmfn.nodes.node_types import BUILT_IN, NODE_TYPE, ORDINARY, Offer
 from krmfn.nodes.request import Asked
 from krmfn.problems import Code, Collector, Problem, listed, nearest, show
 
-# How a reason ends if the type has something special.
-_UNASKED = " (not asked for "
 _SHOWN = 5
 
 
@@ -116,10 +114,7 @@ class _Wanted:
         unasked = _unasked(offer, self.asked)
         if unasked and offer not in self.pinned:
             # The Platform never gives away what is special unless it is asked for by name.
-            way = "in desiredCapacity"
-            if self.asked.pool is not None:
-                way = f"by {NODE_TYPE} In [{offer.full_name}]"
-            yield f"{', '.join(unasked)}{_UNASKED}{way})"
+            yield _not_asked_for(unasked, _way_to_ask(self.asked, offer))
 
 
 def _joined(asked: Asked, offers: list[Offer]) -> dict[str, Allowed]:
@@ -149,6 +144,16 @@ def _unasked(offer: Offer, asked: Asked) -> list[str]:
         for name, amount in offer.resources.items()
         if _is_custom(name, amount) and name not in asked.capacity
     ]
+
+
+def _not_asked_for(special: list[str], way: str) -> str:
+    """Say that a request misses a type since it does not ask for what is special there."""
+    return f"{', '.join(special)} (not asked for {way})"
+
+
+def _way_to_ask(asked: Asked, offer: Offer) -> str:
+    """Say how a claim or a pool asks for what is special of a type."""
+    return "in desiredCapacity" if asked.pool is None else f"by {NODE_TYPE} In [{offer.full_name}]"
 
 
 def _is_custom(name: str, amount: Quantity) -> bool:
@@ -191,11 +196,11 @@ def _none_fits(asked: Asked, lacks: Mapping[Offer, list[str]]) -> Problem:
         return asked.at.error(f"{message}, and the provider has no node type")
     offer = min(lacks, key=lambda offer: (len(lacks[offer]), offer.name))
     reasons = lacks[offer]
-    special, is_unasked, way = reasons[0].partition(_UNASKED)
-    if is_unasked and len(reasons) == 1:
+    special, way = _unasked(offer, asked), _way_to_ask(asked, offer)
+    if reasons == [_not_asked_for(special, way)]:
         # It would do: that it has something special is not a fault of the request's.
-        message += f"; {offer.name} meets that, but has {special}, which must be asked for "
-        return asked.at.error(f"{message}{way.removesuffix(')')}", Code.NO_NODE_TYPE)
+        message += f"; {offer.name} meets that, but has {', '.join(special)}, which must be asked "
+        return asked.at.error(f"{message}for {way}", Code.NO_NODE_TYPE)
     message += f", which no node type meets; the nearest, {offer.name}, misses "
     message += f"{', '.join(reasons)}{_asked_values(asked, reasons[0])}"
     if any(requirement.key in BUILT_IN for requirement in asked.requirements):

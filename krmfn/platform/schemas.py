@@ -106,8 +106,7 @@ def _definitions() -> dict[str, Schema]:
 
 def _identify(name: str, properties: dict[str, Schema]) -> None:
     """Say which apiVersion and kind an object has."""
-    versions = _API_VERSIONS.get(name, list(PLATFORM))
-    for key, values in (("apiVersion", versions), ("kind", [name])):
+    for key, values in (("apiVersion", _versions(name)), ("kind", [name])):
         text = properties.get(key, {}).get("description", f"The object's {key}.")
         properties[key] = {"description": text, "enum": values}
 

@@ -1,18 +1,18 @@
 // What the page shows, made of the plan that it holds: machines, their groups and categories.
 
-// From the heaviest on, as docs/plan.md lists them: a sign, a part of the summary, the meaning.
+// For each verdict a sign and its meaning. Their order and their words are in the data.
 const VERDICTS = {
-  "rejected": ["!", "to be rejected", "KubeVirt refuses the update."],
-  "delete": ["×", "to delete", "The machine goes, and its disks with it."],
-  "create": ["+", "to create", "A new machine."],
-  "stop": ["■", "to stop", "The machine is switched off."],
-  "start": ["▲", "to start", "The machine is switched on."],
-  "restart": ["↻", "to restart", "Takes effect after you restart the machine."],
-  "next-start": ["»", "to change at the next start", "Takes effect at the next start. No condition says so."],
-  "pending": ["…", "to change at the next migration", "Takes effect at the next migration."],
-  "live": ["✓", "to change live", "Takes effect at once, in the running machine."],
-  "no-effect": ["∅", "without effect", "The declaration changes; the machine does not."],
-  "unchanged": ["·", "unchanged", "The machine stays as it is."],
+  "rejected": ["!", "KubeVirt refuses the update."],
+  "delete": ["×", "The machine goes, and its disks with it."],
+  "create": ["+", "A new machine."],
+  "stop": ["■", "The machine is switched off."],
+  "start": ["▲", "The machine is switched on."],
+  "restart": ["↻", "Takes effect after you restart the machine."],
+  "next-start": ["»", "Takes effect at the next start. No condition says so."],
+  "pending": ["…", "Takes effect at the next migration."],
+  "live": ["✓", "Takes effect at once, in the running machine."],
+  "no-effect": ["∅", "The declaration changes; the machine does not."],
+  "unchanged": ["·", "The machine stays as it is."],
 };
 const HUES = 8;
 const ELSEWHERE = "cluster unknown";
@@ -97,13 +97,13 @@ function typeName({ provider, nodeType }) {
 }
 
 /** Return what colours the machines, [{name, sign, style, meaning, count}]: verdicts or types. */
-function readCategories({ plan, changes }, machines) {
+function readCategories({ plan, changes, words }, machines) {
   const counts = new Map(grouped(machines, (one) => one.category).map(
     ({ name, members }) => [name, members.length]));
   if (changes) {
-    const found = Object.keys(VERDICTS).filter((name) => counts.has(name));
+    const found = Object.keys(words).filter((name) => counts.has(name));
     return found.map((name) => {
-      const [sign, , meaning] = VERDICTS[name];
+      const [sign, meaning] = VERDICTS[name];
       return { name, sign, style: `is-${name}`, meaning, count: counts.get(name) };
     });
   }
@@ -127,7 +127,7 @@ function resourcesText(resources = {}) {
 }
 
 /** Return the sentence at the top of the page, and what stands below it. */
-function summaryText({ plan, changes }, machines, categories) {
+function summaryText({ plan, changes, words }, machines, categories) {
   if (!changes) {
     const clusters = new Set(machines.map((machine) => machine.cluster));
     const where = [counted(clusters.size, "cluster"), counted(plan.nodeTypes.length, "node type")];
@@ -137,14 +137,14 @@ function summaryText({ plan, changes }, machines, categories) {
   const number = moving.reduce((sum, { count }) => sum + count, 0);
   if (!number) return ["No machine changes", `${counted(machines.length, "machine")} unchanged`];
   const numeral = (value) => value.toLocaleString("en");
-  const parts = moving.map(({ name, count }) => `${numeral(count)} ${VERDICTS[name][1]}`);
+  const parts = moving.map(({ name, count }) => `${numeral(count)} ${words[name]}`);
   if (!moving.some(({ name }) => name === "delete")) parts.push("nothing deleted");
   const all = counted(machines.length, "machine");
   return [`${numeral(number)} of ${all} ${number === 1 ? "changes" : "change"}`, parts.join(", ")];
 }
 
 /** Return the objects that change alike, [{verdict, kind, alike, members}], heaviest first. */
-function readChanges({ changes }, machines) {
+function readChanges({ changes, words }, machines) {
   const groups = new Map();
   for (const change of changes?.changes ?? []) {
     if (followsMachines(change, machines)) continue;
@@ -154,7 +154,7 @@ function readChanges({ changes }, machines) {
     if (!groups.has(key)) groups.set(key, group);
     groups.get(key).members.push(change);
   }
-  const verdicts = Object.keys(VERDICTS);
+  const verdicts = Object.keys(words);
   const rank = (group) => verdicts.indexOf(group.verdict);
   return [...groups.values()].sort(
     (one, other) => rank(one) - rank(other) || other.members.length - one.members.length);
