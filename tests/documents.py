@@ -1,4 +1,4 @@
-"""Write the tables of the documentation that are the program's own anew: `make docs`."""
+"""Write what is made of the program's own tables and models anew: `make docs`."""
 
 import json
 import re
@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 import yaml
-from pydantic import BaseModel
 
 from krmfn.commands.cli import cli
 from krmfn.commands.schema import schema
@@ -26,6 +25,7 @@ from krmfn.platform.node_profile import NodeProfile
 from krmfn.platform.node_provider import NodeProvider
 from krmfn.platform.os_image import OSImage
 from krmfn.platform.properties import TABLE
+from krmfn.platform.pydantic_models import DOCUMENTS, Written, core_schema, pydantic_model
 from krmfn.platform.schemas import ANY, NAMES
 from krmfn.platform.ssh_key import SSHKey
 from krmfn.platform.vcluster_yaml import ListForm, ObjectForm
@@ -35,6 +35,7 @@ from tests.support import ROOT
 
 DOCS = ROOT / "docs"
 SCHEMAS = ROOT / "schemas" / "v1alpha1"
+CORE_SCHEMAS = ROOT / "krmfn" / "platform" / "core_schemas"
 ERRORS_TITLE = (
     "## Codes of errors\n\nAn error forbids any output and can't be accepted. Results carry its code in "
     "`tags.code`: one of these, or that of an [admission rule](rules.md)."
@@ -108,9 +109,8 @@ def _text(model: type[Model]) -> str:
 
 def _fields(model: type[Model], before: str = "") -> Iterator[tuple[str, str, str, str]]:
     """The fields of a model and of those in it: path, type, default and what it is."""
-    model.model_rebuild()
     texts = field_texts(model)
-    for name, field in model.model_fields.items():
+    for name, field in pydantic_model(model).model_fields.items():
         path = f"{before}{field.alias or name}"
         if path in ("apiVersion", "kind", "status"):
             continue
@@ -127,16 +127,14 @@ def _fields(model: type[Model], before: str = "") -> Iterator[tuple[str, str, st
 
 def _default(value: Any) -> str:
     return (
-        ""
-        if value in (None, "", [], {}) or isinstance(value, BaseModel)
-        else f"`{json.dumps(value)}`"
+        "" if value in (None, "", [], {}) or isinstance(value, Model) else f"`{json.dumps(value)}`"
     )
 
 
 def _inner(annotation: Any) -> tuple[type[Model] | None, bool]:
     """The model inside of a type, and whether the type is a list of it."""
-    if isinstance(annotation, type) and issubclass(annotation, Model):
-        return annotation, False
+    if isinstance(annotation, type) and issubclass(annotation, Written):
+        return annotation.model, False
     for argument in get_args(annotation):
         if (found := _inner(argument))[0]:
             return found[0], found[1] or get_origin(annotation) is list
@@ -160,7 +158,7 @@ def _type(annotation: Any) -> str:
         return f"mapping to {_type(arguments[1])}"
     if origin in (Union, UnionType):
         return " or ".join(_type(argument) for argument in arguments)
-    if isinstance(annotation, type) and issubclass(annotation, Model):
+    if isinstance(annotation, type) and issubclass(annotation, Written):
         return "mapping"
     return {
         str: "text",
@@ -270,6 +268,11 @@ def _with_table(page: str, head: str, rows: list[str]) -> str:
     return page[:start] + "".join(rows) + re.sub(r"\A(?:\|.*\n)*", "", page[start:])
 
 
+def core_schema_files() -> dict[Path, str]:
+    """The schemas of the validators, as pydantic writes them."""
+    return {CORE_SCHEMAS / f"{model.__name__}.json": core_schema(model) for model in DOCUMENTS}
+
+
 PAGES: dict[str, Callable[[str], str]] = {
     "api.md": api,
     "warnings.md": warnings,
@@ -282,7 +285,7 @@ PAGES: dict[str, Callable[[str], str]] = {
 
 
 if __name__ == "__main__":
-    for path, text in schema_files().items():
+    for path, text in (schema_files() | core_schema_files()).items():
         path.write_text(text)
     for name, written in PAGES.items():
         (DOCS / name).write_text(written((DOCS / name).read_text()))

@@ -93,5 +93,5 @@ def test_the_shown_config_works() -> None:
     "model", [KubeVirtNodesSpec, VirtualCluster, CertificateAuthority, ConfigMapData]
 )
 def test_every_field_of_the_config_is_explained(model: type[Model]) -> None:
-    for field in model.model_fields.values():
-        assert re.search(rf"^\|.*[`.]{field.alias}\b", CONFIG, re.MULTILINE), field.alias
+    for name in model.aliases().values():
+        assert re.search(rf"^\|.*[`.]{name}\b", CONFIG, re.MULTILINE), name

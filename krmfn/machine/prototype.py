@@ -18,7 +18,8 @@ from krmfn.machine.layers import Layer, LayerName
 from krmfn.machine.null_checks import null_warnings
 from krmfn.machine.provenance import Provenance, Source, named, value_at
 from krmfn.machine.template_checks import memory_problems, shape_problems, template_problems
-from krmfn.platform.model import Model, Taint, validate
+from krmfn.platform.model import Taint, Taints
+from krmfn.platform.validation import validate
 from krmfn.problems import Code, Collector, Path, Place, Problem
 
 _POD_SPEC: Path = ("spec", "template", "spec")
@@ -48,10 +49,6 @@ class Prototype:
         """Return the place to name in a message about a field."""
         place = self.provenance.place(named(path, self.vm))
         return place or self.layers[0].at.field(*path)
-
-
-class _Taints(Model):
-    taints: list[Taint]
 
 
 def compile_layers(layers: tuple[Layer, ...], problems: Collector) -> Prototype | None:
@@ -150,6 +147,6 @@ def _take_taints(prototype: Prototype, problems: Collector) -> list[tuple[Taint,
     if "taints" not in spec:
         return []
     at = prototype.place(_POD_SPEC)
-    taken = validate(_Taints, {"taints": spec.pop("taints")}, at, problems)
+    taken = validate(Taints, {"taints": spec.pop("taints")}, at, problems)
     taints = taken.taints if taken else []
     return [(taint, at.field("taints", index)) for index, taint in enumerate(taints)]

@@ -151,7 +151,7 @@ def _no_node_types(provider: Provider) -> Problem:
     """Report a provider that offers nothing, though somebody asks for its nodes."""
     at = provider.at.field("spec", "kubeVirt", "nodeTypes")
     fault = "is required"
-    if provider.kubevirt and "node_types" in provider.kubevirt.model_fields_set:
+    if provider.kubevirt and "node_types" in provider.kubevirt.given:
         fault = "is empty; must have at least one element"
     return at.error(f"{fault}: a claim or pool asks for a node of this provider")
 

@@ -21,7 +21,7 @@ from krmfn.platform.kubevirt_object import (
     KubeVirtObject,
     KubeVirtStatus,
 )
-from krmfn.platform.model import validate
+from krmfn.platform.validation import validate
 from krmfn.problems import Code, Collector
 
 

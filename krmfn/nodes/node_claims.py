@@ -11,9 +11,9 @@ from krmfn.machine.machine_metadata import MachineMetadata, MetadataReader
 from krmfn.manifests.item import Item
 from krmfn.nodes.node_types import property_problems
 from krmfn.nodes.request import Asked, Request, Requirement, Written
-from krmfn.platform.model import validate
 from krmfn.platform.node_claim import VM_REF, NodeClaim, NodeClaimSpec
 from krmfn.platform.properties import Leave
+from krmfn.platform.validation import validate
 from krmfn.problems import Code, Collector, Place, Problem
 
 

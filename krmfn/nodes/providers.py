@@ -12,9 +12,9 @@ from krmfn.machine.prototype import Prototype
 from krmfn.machine.resources import resized
 from krmfn.manifests.item import Item
 from krmfn.nodes.node_types import Offer, name_clashes, property_problems, provider_offers
-from krmfn.platform.model import validate
 from krmfn.platform.node_provider import KubeVirt, NodeProvider, admission
 from krmfn.platform.properties import Leave
+from krmfn.platform.validation import validate
 from krmfn.problems import Collector, Place, Problem
 
 

@@ -126,7 +126,7 @@ def read_virtual_clusters(
             if len(candidates) > 1:
                 message = f"is required: the claims name {', '.join(candidates)}"
                 problems.append(at.field("virtualCluster").error(message))
-            spec = spec.model_copy(update={"name": candidates[0] if candidates else ""})
+            spec = spec.replaced(name=candidates[0] if candidates else "")
         collected = Collector()
         join, secret = read_join(spec, lookup, place, collected)
         problems += (clusters.problem(problem) for problem in collected)

@@ -7,24 +7,24 @@ cluster.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from krmfn.kubevirt.cluster import known_gates, known_versions, version_problem
-from krmfn.platform.model import (
-    Annotations,
-    DnsLabel,
-    Filled,
-    Labels,
-    Metadata,
-    Model,
-    Raw,
-    Subdomain,
-    Text,
-    grammar,
-)
+from krmfn.platform.model import Metadata, Model
 from krmfn.problems import Place, Problem, nearest, show
+
+if TYPE_CHECKING:
+    from krmfn.platform.field_types import (
+        Annotations,
+        DnsLabel,
+        Filled,
+        Labels,
+        NotEmpty,
+        Raw,
+        Subdomain,
+        Text,
+        grammar,
+    )
 
 API_VERSION = "krmfn.dev/v1alpha1"
 KIND = "KubeVirtNodes"
@@ -89,9 +89,9 @@ class PoolMetadata(Model):
 
     name: DnsLabel
     """The pool's name in the vcluster.yaml."""
-    labels: Labels = Field(default_factory=dict)
+    labels: Labels = {}
     """Labels that the pool's machines get."""
-    annotations: Annotations = Field(default_factory=dict)
+    annotations: Annotations = {}
     """Annotations that the pool's machines get."""
 
 
@@ -112,9 +112,9 @@ class VirtualCluster(Model):
     """How the guest trusts the endpoint; unset: `ca.crt` of the token's Secret."""
     values: Raw | None = None
     """Its vcluster.yaml, instead of a ConfigMap with the label `krmfn.dev/vcluster`."""
-    pools: list[PoolMetadata] = Field(default_factory=list)
+    pools: list[PoolMetadata] = []
     """Labels and annotations for the machines of its static pools."""
-    join_arguments: list[Filled] = Field(default_factory=list)
+    join_arguments: list[Filled] = []
     """Flags for vCluster's join script, such as `--bundle-path`."""
     vm_namespace: DnsLabel | None = None
     """The namespace of its machines; for providers with `namespaceStrategy: VirtualCluster`."""
@@ -125,9 +125,9 @@ class VirtualCluster(Model):
 class OutputAnnotations(Model):
     """Annotations that krmfn adds to the output."""
 
-    virtual_machine: Annotations = Field(default_factory=dict)
+    virtual_machine: Annotations = {}
     """Annotations of every VirtualMachine."""
-    secret: Annotations = Field(default_factory=dict)
+    secret: Annotations = {}
     """Annotations of every cloud-init Secret."""
 
 
@@ -147,7 +147,7 @@ class KubeVirtNodesSpec(Model):
 
     cluster: Filled | None = None
     """Render only the providers of this KubeVirt cluster (`clusterRef.cluster`)."""
-    virtual_clusters: Annotated[list[VirtualCluster], Field(min_length=1)]
+    virtual_clusters: NotEmpty[VirtualCluster]
     """The virtual clusters that get nodes. A claim of another one is an error."""
     secret_encoding: Encoding = "data"
     """How cloud-init Secrets hold their data: in base64 (`data`) or as text (`stringData`)."""
@@ -175,18 +175,18 @@ class KubeVirtNodesSpec(Model):
     """What to do with properties under the Platform's prefixes that krmfn does not know."""
     live_claims: Literal["Error", "Render"] = "Error"
     """What to do with claims that have a status or a machine already, which the Platform runs."""
-    annotations: OutputAnnotations = Field(default_factory=lambda: OutputAnnotations())
+    annotations: OutputAnnotations = OutputAnnotations()
     """Annotations that krmfn adds to what it writes."""
-    accept_warnings: list[Filled] = Field(default_factory=list)
+    accept_warnings: list[Filled] = []
     """Codes of warnings that are known and no longer printed."""
-    resources: list[Raw] = Field(default_factory=list)
+    resources: list[Raw] = []
     """Objects that stand here instead of in files of their own, for a kustomize generator."""
 
 
 class FactsSpec(KubeVirtNodesSpec):
     """What a config says to `krmfn check`, which renders nothing for anybody."""
 
-    virtual_clusters: list[VirtualCluster] = Field(default_factory=list)
+    virtual_clusters: list[VirtualCluster] = []
     """The virtual clusters that get nodes; `krmfn check` needs none."""
 
 
@@ -267,7 +267,7 @@ class Config(Model):
 
 def authority_choices() -> list[str]:
     """List the fields of a certificate authority as users write them."""
-    return [field.alias or "" for field in CertificateAuthority.model_fields.values()]
+    return list(CertificateAuthority.aliases().values())
 
 
 def flat_problem(problem: Problem, at: Place) -> Problem:

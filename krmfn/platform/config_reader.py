@@ -20,14 +20,14 @@ from krmfn.platform.config import (
     VirtualCluster,
     authority_choices,
 )
-from krmfn.platform.model import validate, without_fields
+from krmfn.platform.validation import validate, without_fields
 from krmfn.problems import Collector, Place, Problem, nearest, show
 from krmfn.problems.codes import WARNINGS
 
 _RESERVED = ("krmfn.dev/", *ORCHESTRATORS)
-_FLAT = ConfigMapData.model_fields.values()
-_FLAT_FIELDS = {field.alias for field in _FLAT}
-_FLAT_REQUIRED = {field.alias for field in _FLAT if field.is_required()}
+_FLAT = ConfigMapData.aliases()
+_FLAT_FIELDS = set(_FLAT.values())
+_FLAT_REQUIRED = {key for name, key in _FLAT.items() if not hasattr(ConfigMapData, name)}
 
 F = TypeVar("F", KubeVirtNodes, ConfigMapForm)
 
@@ -140,8 +140,8 @@ def _is_repeated(cluster: VirtualCluster, others: list[VirtualCluster]) -> bool:
 
 def _authority_problems(authority: CertificateAuthority, at: Place) -> Iterator[Problem]:
     """Check that there is exactly one authority, and that references name a key."""
-    names = zip(CertificateAuthority.model_fields, authority_choices(), strict=True)
-    chosen = [alias for name, alias in names if getattr(authority, name) not in (None, False)]
+    names = CertificateAuthority.aliases()
+    chosen = [key for name, key in names.items() if getattr(authority, name) not in (None, False)]
     if len(chosen) != 1:
         message = f"must have exactly one of {', '.join(authority_choices())}"
         message += f", but has {' and '.join(chosen)}" if chosen else ""
@@ -162,19 +162,18 @@ def _from_flat(form: ConfigMapForm) -> Config:
     if data.certificate_authority == "System":
         authority = CertificateAuthority(system=True)
     elif data.certificate_authority == "InsecureSkipVerify":
-        authority = CertificateAuthority(insecureSkipVerify=True)
+        authority = CertificateAuthority(insecure_skip_verify=True)
     reference = KeyRef(name=data.token_secret, key="token")
-    # Constructed without validation: the flat form has been validated already.
-    cluster = VirtualCluster.model_construct(
+    cluster = VirtualCluster(
         name=data.virtual_cluster or "",
         endpoint=data.endpoint,
-        join_token=JoinToken(delivery=data.delivery, secretKeyRef=reference),
+        join_token=JoinToken(delivery=data.delivery, secret_key_ref=reference),
         certificate_authority=authority,
         allow_no_nodes=data.allow_no_nodes == "true",
     )
-    spec = KubeVirtNodesSpec.model_construct(
+    spec = KubeVirtNodesSpec(
         cluster=data.cluster,
         virtual_clusters=[cluster],
         secret_encoding=data.secret_encoding,
     )
-    return Config.model_construct(name=form.metadata.name, spec=spec, flat=True)
+    return Config(name=form.metadata.name, spec=spec, flat=True)

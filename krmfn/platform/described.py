@@ -6,9 +6,12 @@ The fields are those of loft-sh/api `pkg/apis/storage/v1`. `displayName`, `descr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from krmfn.platform.model import Metadata, Model, Text
+from krmfn.platform.model import Metadata, Model
+
+if TYPE_CHECKING:
+    from krmfn.platform.field_types import Text
 
 
 class DescribedSpec(Model):

@@ -5,28 +5,27 @@ krmfn reads the few fields that decide which machines KubeVirt takes, and what i
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import ConfigDict, Field
+from krmfn.platform.model import Metadata, Model
 
-from krmfn.platform.model import Metadata, Model, Text
+if TYPE_CHECKING:
+    from krmfn.platform.field_types import Text
 
 KIND = "KubeVirt"
 API_VERSION = "kubevirt.io/v1"
 
 
-class _Part(Model):
+class _Part(Model, extra="ignore"):
     """A part of an object that others define: other fields than ours are theirs."""
-
-    model_config = ConfigDict(extra="ignore")
 
 
 class Developer(_Part):
     """`spec.configuration.developerConfiguration`."""
 
-    feature_gates: list[Text] = Field(default_factory=list)
+    feature_gates: list[Text] = []
     """The feature gates that are switched on."""
-    disabled_feature_gates: list[Text] = Field(default_factory=list)
+    disabled_feature_gates: list[Text] = []
     """The feature gates that are switched off although they are on by default."""
 
 
@@ -44,18 +43,18 @@ class Architectures(_Part):
     """Machines of amd64."""
     arm64: Architecture | None = None
     """Machines of arm64."""
-    s390x: Architecture | None = Field(None, alias="s390x")
+    s390x: Architecture | None = None
     """Machines of s390x."""
 
 
 class Configuration(_Part):
     """`spec.configuration`."""
 
-    architecture_configuration: Architectures = Field(default_factory=lambda: Architectures())
+    architecture_configuration: Architectures = Architectures()
     """What machines get, by architecture."""
     machine_type: Text = ""
     """The machine type of machines that set none."""
-    developer_configuration: Developer = Field(default_factory=lambda: Developer())
+    developer_configuration: Developer = Developer()
     """Feature gates."""
     vm_rollout_strategy: Literal["LiveUpdate", "Stage"] | None = None
     """What KubeVirt does with a change to a running machine."""
@@ -64,14 +63,14 @@ class Configuration(_Part):
 class KubeVirtSpec(_Part):
     """What the cluster's administrator asks for."""
 
-    configuration: Configuration = Field(default_factory=lambda: Configuration())
+    configuration: Configuration = Configuration()
     """How KubeVirt is configured."""
 
 
 class KubeVirtStatus(_Part):
     """What KubeVirt says of itself."""
 
-    observed_kube_virt_version: Text = Field("", alias="observedKubeVirtVersion")
+    observed_kube_virt_version: Text = ""
     """The version of KubeVirt that runs."""
     default_architecture: Text = ""
     """The architecture of machines that set none."""
@@ -82,7 +81,7 @@ class KubeVirtObject(_Part):
 
     metadata: Metadata
     """The object's metadata."""
-    spec: KubeVirtSpec = Field(default_factory=lambda: KubeVirtSpec())
+    spec: KubeVirtSpec = KubeVirtSpec()
     """What the cluster's administrator asks for."""
     status: KubeVirtStatus | None = None
     """What KubeVirt says of itself."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from krmfn.platform.described import DescribedObject, DescribedSpec
-from krmfn.platform.model import Text
+
+if TYPE_CHECKING:
+    from krmfn.platform.field_types import Text
 
 
 class MachineConfigTemplateSpec(DescribedSpec):

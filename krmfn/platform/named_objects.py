@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
-from krmfn.platform.model import PLATFORM, validate
+from krmfn.platform.model import PLATFORM
+from krmfn.platform.validation import validate
 from krmfn.problems import Code, Collector, Place, listed, nearest, show
 
 if TYPE_CHECKING:

@@ -5,46 +5,39 @@ The fields are those of loft-sh/api `pkg/apis/storage/v1/nodeclaim_types.go`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from krmfn.platform.model import Model, Taint
 
-from krmfn.kubernetes import names
-from krmfn.platform.model import (
-    Annotations,
-    DnsLabel,
-    Filled,
-    Labels,
-    Model,
-    NotNegative,
-    Subdomain,
-    Taint,
-    Text,
-    grammar,
-)
+if TYPE_CHECKING:
+    from krmfn.platform.field_types import (
+        Annotations,
+        DnsLabel,
+        Filled,
+        KubeletArguments,
+        Labels,
+        NotNegative,
+        Subdomain,
+        Text,
+    )
 
-KubeletArguments = dict[
-    Annotated[Text, grammar(names.kubelet_argument)], Annotated[Text, grammar(names.kubelet_value)]
-]
 # The annotation by which the Platform links a claim with its machine: `<namespace>/<name>`.
 VM_REF = "kubevirt.vcluster.com/vm-ref"
 
 
-class ClaimMetadata(Model):
+class ClaimMetadata(Model, extra="ignore"):
     """The name of a claim is also the name of its machine, its guest's host and its node.
 
     Its labels and annotations go to the machine.
     """
 
-    model_config = {**Model.model_config, "extra": "ignore"}
-
     name: DnsLabel
     """The name of the claim, of its machine, of the guest's host and of the node."""
     namespace: DnsLabel | None = None
     """The project namespace, such as `p-default`."""
-    labels: Labels = Field(default_factory=dict)
+    labels: Labels = {}
     """Labels, which the machine gets too."""
-    annotations: Annotations = Field(default_factory=dict)
+    annotations: Annotations = {}
     """Annotations, which the machine gets too."""
 
 
@@ -55,7 +48,7 @@ class Requirement(Model):
     """A property, such as `vcluster.com/node-type`."""
     operator: Text
     """How the property is compared with the values."""
-    values: list[Text] = Field(default_factory=list)
+    values: list[Text] = []
     """The values, for all operators but `Exists` and `DoesNotExist`."""
 
 
@@ -84,7 +77,7 @@ class NodeClaimSpec(Model):
     """The node type: `<type>` or `<provider>.<type>`. Unset: krmfn chooses one that fits."""
     environment_ref: Filled | None = None
     """The NodeEnvironment whose properties are added."""
-    properties: dict[Filled, Text] = Field(default_factory=dict)
+    properties: dict[Filled, Text] = {}
     """Properties of this node; they win over those of the provider and of the node type."""
     v_cluster_ref: Subdomain | None = None
     """The virtual cluster that the node joins."""
@@ -92,26 +85,26 @@ class NodeClaimSpec(Model):
     """Whether the node is for the control plane; krmfn makes worker nodes alone, so `true` is an
     error.
     """
-    taints: list[Taint] = Field(default_factory=list)
+    taints: list[Taint] = []
     """Taints of the node."""
-    startup_taints: list[Taint] = Field(default_factory=list)
+    startup_taints: list[Taint] = []
     """Taints with which the node starts, until something takes them away."""
-    kubelet_args: KubeletArguments = Field(default_factory=dict)
+    kubelet_args: KubeletArguments = {}
     """Flags of the kubelet, without dashes, and their values."""
     profile_ref: Filled | None = None
     """The NodeProfile whose labels and taints the node gets."""
-    desired_capacity: dict[Filled, NotNegative] = Field(default_factory=dict)
+    desired_capacity: dict[Filled, NotNegative] = {}
     """What the node has to have at least, such as `cpu` and `memory`."""
-    requirements: list[Requirement] = Field(default_factory=list)
+    requirements: list[Requirement] = []
     """What the node type's properties have to be."""
-    power: Power = Field(default_factory=lambda: Power())
+    power: Power = Power()
     """Whether the node's machine runs."""
 
 
 class NodeClaim(Model):
     """A claim to one node. `status` is the Platform's business."""
 
-    api_version: Annotated[Text, Field()]
+    api_version: Text
     """The Platform's API group, in one of two versions."""
     kind: Text
     """What the document is."""

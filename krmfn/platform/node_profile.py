@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from krmfn.platform.described import DescribedObject, DescribedSpec
-from krmfn.platform.model import Annotations, Labels, Taint
+from krmfn.platform.model import Taint
+
+if TYPE_CHECKING:
+    from krmfn.platform.field_types import Annotations, Labels
 
 
 class NodeProfileSpec(DescribedSpec):
     """How a node is registered."""
 
-    taints: list[Taint] = Field(default_factory=list)
+    taints: list[Taint] = []
     """Taints of the nodes."""
-    startup_taints: list[Taint] = Field(default_factory=list)
+    startup_taints: list[Taint] = []
     """Taints with which the nodes start, until something takes them away."""
-    node_labels: Labels = Field(default_factory=dict)
+    node_labels: Labels = {}
     """Labels of the nodes."""
-    node_annotations: Annotations = Field(default_factory=dict)
+    node_annotations: Annotations = {}
     """Annotations of the nodes."""
 
 

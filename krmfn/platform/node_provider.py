@@ -6,26 +6,27 @@ The fields are those of loft-sh/api `pkg/apis/storage/v1/nodeprovider_types.go`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from krmfn.kubernetes import names
 from krmfn.kubernetes.quantity import memory_fault
-from krmfn.platform.model import (
-    Amount,
-    Annotations,
-    DnsLabel,
-    Filled,
-    Labels,
-    Metadata,
-    Model,
-    Raw,
-    Subdomain,
-    Text,
-    grammar,
-)
+from krmfn.platform.model import Metadata, Model
 from krmfn.problems import Code, Place, Problem
+
+if TYPE_CHECKING:
+    from krmfn.platform.field_types import (
+        Amount,
+        Annotations,
+        DnsLabel,
+        Filled,
+        Int32,
+        Int64,
+        Labels,
+        Raw,
+        Subdomain,
+        Text,
+        grammar,
+    )
 
 # Charts that the Platform may install, by their keys in `deploy`.
 _CHARTS = {"kubevirt": "kubevirt", "vClusterDeviceOperator": "v_cluster_device_operator"}
@@ -69,25 +70,23 @@ class Deploy(Model):
 
     kubevirt: Deployment | None = None
     """KubeVirt itself."""
-    v_cluster_device_operator: Annotated[
-        Deployment | None, Field(alias="vClusterDeviceOperator")
-    ] = None
+    v_cluster_device_operator: Deployment | None = None
     """vCluster's device operator."""
 
 
 class Overhead(Model):
     """What a node keeps for itself."""
 
-    kube_reserved: dict[Filled, Amount] = Field(default_factory=dict)
+    kube_reserved: dict[Filled, Amount] = {}
     """What the kubelet reserves (`--kube-reserved`): cpu, memory, ephemeral-storage, pid."""
 
 
 class TypeMetadata(Model):
     """Labels and annotations of the Platform's NodeType object; no virtual machine gets them."""
 
-    labels: Labels = Field(default_factory=dict)
+    labels: Labels = {}
     """Labels of the Platform's NodeType object."""
-    annotations: Annotations = Field(default_factory=dict)
+    annotations: Annotations = {}
     """Annotations of the Platform's NodeType object."""
 
 
@@ -98,21 +97,21 @@ class NodeType(Model):
     """The name of the node type."""
     display_name: Text = ""
     """The name that the Platform shows."""
-    metadata: TypeMetadata = Field(default_factory=lambda: TypeMetadata())
+    metadata: TypeMetadata = TypeMetadata()
     """Labels and annotations of the Platform's NodeType object; machines do not get them."""
     provider_ref: Text | None = None
     """The name of the provider, or unset."""
-    properties: dict[Filled, Text] = Field(default_factory=dict)
+    properties: dict[Filled, Text] = {}
     """Properties, by which claims choose a node type. They become labels of the node."""
-    resources: dict[Filled, Amount] = Field(default_factory=dict)
+    resources: dict[Filled, Amount] = {}
     """CPU and memory of the machine, and what else it has, in place of the template's."""
     overhead: Overhead | None = None
     """What the node keeps for itself."""
-    cost: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    cost: Int64 | None = None
     """The cheapest of the node types that fit is chosen; unset: krmfn works the cost out from the
     resources.
     """
-    max_capacity: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    max_capacity: Int32 = 0
     """How many nodes of this type there may be; 0: no limit."""
     virtual_machine_template: Raw | None = None
     """A VirtualMachine in place of the provider's template."""
@@ -134,7 +133,7 @@ class KubeVirt(Model):
     virtual_machine_template: Raw | None = None
     """The VirtualMachine from which the node types start."""
     # A provider that only deploys KubeVirt, and that nobody asks for nodes, has none.
-    node_types: list[NodeType] = Field(default_factory=list)
+    node_types: list[NodeType] = []
     """The kinds of node that the provider offers."""
 
 
@@ -143,7 +142,7 @@ class NodeProviderSpec(Model):
 
     display_name: Text = ""
     """The name that the Platform shows."""
-    properties: dict[Filled, Text] = Field(default_factory=dict)
+    properties: dict[Filled, Text] = {}
     """Properties of all node types, by which claims choose one."""
     kube_virt: KubeVirt | None = None
     """A provider of KubeVirt virtual machines, the kind that krmfn renders."""
@@ -151,7 +150,7 @@ class NodeProviderSpec(Model):
     """A provider of another kind; krmfn leaves it alone."""
     terraform: Raw | None = None
     """A provider of another kind; krmfn leaves it alone."""
-    cluster_api: Annotated[Raw | None, Field(alias="clusterAPI")] = None
+    cluster_api: Raw | None = None
     """A provider of another kind; krmfn leaves it alone."""
     metal3: Raw | None = None
     """A provider of another kind; krmfn leaves it alone."""

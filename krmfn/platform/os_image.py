@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from krmfn.platform.described import DescribedObject, DescribedSpec
-from krmfn.platform.model import Filled, Text
+
+if TYPE_CHECKING:
+    from krmfn.platform.field_types import Filled, Text
 
 
 class OSImageSpec(DescribedSpec):
     """Properties that an image adds to a claim's."""
 
-    properties: dict[Filled, Text] = Field(default_factory=dict)
+    properties: dict[Filled, Text] = {}
     """The properties that are added to those of a claim, such as `kubevirt.vcluster.com/image-url`.
     """
 

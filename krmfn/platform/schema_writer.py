@@ -13,10 +13,10 @@ from krmfn.kubernetes.name_schemas import GRAMMARS, whole
 from krmfn.kubernetes.quantity import LONGEST, SYNTAX, Quantity
 from krmfn.kubernetes.requirements import OPERATORS
 from krmfn.kubevirt import cluster
-from krmfn.platform import config, model, node_provider
+from krmfn.platform import config, node_provider, values
 from krmfn.platform.field_texts import field_texts
-from krmfn.platform.model import Model
 from krmfn.platform.properties import TABLE
+from krmfn.platform.pydantic_models import Written
 from krmfn.problems.codes import WARNINGS
 
 Schema = dict[str, Any]
@@ -26,7 +26,7 @@ _VERSIONS: list[Schema] = [
 ]
 _CHECKS: dict[Callable[[str], str], Schema] = {
     **GRAMMARS,
-    model.filled: {"minLength": 1},
+    values.filled: {"minLength": 1},
     node_provider.type_name: GRAMMARS[names.subdomain] | {"maxLength": names.LONGEST_LABEL},
     config.gate_problem: {"enum": list(cluster.known_gates())},
     cluster.version_problem: {"anyOf": _VERSIONS},
@@ -49,9 +49,9 @@ class Writer(GenerateJsonSchema):
 
     def model_schema(self, schema: core_schema.ModelSchema) -> Schema:
         """Write a model."""
-        kind: type[Model] = schema["cls"]
+        kind: type[Written] = schema["cls"]
         written = super().model_schema(schema)
-        texts = field_texts(kind)
+        texts = field_texts(kind.model)
         written.pop("title", None)
         written["type"] = ["object", "null"]
         written["description"] = " ".join((kind.__doc__ or "").split())
@@ -73,7 +73,7 @@ class Writer(GenerateJsonSchema):
         """Write a text that has a grammar, or an amount that is not negative."""
         inner = super().function_after_schema(schema)
         function = schema["function"]["function"]
-        if function is model.not_negative:
+        if function is values.not_negative:
             return {**inner, "minimum": 0}
         check = getattr(function, "check", None)
         return inner if check is None else {**inner, **_CHECKS[check]}
@@ -81,7 +81,7 @@ class Writer(GenerateJsonSchema):
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> Schema:
         """Write a text for which a number may stand, or what needs no more than its type."""
         inner = super().function_before_schema(schema)
-        if schema["function"]["function"] is model.as_text:
+        if schema["function"]["function"] is values.as_text:
             return {**inner, "type": ["string", "number", "boolean"]}
         return inner
 

@@ -24,6 +24,7 @@ from krmfn.platform.node_environment import NodeEnvironment
 from krmfn.platform.node_profile import NodeProfile
 from krmfn.platform.node_provider import NodeProvider
 from krmfn.platform.os_image import OSImage
+from krmfn.platform.pydantic_models import pydantic_model
 from krmfn.platform.schema_writer import Schema, Writer
 from krmfn.platform.ssh_key import SSHKey
 from krmfn.platform.vcluster_yaml import ListForm, Pools
@@ -59,7 +60,7 @@ _FOREIGN = (
     ("NodeType", "mergeVirtualMachineTemplate", template_schema.TEMPLATE),
     ("VirtualCluster", "values", VCLUSTER),
 )
-_FLAT_KEYS = [field.alias for field in config.ConfigMapData.model_fields.values()]
+_FLAT_KEYS = list(config.ConfigMapData.aliases().values())
 
 
 def schema_of(name: str | None = None) -> Schema:
@@ -81,7 +82,7 @@ def _definitions() -> dict[str, Schema]:
     """Return the schemas of all kinds, and of what they are made of, by name."""
     models: list[type[Model]] = [*_MODELS.values(), ListForm, Pools, Taint]
     _, written = models_json_schema(
-        [(model, "validation") for model in models], schema_generator=Writer
+        [(pydantic_model(model), "validation") for model in models], schema_generator=Writer
     )
     definitions: dict[str, Schema] = written["$defs"] | template_schema.definitions()
     for name in _MODELS:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from krmfn.platform.described import DescribedObject, DescribedSpec
-from krmfn.platform.model import Filled
+
+if TYPE_CHECKING:
+    from krmfn.platform.field_types import Filled
 
 
 class SSHKeySpec(DescribedSpec):

@@ -9,25 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator, Field
+from typing import TYPE_CHECKING, Any
 
 from krmfn.kubernetes.requirements import NEED_VALUES, Allowed, required
-from krmfn.platform.model import AnyText, LabelKey, LabelText, Model, Taint, Text, validate
+from krmfn.platform.model import Model, Taint
+from krmfn.platform.validation import validate
 from krmfn.problems import Code, Collector, Place, Problem, show
+
+if TYPE_CHECKING:
+    from krmfn.platform.field_types import AnyText, NodeLabels, Text, Whole
 
 # The limit for a pool and for a whole run: the output of more nodes is larger than krmfn or
 # kustomize can read.
 MOST_NODES = 50_000
-
-
-def _as_whole(value: Any) -> Any:
-    """Turn 3.0 into 3, as Go reads it."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-NodeLabels = dict[LabelKey, LabelText]
 
 
 class Selector(Model):
@@ -39,7 +33,7 @@ class Selector(Model):
     """How the property is compared with the values; unset: `In`."""
     value: AnyText = ""
     """The value, instead of `values`."""
-    values: list[AnyText] = Field(default_factory=list)
+    values: list[AnyText] = []
     """The values, for all operators but `Exists` and `DoesNotExist`."""
 
     def operation(self) -> str:
@@ -67,7 +61,7 @@ class StaticPool(Model):
 
     name: Text = ""
     """The pool's name; its nodes are `<virtual cluster>-<pool>-<number>`."""
-    quantity: Annotated[int, BeforeValidator(_as_whole)] = 0
+    quantity: Whole = 0
     """How many nodes the pool has."""
     provider: Text | None = None
     """The NodeProvider (vCluster 0.28 and 0.29)."""
@@ -75,22 +69,20 @@ class StaticPool(Model):
     """What the node type's properties have to be (vCluster 0.28 and 0.29)."""
     node_type_selector: list[Selector] | None = None
     """What the node type's properties have to be (vCluster 0.30 and later)."""
-    taints: list[Taint] = Field(default_factory=list)
+    taints: list[Taint] = []
     """Taints of the nodes."""
-    node_labels: NodeLabels = Field(default_factory=dict)
+    node_labels: NodeLabels = {}
     """Labels of the nodes."""
     termination_grace_period: Text = ""
     """How long a node may take to drain; it means nothing to krmfn."""
     profile: Text | None = None
     """The NodeProfile of the nodes; unset: `privateNodes.defaultProfile`."""
-    properties: dict[Text, AnyText] = Field(default_factory=dict)
+    properties: dict[Text, AnyText] = {}
     """Properties of these nodes; they win over those of the entry and of the provider."""
 
 
-class DynamicPool(Model):
+class DynamicPool(Model, extra="ignore"):
     """A pool that belongs to the autoscaler: krmfn reads only its name."""
-
-    model_config = {**Model.model_config, "extra": "ignore"}
 
     name: Text = ""
     """The pool's name."""
@@ -101,27 +93,27 @@ class Provider(Model):
 
     provider: Text = ""
     """The NodeProvider of these pools."""
-    properties: dict[Text, AnyText] = Field(default_factory=dict)
+    properties: dict[Text, AnyText] = {}
     """Properties of all nodes of these pools."""
-    static: list[StaticPool] = Field(default_factory=list)
+    static: list[StaticPool] = []
     """Pools of a fixed number of nodes."""
-    dynamic: list[DynamicPool] = Field(default_factory=list)
+    dynamic: list[DynamicPool] = []
     """Pools of the autoscaler; krmfn does not render them."""
 
 
 class ListForm(Model):
     """`autoNodes` of vCluster 0.30 and later."""
 
-    auto_nodes: list[Provider] = Field(default_factory=list)
+    auto_nodes: list[Provider] = []
     """The pools of nodes: a list by provider, or in vCluster 0.28 and 0.29 a mapping."""
 
 
 class Pools(Model):
     """`autoNodes` of vCluster 0.28 and 0.29: each pool names its provider."""
 
-    static: list[StaticPool] = Field(default_factory=list)
+    static: list[StaticPool] = []
     """Pools of a fixed number of nodes."""
-    dynamic: list[DynamicPool] = Field(default_factory=list)
+    dynamic: list[DynamicPool] = []
     """Pools of the autoscaler; krmfn does not render them."""
 
 
@@ -233,7 +225,7 @@ def _entries(auto_nodes: Any, at: Place, problems: Collector) -> list[_Entry] | 
     if form is None:
         return []
     pools = form.auto_nodes
-    entry = Provider.model_construct(static=pools.static, dynamic=pools.dynamic)
+    entry = Provider(static=pools.static, dynamic=pools.dynamic)
     return [_Entry(entry, where, False)]
 
 

@@ -1,0 +1,77 @@
+"""The validators of the models: pydantic-core's, from schemas that pydantic wrote before.
+
+Importing pydantic and making the validators takes longer than all else in a run for a few nodes.
+So `make docs` has pydantic write their schemas to `core_schemas/`, one file for each document. With
+another version of pydantic-core than the one that they are for, pydantic writes them again in each
+run: the validators are the same, and take their time.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, TypeVar
+
+import pydantic_core
+from pydantic_core import SchemaValidator
+
+from krmfn.platform.model import Model
+
+M = TypeVar("M", bound=Model)
+_MADE: dict[type[Model], SchemaValidator] = {}
+
+
+def validated(model: type[M], data: Any) -> M:
+    """Read what users wrote as a model.
+
+    Raises:
+        pydantic_core.ValidationError: It is not one.
+    """
+    made: M = _validator(model).validate_python(data)
+    return made
+
+
+def _validator(model: type[Model]) -> SchemaValidator:
+    """Return the validator of a document's model."""
+    if model not in _MADE:
+        _MADE[model] = SchemaValidator(_core_schema(model))
+    return _MADE[model]
+
+
+def _core_schema(model: type[Model]) -> Any:
+    """Read the schema of a validator."""
+    text = pkgutil.get_data(__name__, f"core_schemas/{model.__name__}.json") or b""
+    document = json.loads(text, object_hook=_named)
+    if document["pydantic_core"] != pydantic_core.__version__:
+        from krmfn.platform.pydantic_models import core_schema
+
+        document = json.loads(core_schema(model), object_hook=_named)
+    return document["schema"]
+
+
+def checked(check: Callable[[str], str]) -> Callable[[str], str]:
+    """Make a validator of a function that returns why a text does not fit, or ""."""
+
+    def validate_text(value: str) -> str:
+        if fault := check(value):
+            raise ValueError(fault)
+        return value
+
+    # The JSON Schema of the field is that of its grammar, and a validator's file has its name.
+    validate_text.check = check  # type: ignore[attr-defined]
+    return validate_text
+
+
+def _named(part: dict[str, Any]) -> Any:
+    """Return the class or function that a part of a file names, or the part itself."""
+    if "$python" in part:
+        return _found(part["$python"])
+    return checked(_found(part["$check"])) if "$check" in part else part
+
+
+def _found(name: str) -> Any:
+    """Find what a file names as `module:name`."""
+    module, _, path = name.partition(":")
+    return attrgetter(path)(__import__(module, fromlist=["*"]))
