@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from krmfn.commands.check_metadata import metadata_problems
@@ -19,6 +19,7 @@ from krmfn.nodes.kubevirt_cluster import read_cluster
 from krmfn.platform.config import KIND, Config, FactsConfig
 from krmfn.platform.config_reader import read_config
 from krmfn.problems import Code, Collector, Place, Problem, nearest, show
+from krmfn.records import record
 
 MACHINE = "VirtualMachine"
 _GROUP = "kubevirt.io"
@@ -32,7 +33,7 @@ _LISTS = (
 _PARTS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Settings:
     """What the config of a run says to a check."""
 

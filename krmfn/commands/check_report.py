@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from krmfn.commands.json_form import document, json_text
 from krmfn.manifests.results import numbered_results
 from krmfn.problems import Origin, Problem, counted, ranked, redacted
+from krmfn.records import record
 
 # The names that GitHub has for severities.
 _LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Checked:
     """The machines with what was found in each, what is wrong beside them, and how many others."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from krmfn.commands.compare_json import as_document
@@ -27,9 +27,10 @@ from krmfn.nodes.build import Build
 from krmfn.nodes.needs import Former
 from krmfn.nodes.totals import peak
 from krmfn.problems import Code, Collector, Place, Problem, counted
+from krmfn.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Options:
     """How the change is judged and shown, and what makes the command fail.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from krmfn.commands.object_key import Key
@@ -18,7 +17,9 @@ from krmfn.kubevirt.vm_paths import VOLUMES
 from krmfn.manifests.shapes import replaceable
 from krmfn.nodes.budgets import Budget
 from krmfn.nodes.totals import Total
+from krmfn.patterns import pattern
 from krmfn.problems import counted, listed, printable, redacted, show
+from krmfn.records import record
 
 _NAMES_SHOWN = 3
 # How wide a text is that goes to no terminal, and what is left of one that is too narrow.
@@ -42,14 +43,14 @@ IN_WORDS = {
 }
 _INDENT = 12
 # What Markdown or HTML would not show as it is.
-_MARKUP = re.compile(r"[&<>|\\`*_~\[\]!]")
+_MARKUP = pattern(r"[&<>|\\`*_~\[\]!]")
 _PLACEHOLDER = "<claim>"
 _CLAIM_NAME = ("persistentVolumeClaim", "claimName")
 # What objects of one group have in common: verdict, kind, and the lines that describe them.
 _Alike = tuple[str, str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Changed:
     """What becomes of one object; `causes` are those of its fields, in their order.
 
@@ -88,7 +89,7 @@ class Changed:
         return self.verdict in ("create", "delete")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Compared:
     """All objects with what becomes of each, and what they need.
 
@@ -113,7 +114,7 @@ def counts(verdicts: list[str]) -> dict[str, int]:
     return {verdict: count[verdict] for verdict in VERDICTS if verdict in count}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Group:
     """Objects that change alike, for the same reasons."""
 

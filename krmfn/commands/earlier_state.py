@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from krmfn.commands.field_owners import applied_fields, is_live
 from krmfn.commands.kustomizations import ignored_warnings
@@ -23,6 +22,7 @@ from krmfn.manifests.secret_names import owner_of_secret
 from krmfn.nodes import ownership
 from krmfn.nodes.build import Build
 from krmfn.problems import Code, Collector, Origin, Place, Problem, listed, redacted
+from krmfn.records import record
 
 PROVIDER_LABEL = f"{OURS}node-provider"
 NODE_TYPE_LABEL = f"{OURS}node-type"
@@ -37,7 +37,7 @@ _KINDS = ("Secret", "VirtualMachine")
 _ELSEWHERE = "another cluster"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class EarlierState:
     """The objects of an earlier state that this config owns.
 

@@ -11,6 +11,7 @@ import re
 from functools import cache
 
 from krmfn.commands.screen import Screen
+from krmfn.patterns import pattern
 from krmfn.problems import Path, Problem, limited, ranked, redacted
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
@@ -21,11 +22,11 @@ _KINDS = (
 )
 # The only texts in a ConfigMap that are known to be no secret.
 _VALUES = ("vcluster.yaml", "values.yaml")
-_SENSITIVE = re.compile(
+_SENSITIVE = pattern(
     r"user-?data|network-?data|cloud-?init|token|secret|passw|key|cert|authority|endpoint|pem\b",
     re.IGNORECASE,
 )
-_LINE = re.compile(r"\s*(- +)*(?P<name>[\w.$/-]+): *(?P<value>[\w.:/ -]{0,100})(#.*)?")
+_LINE = pattern(r"\s*(- +)*(?P<name>[\w.$/-]+): *(?P<value>[\w.:/ -]{0,100})(#.*)?")
 
 
 def report_with_excerpts(problems: list[Problem], screen: Screen) -> str:

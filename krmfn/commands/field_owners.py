@@ -9,7 +9,6 @@ apply removes what `kubectl` noted in an annotation and is no longer declared.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from krmfn.kubevirt.vm_paths import Map, get, mappings
@@ -17,6 +16,7 @@ from krmfn.machine.marks import OWNER
 from krmfn.manifests.item import Item
 from krmfn.manifests.tools_marks import LAST_APPLIED
 from krmfn.manifests.yamlio import read
+from krmfn.records import record
 
 # Fields in the form of `FieldsV1`: `f:` and a key, `k:` and the keys of a list's element. A field
 # without fields of its own is owned whole.
@@ -29,7 +29,7 @@ _CLIENT_SIDE = "kubectl-client-side-apply"
 _FLUX = "kustomize-controller"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Entry:
     """One entry of `managedFields`: the fields of a manager."""
 

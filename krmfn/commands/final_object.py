@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from krmfn.machine.instancetypes import template_size
@@ -14,11 +14,12 @@ from krmfn.nodes.claim import Claim
 from krmfn.nodes.machine_set import MachineSet
 from krmfn.nodes.render import Rendered
 from krmfn.platform.config import Config
+from krmfn.records import record
 
 _HEAD = ("apiVersion", "kind", "metadata")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Run:
     """One run of krmfn in a kustomization: what it was handed, and what came of it."""
 
@@ -27,7 +28,7 @@ class Run:
     built: Build
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Source:
     """An object as krmfn rendered it, the run that did, and the claim of a machine."""
 
@@ -37,7 +38,7 @@ class Source:
     claim: Claim | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Final:
     """An object as kustomize printed it; the source is None if its run is not known."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from krmfn.commands.check import Settings, machine_problems
@@ -32,11 +32,12 @@ from krmfn.nodes.kubevirt_cluster import read_cluster
 from krmfn.nodes.node_types import Offer
 from krmfn.nodes.provenance import field_source
 from krmfn.problems import Collector, Path, Problem
+from krmfn.records import record
 
 _MARKS = ("node-claim", "node-provider", "node-type", "virtual-cluster", "pool")
 
 
-@dataclass(slots=True)
+@record()
 class _Unmatched:
     """Objects with the same marks: as krmfn rendered them, and as kustomize printed them."""
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 from krmfn.commands.reply import DONE, USAGE, Reply, refused
 from krmfn.guest.endpoint import endpoint_url
 from krmfn.kubernetes import names
 from krmfn.manifests import yamlio
+from krmfn.patterns import pattern
 from krmfn.problems import Collector, Origin, Place, Problem, printable
+from krmfn.records import record
 
 _FILES = Path(__file__).parent / "starter"
 # Where the example has which name.
-_NAMES = re.compile(
+_NAMES = pattern(
     r"(?P<endpoint>tenant-1\.example\.com:443)|(?P<virtual_cluster>tenant-1)"
     r"|(?P<cluster>kubevirt-1)|(?P<namespace>(?<=namespace: )machines|(?<=-n )machines)"
 )
@@ -28,7 +29,7 @@ _NEXT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Names:
     """The names in the example: those of a user's own clusters, or the example's.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
 from typing import Any
 
 from krmfn.commands.names_component import NAMES_KNOWN, OWN_COMPONENT
@@ -17,6 +16,7 @@ from krmfn.manifests import yamlio
 from krmfn.manifests.folders import has_ignore_file, visible_folders, yaml_files
 from krmfn.platform.config import KIND
 from krmfn.problems import Code, Origin, Place, Problem, listed
+from krmfn.records import record
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _GROUP = "kustomize.config.k8s.io/"
@@ -29,7 +29,7 @@ _OURS = ("loft.sh/", "krmfn.dev/")
 _KINDS = ("NodeProvider", "NodeClaim")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Kustomization:
     """One kustomization file: its name in messages, its folder, and its fields."""
 

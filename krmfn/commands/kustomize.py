@@ -13,13 +13,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from krmfn.manifests.item import LOCAL_CONFIG
 from krmfn.problems import Code, Collector, Origin, Place, Problem
+from krmfn.records import record
 
 PROGRAM = "kustomize"
 # What local config is called while kustomize builds, which would leave it out of the output.
@@ -43,7 +43,7 @@ main()
 _LONGEST_INTERPRETER = 120
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Built:
     """What kustomize answered: its output, and the ResourceLists that it handed to krmfn.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from krmfn.commands.function import build_all, config_place, problems_of_others
 from krmfn.commands.object_key import Key, rendered_objects
@@ -22,6 +21,7 @@ from krmfn.nodes.totals import Total, peak, totals
 from krmfn.platform.config import KIND, Config
 from krmfn.platform.config_reader import is_config, read_config
 from krmfn.problems import Collector, Origin, Path, Place
+from krmfn.records import record
 
 # The layer that set a field of a machine, and the place of its input, "" if there is none.
 Cause = tuple[str, str]
@@ -29,7 +29,7 @@ Cause = tuple[str, str]
 _TOOLS = ("kustomize.config.k8s.io/", "kpt.dev/")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Inputs:
     """Where a command reads from: files and folders, or a kustomization that is built first.
 
@@ -43,7 +43,7 @@ class Inputs:
     inside: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Declared:
     """What the inputs declare, built without an error.
 

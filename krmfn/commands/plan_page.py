@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,12 @@ from typing import Any
 from krmfn.commands.compare_report import IN_WORDS
 from krmfn.kubevirt.verdicts import VERDICTS
 from krmfn.manifests.results import numbered_results
+from krmfn.patterns import pattern
 from krmfn.problems import Problem
 
 _FILES = Path(__file__).parent / "page"
 _SCRIPTS = ("model.js", "view.js", "page.js")
-_SLOT = re.compile(r"\{\{(\w+)\}\}")
+_SLOT = pattern(r"\{\{(\w+)\}\}")
 # Nothing in a text of the plan may look like markup, or end a line of a script.
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krmfn.problems import Problem, report
+from krmfn.records import record
 
 if TYPE_CHECKING:
     from krmfn.commands.screen import Screen
@@ -17,7 +17,7 @@ DONE, PROBLEMS, USAGE, NOTHING, STALE = 0, 1, 2, 3, 4
 _PIECE = 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Reply:
     """The answer of a run: text for stdout, problems for stderr, and the exit code."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TextIO
+
+from krmfn.records import record
 
 # A terminal that does not know its width says 0.
 _USUAL = 80
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Screen:
     """A terminal of so many columns, or a file or pipe (None).
 

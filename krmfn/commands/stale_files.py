@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
-import re
 from collections.abc import Iterator
 
+from krmfn.patterns import pattern
 from krmfn.problems import masked_lines
 
-_DATA = re.compile(r"^  (userdata|networkdata): ([A-Za-z0-9+/=]+)$")
+_DATA = pattern(r"^  (userdata|networkdata): ([A-Za-z0-9+/=]+)$")
 
 
 def difference(path: str, old: str, new: str) -> Iterator[str]:

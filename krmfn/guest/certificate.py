@@ -6,16 +6,16 @@ No message repeats a value.
 from __future__ import annotations
 
 import base64
-import re
-from dataclasses import dataclass
 
 from krmfn.guest.secrets import Lookup, has_key, is_placeholder, its_keys, key_place, secret_value
 from krmfn.manifests.item import Item
+from krmfn.patterns import pattern
 from krmfn.platform.config import CertificateAuthority, KeyRef, authority_choices
 from krmfn.problems import Code, Collector, Place, show
+from krmfn.records import record
 
 LARGEST_AUTHORITY = 64 * 1024
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\n([A-Za-z0-9+/=\n]*?)-----END \1-----\n?")
+_BLOCK = pattern(r"-----BEGIN ([A-Z0-9 ]+)-----\n([A-Za-z0-9+/=\n]*?)-----END \1-----\n?")
 _FROM_TOKEN_SECRET = "ca.crt"
 # Where in a text that is no PEM a placeholder is looked for.
 _BEGINNING = 1000
@@ -25,7 +25,7 @@ _CERTIFICATE = [_SEQUENCE, _SEQUENCE, _BIT_STRING]
 _LONG_FORM = 0x80
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Authority:
     """How the guest trusts the endpoint: `kind` is `file` (with `pem`), `system` or `none`."""
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 import posixpath
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import yaml
 
 from krmfn.manifests import yamlio
+from krmfn.patterns import pattern
 from krmfn.platform.model import embedded
 from krmfn.problems import Collector, Place, Problem, show
+from krmfn.records import record
 
 _HEADER = "#cloud-config"
 # cloud-init takes a document's format from its first line.
@@ -35,7 +36,7 @@ _FORMATS = (
     ("mime-version:", "a MIME message"),
     ("\x1f\x8b", "compressed"),
 )
-_IGNITION = re.compile(r'\{\s*"ignition"')
+_IGNITION = pattern(r'\{\s*"ignition"')
 _LISTS = ("bootcmd", "runcmd", "write_files", "ssh_authorized_keys")
 _OUR_FILES = ("/run/krmfn", "/var/lib/krmfn", "/run/systemd/system/krmfn-join.service")
 _NETWORK_UPDATES = ("boot-new-instance", "boot")
@@ -54,7 +55,7 @@ def _updates(data: dict[str, Any]) -> str:
     return yamlio.dump({"updates": {**updates, "network": {**network, "when": when}}})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class CloudConfig:
     """A checked cloud-config: its host names, and the rest as YAML.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from krmfn.guest import cloud_config
 from krmfn.guest.network_config import NetworkData, network_data, openstack_network_data
@@ -14,12 +14,13 @@ from krmfn.machine.prototype import Prototype
 from krmfn.manifests.item import Item
 from krmfn.platform.model import from_base64
 from krmfn.problems import Collector, Place, show
+from krmfn.records import record
 
 # Finds a Secret of the machines' namespace by its name; the place is the field that names it.
 FindSecret = Callable[[str, Place, Collector], Item | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Source:
     """The three fields that data may stand in, and the key of a Secret that holds it."""
 
@@ -38,7 +39,7 @@ _USER = _Source("userData", "userDataBase64", "secretRef", "userdata")
 _NETWORK = _Source("networkData", "networkDataBase64", "networkDataSecretRef", "networkdata")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class VolumeData:
     """What the volume holds: a cloud-config and network data.
 

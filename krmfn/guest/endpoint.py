@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 
 from krmfn.kubernetes import names
+from krmfn.patterns import pattern
 from krmfn.problems import Collector, Place
 
-_ENDPOINT = re.compile(
+_ENDPOINT = pattern(
     r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?((?:/[A-Za-z0-9._~-]+)*/?)"
 )
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_NUMBER = pattern(r"[0-9]+|0x[0-9a-f]*")
 _LARGEST_PORT = 65535
 _HTTPS_PORT = 443
 

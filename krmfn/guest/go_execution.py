@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from krmfn.guest.go_functions import FUNCTIONS
@@ -19,6 +19,7 @@ from krmfn.guest.go_values import (
     wrapped,
 )
 from krmfn.problems import show
+from krmfn.records import record
 
 Values = dict[str, Any]
 # What Go's templates know by themselves, and the executor does: `and` and `or` stop early.
@@ -30,7 +31,7 @@ _MOST_STEPS = 100_000
 _OPEN = ".Values.Properties"
 
 
-@dataclass(slots=True)
+@record()
 class Execution:
     """One execution: what it writes, and the same with marks for what was put in."""
 

@@ -22,8 +22,9 @@ from krmfn.guest.go_values import (
     printed,
     wrapped,
 )
+from krmfn.patterns import pattern
 
-_VERB = re.compile(r"%(.?)", re.DOTALL)
+_VERB = pattern(r"%(.?)", re.DOTALL)
 
 
 def _texts(arguments: tuple[Any, ...]) -> list[Text]:

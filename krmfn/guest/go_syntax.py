@@ -6,7 +6,7 @@ are those of Go's `text/template/parse`; what krmfn leaves out is a `TemplateSyn
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from krmfn.guest.go_tokens import (
     SPACES,
@@ -16,6 +16,7 @@ from krmfn.guest.go_tokens import (
     unescaped,
     unread,
 )
+from krmfn.records import record
 
 # Deeper than anybody writes, and not too deep for the recursion that executes it.
 _DEEPEST = 40
@@ -23,14 +24,14 @@ _BLOCKS = ("if", "with", "range")
 _UNREAD = ("break", "continue", "define", "template", "block")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Literal:
     """A value that stands in the template itself."""
 
     value: str | int | bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Chain:
     """Fields of a value: of the dot (""), of a variable (`$x`), or of an expression."""
 
@@ -38,7 +39,7 @@ class Chain:
     fields: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Call:
     """A function with its arguments; a pipe puts what comes before it at their end."""
 
@@ -49,7 +50,7 @@ class Call:
 Expression = Literal | Chain | Call
 
 
-@dataclass(slots=True)
+@record()
 class Node:
     """A part of a template.
 

@@ -9,7 +9,6 @@ A value is inserted as text, and then checked to be nothing but text: see `fille
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from krmfn.guest.go_execution import NAMES, Execution, Values
@@ -17,9 +16,10 @@ from krmfn.guest.go_syntax import Node, parse_nodes
 from krmfn.guest.go_tokens import TemplateSyntaxError
 from krmfn.guest.go_values import Marks, TemplateError
 from krmfn.problems import Collector, Place
+from krmfn.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class GoTemplate:
     """A parsed template, with the place of its text."""
 

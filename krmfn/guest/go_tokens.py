@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from krmfn.patterns import pattern
 from krmfn.problems import show
+from krmfn.records import record
 
 SPACES = " \t\r\n"
-_COMMENT = re.compile(r"/\*.*?\*/(?=[ \t\r\n]-\}\}|\}\})", re.DOTALL)
-_END = re.compile(r"[ \t\r\n]*(?:(?<=[ \t\r\n])-)?\}\}")
-_TOKEN = re.compile(
+_COMMENT = pattern(r"/\*.*?\*/(?=[ \t\r\n]-\}\}|\}\})", re.DOTALL)
+_END = pattern(r"[ \t\r\n]*(?:(?<=[ \t\r\n])-)?\}\}")
+_TOKEN = pattern(
     r"""[ \t\r\n]*(?:
     (?P<string>"(?:[^"\\\n]|\\.)*") | (?P<raw>`[^`]*`)
     | (?P<number>[+-]?(?:0|[1-9][0-9]{0,15})(?![\w.]))
@@ -19,7 +20,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_ESCAPE = re.compile(
+_ESCAPE = pattern(
     r"\\(?:([abfnrtv\\\"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.?))"
 )
 _ESCAPED = dict(zip('abfnrtv\\"', '\a\b\f\n\r\t\v\\"', strict=True))
@@ -29,7 +30,7 @@ class TemplateSyntaxError(ValueError):
     """A template can't be read; the message goes on after the line."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Token:
     """A token of an action; `follows`: nothing stands between it and the one before."""
 

@@ -6,14 +6,15 @@ shadow, in which marks stand for what was put in.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from krmfn.patterns import pattern
 from krmfn.problems import show
+from krmfn.records import record
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
-_MARK = re.compile(r"krmfnvalue(\d{5})x")
+_CONTROLS = pattern(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_MARK = pattern(r"krmfnvalue(\d{5})x")
 _QUOTED = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t",
            "\v": r"\v", "\\": r"\\", '"': r"\""}  # fmt: skip
 
@@ -22,7 +23,7 @@ class TemplateError(ValueError):
     """A template can't be executed; the message goes on after the field that holds it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Text:
     """A text; without a `shadow` it comes from outside, and was not laid out yet."""
 
@@ -30,14 +31,14 @@ class Text:
     shadow: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Missing:
     """A value that is not there, such as a property that nobody set; `path` asks for it."""
 
     path: str
 
 
-@dataclass(slots=True)
+@record()
 class Marks:
     """Marks that stand for values: words that mean nothing in YAML."""
 

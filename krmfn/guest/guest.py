@@ -8,7 +8,6 @@ before all of them, and the property's is merged over it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krmfn.guest import cloud_config
@@ -27,12 +26,13 @@ from krmfn.manifests import yamlio
 from krmfn.platform.model import from_base64
 from krmfn.platform.properties import NETWORK_DATA, USER_DATA, Given
 from krmfn.problems import Collector, Place
+from krmfn.records import record
 
 if TYPE_CHECKING:
     from krmfn.guest.go_template import GoTemplate
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class GuestNode:
     """The parts of one claim that a guest's templates and addresses depend on."""
 
@@ -44,7 +44,7 @@ class GuestNode:
     type_ref: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class GuestTemplate:
     """The text of a Go template, with its place."""
 
@@ -52,7 +52,7 @@ class GuestTemplate:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Sources:
     """Where a guest's data comes from; `addressed` means that it has a static address."""
 
@@ -63,7 +63,7 @@ class Sources:
     addressed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class GuestData:
     """The data of one node: the user's cloud-config and, as text, network data."""
 
@@ -71,7 +71,7 @@ class GuestData:
     network: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True, eq=False)
 class Guest:
     """The data that all nodes of a guest share; templates are filled in for each node.
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from krmfn.guest.certificate import default_authority, read_authority
 from krmfn.guest.endpoint import endpoint_url
 from krmfn.guest.secrets import Lookup
 from krmfn.guest.token import read_token
 from krmfn.manifests.item import Item
+from krmfn.patterns import pattern
 from krmfn.platform.config import KeyRef, VirtualCluster
 from krmfn.problems import Collector, Place, Problem, show
+from krmfn.records import record
 
 # At most 64, as the name of a file on an ISO 9660 disk.
-_SECRET_KEY = re.compile(r"(?!\.)[-._a-zA-Z0-9]{1,64}")
+_SECRET_KEY = pattern(r"(?!\.)[-._a-zA-Z0-9]{1,64}")
 DEFAULT_FILE = "token"
 _DISK = "; with joinToken.delivery: Disk the machines get it from there"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Join:
     """What a guest of one virtual cluster needs to join.
 

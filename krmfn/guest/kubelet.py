@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from krmfn.kubernetes import names
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.platform.model import Taint
 from krmfn.problems import Place, Problem, path_text, show
+from krmfn.records import record
 
 # k8s.io/kubelet/pkg/apis: what kubelet may set on its own node under Kubernetes' domains.
 _ALLOWED_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
@@ -36,7 +37,7 @@ def placed(taints: list[Taint], at: Place) -> Iterator[PlacedTaint]:
         yield taint, at.field(index)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Kubelet:
     """One kubelet's settings.
 

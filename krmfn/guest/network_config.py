@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from krmfn.guest.cloud_config import yaml_mapping
@@ -12,11 +12,12 @@ from krmfn.kubevirt.vm_paths import Map, mappings
 from krmfn.manifests import yamlio
 from krmfn.platform.property_values import Address
 from krmfn.problems import Collector, Place
+from krmfn.records import record
 
 _LOOPBACK = "lo"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class NetworkData:
     """Network data as text, and the static addresses in it. `at` is where it stands."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterator
 
+from krmfn.patterns import pattern
 from krmfn.problems import Place, Problem
 
 _TYPES = (
@@ -18,7 +18,7 @@ _TYPES = (
     "sk-ssh-ed25519@openssh.com",
     "sk-ecdsa-sha2-nistp256@openssh.com",
 )
-_LINE = re.compile(r"(\S+) ([A-Za-z0-9+/]+=*)( [^\x00-\x1f\x7f-\x9f]*)?")
+_LINE = pattern(r"(\S+) ([A-Za-z0-9+/]+=*)( [^\x00-\x1f\x7f-\x9f]*)?")
 _LENGTH_BYTES = 4
 
 

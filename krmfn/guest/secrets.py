@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from krmfn.kubevirt.vm_paths import get
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
+from krmfn.patterns import pattern
 from krmfn.platform.config import KeyRef
 from krmfn.platform.model import from_base64
 from krmfn.problems import Code, Collector, Path, Place, nearest
@@ -16,7 +16,7 @@ from krmfn.problems import Code, Collector, Path, Place, nearest
 _HOLDERS = ("stringData", "data")
 # SOPS, argocd-vault-plugin, Flux substitution, Helm and ESO templates, kustomize and Argo CD
 # variables.
-_PLACEHOLDER = re.compile(r"ENC\[|<[^<>]{1,200}>|\$\{|\{\{|\$\(|\$[A-Z]")
+_PLACEHOLDER = pattern(r"ENC\[|<[^<>]{1,200}>|\$\{|\{\{|\$\(|\$[A-Z]")
 _LISTED = 10
 # The objects of which operators make Secrets in a cluster, and where these say the Secret's name:
 # the first of these fields that is set, else the object's own name.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from krmfn.kubevirt.vm_paths import INTERFACES, NETWORKS, Map, get, mappings
@@ -24,6 +23,7 @@ from krmfn.platform.properties import (
 )
 from krmfn.platform.property_values import Address, ranges, split
 from krmfn.problems import Code, Collector, Place, Problem
+from krmfn.records import record
 
 DEFAULT_INTERFACE = "enp1s0"
 # A smaller network has no address left beside network, gateway and broadcast.
@@ -33,7 +33,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Part = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Range:
     """The addresses of a pool: `parts` are pairs of first and last address, as numbers."""
 

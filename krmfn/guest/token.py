@@ -12,14 +12,15 @@ from datetime import datetime
 
 from krmfn.guest.secrets import has_key, is_unresolved, its_keys, key_place, secret_value
 from krmfn.manifests.item import Item
+from krmfn.patterns import pattern
 from krmfn.platform.config import KeyRef
 from krmfn.problems import Code, Collector, Problem, show
 
-_TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")
+_TOKEN = pattern(r"[a-z0-9]{6}\.[a-z0-9]{16}")
 _BOOTSTRAP_TYPE = "bootstrap.kubernetes.io/token"
 _BOOTSTRAP_KEYS = ("token-id", "token-secret")
 _NODE_TYPE_LABEL = "vcluster.loft.sh/token-node-type"
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_RFC_3339 = pattern(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LONGEST = 100
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import pkgutil
 import shlex
-from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from krmfn.guest.cloud_config import CloudConfig
 from krmfn.guest.join import Join
 from krmfn.manifests.yamlio import scalar
+from krmfn.records import record
 
 # The most that a Secret may hold (KubeVirt reads the user data from one).
 LARGEST = 2**20
@@ -39,7 +39,7 @@ def join_script() -> str:
     return "#!/bin/sh\n# krmfn/guest/join.sh, without its comments.\n" + "".join(code)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class NodeSettings:
     """What a guest's join is told beside the virtual cluster.
 

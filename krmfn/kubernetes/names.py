@@ -6,17 +6,16 @@ as the end of a sentence that begins with the field's path, or "".
 
 from __future__ import annotations
 
-import re
-
+from krmfn.patterns import pattern
 from krmfn.problems import show
 
 # Always fullmatch and ASCII classes: `$` accepts a trailing newline, `\d` and `\w` accept other
 # scripts' digits.
-LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
-KUBELET_ARGUMENT = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-KUBELET_VALUE = re.compile(r"""[^\s"'\\$`;\x00-\x20\x7f-\x9f]*""")
+LABEL = pattern(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+SUBDOMAIN = pattern(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+QUALIFIED = pattern(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+KUBELET_ARGUMENT = pattern(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+KUBELET_VALUE = pattern(r"""[^\s"'\\$`;\x00-\x20\x7f-\x9f]*""")
 LONGEST_LABEL, LONGEST_SUBDOMAIN = 63, 253
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, total_ordering
 from typing import Any, Literal
 
-_BYTES = re.compile(r"([0-9.]+) ?([MGTPE])i?[Bb]")
-SYNTAX = re.compile(
+from krmfn.patterns import pattern
+from krmfn.records import record
+
+_BYTES = pattern(r"([0-9.]+) ?([MGTPE])i?[Bb]")
+SYNTAX = pattern(
     r"([+-]?)(\d+\.?\d*|\.\d+)(?:([eE][+-]?\d{1,9})|([KMGTPE]i|[numkMGTPE]|))", re.ASCII
 )
 _BINARY = {
@@ -32,7 +34,7 @@ Form = Literal["binary", "decimal", "exponent"]
 
 
 @total_ordering
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True, eq=False)
 class Quantity:
     """An exact amount; `form` is the family of suffixes that it was written with."""
 

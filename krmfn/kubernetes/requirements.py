@@ -11,19 +11,18 @@ Karpenter's for properties with several values.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
+from krmfn.patterns import pattern
 from krmfn.problems import nearest
+from krmfn.records import record
 
 OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
 # The operators that compare with values.
 NEED_VALUES = ("In", "NotIn", "Gt", "Lt")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_INTEGER = pattern(r"[+-]?[0-9]{1,18}")
 _MISSING = frozenset({None})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Allowed:
     """A set of values: `values`, or with `complement` all but them.
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 import pkgutil
-import re
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 from krmfn.kubevirt.vm_paths import ARCHITECTURE, MACHINE_TYPE, Map, get
+from krmfn.patterns import pattern
 from krmfn.problems import show
+from krmfn.records import record
 
 # What KubeVirt makes of a machine without a type, by architecture.
 _MACHINE_TYPES = {"amd64": "q35", "arm64": "virt", "s390x": "s390-ccw-virtio"}
 ARCHITECTURES = tuple(_MACHINE_TYPES)
 RolloutStrategy = Literal["LiveUpdate", "Stage"]
 
-VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]+(?:[-+].*)?)?")
+VERSION = pattern(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]+(?:[-+].*)?)?")
 # The first version that has each stage of a gate on without being asked for it.
 _ON_BY_DEFAULT = {"GA": "1.5", "Beta": "1.9"}
 
@@ -67,7 +67,7 @@ def version_problem(version: str) -> str:
     return f"is {show(version)}; krmfn knows KubeVirt {known[0]} to {known[-1]}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Cluster:
     """What is known of a cluster.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from krmfn.kubevirt.vm_paths import INSTANCE_METADATA, NAMED, Map, Named, get
 from krmfn.problems import Path, path_text
+from krmfn.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Change:
     """One field that differs: its path, and both values (None: not there).
 

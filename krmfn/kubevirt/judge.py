@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from krmfn.kubevirt import schema
@@ -12,9 +11,10 @@ from krmfn.kubevirt.admission import RULES
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.vm_paths import Map
 from krmfn.problems import Code, Path, RuleCode
+from krmfn.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Refusal:
     """One thing that a cluster refuses: a path from the machine's root, and what is wrong there.
 

@@ -8,7 +8,6 @@ random map order decides there; here, deletions come first. No argument is ever 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from krmfn.kubevirt import types
@@ -28,6 +27,7 @@ from krmfn.kubevirt.merge_elements import (
 from krmfn.kubevirt.vm_paths import Map as Map
 from krmfn.kubevirt.vm_paths import Named
 from krmfn.problems import Path
+from krmfn.records import record
 
 # The directives: keys of a patch that say how to merge.
 _RETAIN = "$retainKeys"
@@ -54,7 +54,7 @@ def merge(base: Map, patch: Map, note: Note = _ignore) -> Map:
     return _merge_maps(base, patch, types.ROOT, _At((), (), note))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _At:
     """A field that is being merged: its path in the patch, and its path in the result."""
 

@@ -12,7 +12,6 @@ import json
 import pkgutil
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -20,7 +19,9 @@ from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt import types
 from krmfn.kubevirt.cluster import Cluster, known_versions
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, INSTANCE_METADATA, Map, get
+from krmfn.patterns import pattern
 from krmfn.problems import Path, listed, nearest, show
+from krmfn.records import record
 
 # A bool is an int to Python: it comes first.
 _JSON = {
@@ -43,14 +44,14 @@ _TEXTS = ("labels", "annotations")
 _NAME_FIELDS = ("name", "namespace", "generateName")
 _INT32 = (-(2**31), 2**31 - 1)
 _INT64 = (-(2**63), 2**63 - 1)
-_GO_INTEGER = re.compile(r"(u?)int(\d*)")
+_GO_INTEGER = pattern(r"(u?)int(\d*)")
 # An unknown field gets the list of known ones if that is short.
 _MOST_LISTED = 10
 
 Node = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Violation:
     """One thing that the schema forbids; `unknown` if it is a field that it does not know."""
 

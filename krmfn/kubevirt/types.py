@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import pkgutil
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+from krmfn.records import record
 
 
 @cache
@@ -21,7 +22,7 @@ def _document() -> dict[str, Any]:
     return document
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Type:
     """A type: a struct by its name, or something without fields by its kind."""
 
@@ -72,7 +73,7 @@ class Type:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Field:
     """A field: its kind, its type, how its list is merged, and whether it may be absent.
 

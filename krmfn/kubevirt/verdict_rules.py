@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from krmfn.kubernetes.quantity import Quantity
@@ -32,6 +32,7 @@ from krmfn.kubevirt.vm_paths import (
     mappings,
 )
 from krmfn.problems import Path
+from krmfn.records import record
 
 # KubeVirt's roll-out strategies (`vmRolloutStrategy`).
 Strategy = Literal["LiveUpdate", "Stage"]
@@ -56,7 +57,7 @@ class Verdict(NamedTuple):
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Update:
     """The declarations of a machine before and after, and the cluster and its roll-out strategy."""
 

@@ -6,7 +6,7 @@ One function adds all of it, so that the machine that is checked is the one that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from krmfn.kubevirt.disks import default_disks
@@ -30,11 +30,12 @@ from krmfn.machine.marks import CLOUD_INIT, JOIN_DISK
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, Source
 from krmfn.problems import Path, Place
+from krmfn.records import record
 
 _OURS = Source(LayerName.KRMFN)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Names:
     """The names of one machine's objects: its Secrets', and any DataVolume's.
 
@@ -50,7 +51,7 @@ class Names:
         return name
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Additions:
     """What is added to a prototype for machines that differ in name alone.
 
@@ -82,7 +83,7 @@ def complete(prototype: Prototype, additions: Additions) -> tuple[Map, Provenanc
     return completion.run(), completion.provenance
 
 
-@dataclass(slots=True)
+@record()
 class _Completion:
     """A prototype that is being completed."""
 

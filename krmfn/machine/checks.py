@@ -6,7 +6,7 @@ Each finding is reported at the text that has to change.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from krmfn.kubevirt import schema
@@ -28,6 +28,7 @@ from krmfn.machine.marks import CLOUD_INIT, JOIN_DISK
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, named
 from krmfn.problems import Code, Path, Problem, path_text
+from krmfn.records import record
 
 UnknownFields = Literal["Error", "Warn"]
 # KubeVirt's pod has volumes `<name>-udata` and `<name>-ndata`, names of at most 63 characters.
@@ -87,7 +88,7 @@ def _hidden(vm: Map, cluster: Cluster) -> Iterator[Refusal]:
             yield Refusal(violation.path, message)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Completed:
     """A prototype with everything that krmfn adds, and who set its fields."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt.vm_paths import Map, get, put
+from krmfn.patterns import pattern
 from krmfn.problems import Path
 
 # The fields by which a volume names a DataVolume or its claim.
@@ -43,7 +43,7 @@ _AMOUNTS: tuple[Path, ...] = tuple(
 _WITHOUT_IMAGE = ("blank", "upload")
 # Of a hash, in hexadecimal: two images of one disk have the same once in 10^12.
 _DIGITS = 10
-_HASH = re.compile(rf"-[0-9a-f]{{{_DIGITS}}}")
+_HASH = pattern(rf"-[0-9a-f]{{{_DIGITS}}}")
 
 Rename = Callable[[str], str]
 

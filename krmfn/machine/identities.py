@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from krmfn.kubevirt.vm_paths import (
@@ -23,6 +22,7 @@ from krmfn.kubevirt.vm_paths import (
     mappings,
 )
 from krmfn.problems import Code, Path
+from krmfn.records import record
 
 _HOST_NAME: Path = (*INSTANCE, "nodeSelector", "kubernetes.io/hostname")
 # What KubeVirt gives every guest behind its masquerade, where each is alone.
@@ -30,7 +30,7 @@ _MASQUERADE = {"vmNetworkCIDR": "10.0.2.0/24", "vmIPv6NetworkCIDR": "fd10:0:2::/
 POD_NETWORK = "pod"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Kind:
     """A kind of identity: its noun and, for machines that share one, advice and code.
 
@@ -55,7 +55,7 @@ ADDRESS = Kind(
 _SERIALS: tuple[Path, ...] = ((*FIRMWARE, "serial"), (*DOMAIN, "chassis", "serial"))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Identity:
     """A value at `path` that is one machine's own.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity, memory_fault
@@ -13,6 +12,7 @@ from krmfn.machine.prototype import Prototype
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.problems import Code, Collector, Place
+from krmfn.records import record
 
 # The CPU and memory of a guest, None where nothing says them.
 Size = dict[str, Quantity | None]
@@ -88,7 +88,7 @@ def _kind(reference: Map) -> str:
     return _CLUSTER_KIND if "cluster" in kind.lower() else _NAMESPACED_KIND
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class SizeOf:
     """What the size of a node type comes from, beside its template.
 

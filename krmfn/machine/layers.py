@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from krmfn.kubevirt.vm_paths import Map
 from krmfn.platform.node_provider import KubeVirt
 from krmfn.problems import Place
+from krmfn.records import record
 
 
 class LayerName(StrEnum):
@@ -23,7 +23,7 @@ class LayerName(StrEnum):
     KRMFN = "krmfn"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Layer:
     """One text of a template: a whole one, or a `patch` that is merged into what came before."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from krmfn.machine.marks import MANAGED_BY, OURS
 from krmfn.machine.metadata_checks import size_problems
@@ -11,6 +11,7 @@ from krmfn.manifests.item import ORCHESTRATORS
 from krmfn.manifests.tools_marks import TOOLS_MARKS
 from krmfn.platform.node_claim import VM_REF
 from krmfn.problems import Code, Collector, Place, Problem
+from krmfn.records import record
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -23,7 +24,7 @@ _NOTES = (*ORCHESTRATORS, VM_REF)
 _PLATFORM = (".loft.sh", ".vcluster.com")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class MachineMetadata:
     """Labels and annotations of a NodeClaim, or of a pool in the config, for its machines.
 
@@ -39,7 +40,7 @@ class MachineMetadata:
 NO_METADATA = MachineMetadata()
 
 
-@dataclass(slots=True)
+@record()
 class MetadataReader:
     """Reads the metadata for machines, and leaves out what is not the users' to set."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from krmfn.kubevirt.merge import without_nulls
 from krmfn.kubevirt.vm_paths import Map, get
@@ -14,11 +13,12 @@ from krmfn.machine.provenance import Source
 from krmfn.platform.model import embedded
 from krmfn.platform.properties import Given
 from krmfn.problems import Code, Collector, Path, Place, Problem
+from krmfn.records import record
 
 _LABELS: tuple[Path, ...] = (("metadata", "labels"), ("metadata", "annotations"))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Partial:
     """The partial object of a property, {} if the property is not given.
 

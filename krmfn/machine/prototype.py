@@ -7,7 +7,7 @@ The order is the design's: base template, then replacement or merge, then proper
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from krmfn.kubevirt import types
 from krmfn.kubevirt.canonical import canonical
@@ -21,11 +21,12 @@ from krmfn.machine.template_checks import memory_problems, shape_problems, templ
 from krmfn.platform.model import Taint, Taints
 from krmfn.platform.validation import validate
 from krmfn.problems import Code, Collector, Path, Place, Problem
+from krmfn.records import record
 
 _POD_SPEC: Path = ("spec", "template", "spec")
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False)
 class Prototype:
     """What all claims of a node type share.
 

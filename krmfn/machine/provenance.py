@@ -6,18 +6,19 @@ when elements move.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from krmfn.kubevirt.vm_paths import NAMED, TOPOLOGY_SPREAD, Named, get
 from krmfn.machine.layers import LayerName
 from krmfn.problems import Path, Place
+from krmfn.records import record
 
 # The lists of a VirtualMachine whose elements merges or properties tell apart by a key.
 KEYED: dict[Path, Path] = {**NAMED, TOPOLOGY_SPREAD: ("topologyKey",)}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Source:
     """Who set a field, and with which text.
 
@@ -43,7 +44,7 @@ class Source:
         return place
 
 
-@dataclass(slots=True)
+@record()
 class _Node:
     """A field in the record: its source, if it has one of its own, and the fields below it."""
 

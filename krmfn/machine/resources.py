@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity
@@ -17,6 +17,7 @@ from krmfn.machine.layers import LayerName
 from krmfn.machine.prototype import Prototype
 from krmfn.machine.provenance import Provenance, Source
 from krmfn.problems import Code, Collector, Path, Place, Problem
+from krmfn.records import record
 
 _CPU: Path = (*DOMAIN, "cpu")
 _MEMORY: Path = (*DOMAIN, "memory")
@@ -75,7 +76,7 @@ def _is_guaranteed(domain: Map, name: str) -> bool:
     return limit is not None and equal
 
 
-@dataclass(slots=True)
+@record()
 class _Resizing:
     """A domain that is being given another size."""
 

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from krmfn.manifests.folders import CHART, IGNORE_FILE, named_files, visible_fol
 from krmfn.manifests.item import Item, element_finder, item_of
 from krmfn.manifests.resource_list import yaml_problem
 from krmfn.manifests.shapes import ShapeReader
+from krmfn.patterns import pattern
 from krmfn.problems import (
     Collector,
     FindPosition,
@@ -27,13 +28,14 @@ from krmfn.problems import (
     closest,
     show,
 )
+from krmfn.records import record
 
 STDIN = "-"
 _NO_MANIFEST = f"; if the file is not a manifest, leave it out by a line in {IGNORE_FILE}"
-_COMMENTS = re.compile(r"\A(#.*\n)+")
+_COMMENTS = pattern(r"\A(#.*\n)+")
 
 
-@dataclass(slots=True)
+@record()
 class KnownDocuments:
     """Documents that need no parsing, because their texts are known.
 
@@ -119,7 +121,7 @@ def read_text(source: bytes, name: str) -> tuple[list[Item], list[Problem]]:
     return items, []
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _File:
     """A file by the name that messages have of it, and by its real path.
 

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from krmfn.patterns import pattern
+from krmfn.records import record
 
 # Spaces at the end do not count, unless a backslash stands before them.
-_TRIMMED = re.compile(r"(?:\\.|[^ ]| ++(?!\Z))*+", re.DOTALL)
-_TOKEN = re.compile(
+_TRIMMED = pattern(r"(?:\\.|[^ ]| ++(?!\Z))*+", re.DOTALL)
+_TOKEN = pattern(
     r"(?P<folders>(?:\A|(?<=/))\*\*+/)|(?P<all>(?:\A|(?<=/))\*\*+\Z)|(?P<some>\*+)|(?P<one>\?)"
     r"|\[(?P<class>[!^]?\]?(?:\\.|\[:\w+:\]|[^]\\])*)\]|\\(?P<escaped>.)|(?P<wrong>[\\[])|(?P<own>.)",
     re.DOTALL,
 )
-_MEMBER = re.compile(r"\[:(?P<named>\w+):\]|(?P<low>\\.|[^\\])(?:-(?P<high>\\.|[^\\]))?", re.DOTALL)
+_MEMBER = pattern(r"\[:(?P<named>\w+):\]|(?P<low>\\.|[^\\])(?:-(?P<high>\\.|[^\\]))?", re.DOTALL)
 _WILD = {"folders": "(?:.*/)?", "all": ".*", "some": "[^/]*", "one": "[^/]"}
 _NAMED = {"alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "digit": "0-9", "lower": "a-z", "upper": "A-Z"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Line:
     """A pattern of paths below the file's folder. `keeps`: it takes back what one above says."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from krmfn.manifests.yamlio import Span
 from krmfn.problems import FindPosition, Inside, Origin, Path, Place, Position, Resource
+from krmfn.records import record
 
 LOCAL_CONFIG = "config.kubernetes.io/local-config"
 PATH = "config.kubernetes.io/path"
@@ -29,7 +29,7 @@ ORCHESTRATORS = (
 )
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False)
 class Item:
     """One object that was read. Its data is never changed: aliases may share it.
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from krmfn.manifests import yamlio
 from krmfn.manifests.item import Item, item_of
 from krmfn.manifests.results import Result, as_data
+from krmfn.patterns import pattern
 from krmfn.problems import (
     Code,
     Collector,
@@ -31,9 +32,9 @@ API_VERSIONS = (
     "config.kubernetes.io/v1beta1",
     "config.kubernetes.io/v1alpha1",
 )
-_DASH = re.compile(r" *-(?=[ \t\r\n])")
+_DASH = pattern(r" *-(?=[ \t\r\n])")
 # To libyaml these end a line, to others they do not: readers would count lines differently.
-_ODD_BREAKS = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+_ODD_BREAKS = pattern("\r(?!\n)|[\x85\u2028\u2029]")
 # Levels of a ResourceList whose place in the text is needed: list, items, item, metadata,
 # annotations.
 _DEPTH = 5

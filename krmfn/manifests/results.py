@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from krmfn.problems import Problem, Severity, path_text, ranked, redacted
+from krmfn.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class ResourceRef:
     """The object that a result is about."""
 
@@ -19,14 +20,14 @@ class ResourceRef:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Field:
     """The field that a result is about, as a path in dots and brackets."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class File:
     """The file, relative to the package, and the index of the document in it."""
 
@@ -34,7 +35,7 @@ class File:
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Result:
     """One problem, as orchestrators show it. `tags.code` is its code."""
 

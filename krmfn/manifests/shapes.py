@@ -11,10 +11,11 @@ from typing import Any
 
 from krmfn.manifests import yamlio
 from krmfn.manifests.secret_names import owner_of_secret
+from krmfn.patterns import pattern
 
 # Such a name is text wherever it stands alone, and no part of a number.
-_PLAIN_NAME = re.compile(r"(?=.*-)(?=.*[a-df-z])[a-z][-.a-z0-9]*")
-_METADATA_NAME = re.compile(r"^metadata:\n(?:  .*\n)*?  name: (\S+)\n", re.MULTILINE)
+_PLAIN_NAME = pattern(r"(?=.*-)(?=.*[a-df-z])[a-z][-.a-z0-9]*")
+_METADATA_NAME = pattern(r"^metadata:\n(?:  .*\n)*?  name: (\S+)\n", re.MULTILINE)
 _HOLE = "\0"
 # What a Secret holds in base64 has the name in it too, out of sight.
 _SECRET, _DATA = "apiVersion: v1\nkind: Secret\n", "\ndata:\n"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from krmfn.machine.identities import networks
 from krmfn.nodes.claim import Group
 from krmfn.nodes.request import Request
 from krmfn.problems import Problem
+from krmfn.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Taken:
     """Addresses from `first` to `last`, as numbers, that a pool or claim gets in a cluster.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import Any
 
@@ -19,11 +19,12 @@ from krmfn.nodes.build import Build
 from krmfn.nodes.claim import Claim
 from krmfn.nodes.needs import Former, Need, add, disk_need, machine_need
 from krmfn.problems import Code, Collector, Place, Problem
+from krmfn.records import record
 
 _Namespace = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Budget:
     """A limit, and what is asked of it.
 
@@ -67,7 +68,7 @@ class Budget:
             yield at.warning(message, Code.QUOTA)
 
 
-@dataclass(slots=True)
+@record()
 class _Sum:
     """What is asked for in one namespace of one cluster, and at the peak of a change."""
 

@@ -7,7 +7,7 @@ for; match each group with a node type and resolve it, once; check; render.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from krmfn.guest.secrets import Lookup
 from krmfn.kubevirt.cluster import Cluster
@@ -43,9 +43,10 @@ from krmfn.platform.config import Config
 from krmfn.platform.named_objects import KINDS, NamedObjects
 from krmfn.platform.properties import Leave
 from krmfn.problems import Code, Collector, Place, Problem, without_follow_ons
+from krmfn.records import record
 
 
-@dataclass(slots=True)
+@record()
 class Build:
     """What came of a run. With an error among the problems there are no objects.
 
@@ -65,7 +66,7 @@ class Build:
     accepted: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Inputs:
     """What users wrote, read. `is_complete`: without an error.
 

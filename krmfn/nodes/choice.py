@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubernetes.requirements import Allowed
 from krmfn.nodes.node_types import BUILT_IN, NODE_TYPE, ORDINARY, Offer
 from krmfn.nodes.request import Asked
 from krmfn.problems import Code, Collector, Problem, listed, nearest, show
+from krmfn.records import record
 
 _SHOWN = 5
 
@@ -82,7 +83,7 @@ def _contradictions(asked: Asked, offer: Offer) -> Iterator[Problem]:
             yield requirement.at.error(message, Code.NO_NODE_TYPE)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Wanted:
     """What a request asks for, beside the types of a provider.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from krmfn.guest.guest import Guest
@@ -12,9 +11,10 @@ from krmfn.nodes.machine_set import CompiledMachine
 from krmfn.nodes.node_types import Offer
 from krmfn.nodes.request import Asked, Request
 from krmfn.nodes.virtual_clusters import Tenant
+from krmfn.records import record
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True, eq=False)
 class Node:
     """What the nodes of a group have in common."""
 
@@ -24,7 +24,7 @@ class Node:
     kubelet_arguments: list[str]
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False)
 class Group:
     """Requests that ask for the same, and what was decided about them.
 
@@ -50,7 +50,7 @@ class Group:
         return self.requests[0].asked
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Claim:
     """A node that is rendered."""
 

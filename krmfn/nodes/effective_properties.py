@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from krmfn.nodes.node_types import Offer
 from krmfn.nodes.request import Request
@@ -22,9 +21,10 @@ from krmfn.platform.properties import (
     given,
 )
 from krmfn.problems import Collector, Place
+from krmfn.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Effective:
     """The properties of a request: all of them, and the `traits` that describe its node.
 
@@ -35,7 +35,7 @@ class Effective:
     traits: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Properties:
     """Finds the effective properties of requests.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from krmfn.nodes.choice import choose
 from krmfn.nodes.claim import Group
@@ -15,6 +15,7 @@ from krmfn.nodes.virtual_clusters import Tenant, VirtualClusters
 from krmfn.platform.config import KubeVirtNodesSpec
 from krmfn.platform.properties import VM_TEMPLATE, Leave
 from krmfn.problems import Code, Collector, Problem, listed, nearest, show
+from krmfn.records import record
 
 
 def group_requests(requests: Iterable[Request], clusters: VirtualClusters) -> list[Group]:
@@ -34,7 +35,7 @@ def group_requests(requests: Iterable[Request], clusters: VirtualClusters) -> li
     return list(groups.values())
 
 
-@dataclass(slots=True)
+@record()
 class Matching:
     """Matches groups with node types.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from krmfn.machine.machine_metadata import NO_METADATA, MachineMetadata
 from krmfn.machine.provenance import Provenance
 from krmfn.manifests.yamlio import Template
+from krmfn.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class MachineSet:
     """What machines share that are rendered alike; it names everything but the claim.
 
@@ -33,7 +33,7 @@ class MachineSet:
     metadata: MachineMetadata = NO_METADATA
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True, eq=False)
 class CompiledMachine:
     """A compiled prototype: its objects as text with holes, and who set the machine's fields.
 

@@ -8,13 +8,13 @@ otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt.vm_paths import CPU, DATA_VOLUMES, RESOURCES, Map, get, mappings
 from krmfn.machine.instancetypes import template_size
+from krmfn.records import record
 
 # Amounts by the names that a ResourceQuota has for them.
 Need = dict[str, Quantity]
@@ -36,7 +36,7 @@ _COUNTED_DISKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Former:
     """A machine of an earlier state that the new one does not have.
 

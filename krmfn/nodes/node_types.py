@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
 from krmfn.kubernetes.quantity import Quantity
@@ -14,6 +14,7 @@ from krmfn.platform import properties as platform_properties
 from krmfn.platform.node_provider import KubeVirt, NodeProvider, NodeType
 from krmfn.platform.properties import Leave
 from krmfn.problems import Place, Problem
+from krmfn.records import record
 
 NODE_TYPE = "vcluster.com/node-type"
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
@@ -29,7 +30,7 @@ _COST = {"cpu": Fraction(10), "memory": Fraction(2, 2**30)}
 _OTHER_COST = 10_000
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False)
 class Offer:
     """A node type that a provider offers; `at` is its place.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from krmfn.machine.machine_metadata import NO_METADATA, MachineMetadata, MetadataReader
 from krmfn.platform.config import PoolMetadata
 from krmfn.problems import Collector, Place, Problem, listed, nearest, show
+from krmfn.records import record
 
 
-@dataclass(slots=True)
+@record()
 class PoolsMetadata:
     """What a virtual cluster's `pools` in the config, which stand at `at`, say."""
 

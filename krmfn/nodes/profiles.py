@@ -7,17 +7,17 @@ and only a profile that a pool or claim names itself leaves a label.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from krmfn.guest.kubelet import PlacedTaint, label_problem, placed
 from krmfn.nodes.request import Asked
 from krmfn.platform.named_objects import NamedObjects
 from krmfn.problems import Code, Collector, Place, Problem, show
+from krmfn.records import record
 
 _LABEL = "vcluster.com/node-profile"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Profile:
     """What a profile gives a node; `at` is the place of its spec."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from krmfn.machine.compiler import Compiler
 from krmfn.machine.instancetypes import Instancetypes, SizeOf, node_type_size
@@ -16,9 +16,10 @@ from krmfn.platform.node_provider import KubeVirt, NodeProvider, admission
 from krmfn.platform.properties import Leave
 from krmfn.platform.validation import validate
 from krmfn.problems import Collector, Place, Problem
+from krmfn.records import record
 
 
-@dataclass(slots=True)
+@record()
 class Provider:
     """A NodeProvider; `at` is its place.
 
@@ -40,7 +41,7 @@ class Provider:
         return self.model.metadata.name
 
 
-@dataclass(slots=True)
+@record()
 class Providers:
     """The providers of a run, by name. `broken` are the names of those that can't be read."""
 

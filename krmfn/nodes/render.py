@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from krmfn.guest.user_data import LARGEST, NodeSettings, user_data
@@ -23,9 +23,10 @@ from krmfn.nodes.claim import Claim, Node
 from krmfn.nodes.machine_set import CompiledMachine, MachineSet
 from krmfn.platform.config import Encoding, OutputAnnotations
 from krmfn.problems import Collector, Place
+from krmfn.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Layout:
     """Where objects go.
 
@@ -37,7 +38,7 @@ class Layout:
     column: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Output:
     """How objects are written: their owner, their annotations, and where they go.
 
@@ -54,7 +55,7 @@ class Output:
     new_disks: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Rendered:
     """One object that comes out, as block YAML.
 
@@ -146,7 +147,7 @@ def _node_secret(machines: MachineSet, output: Output) -> Template | None:
     return Template(_secret(place, marks, machines, output), output.layout.column)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Place:
     """The name of an object, and its place in a package: the file's name and the index there."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from krmfn.guest.guest import GuestNode
 from krmfn.guest.kubelet import PlacedTaint
@@ -11,9 +11,10 @@ from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubernetes.requirements import Allowed
 from krmfn.machine.machine_metadata import NO_METADATA, MachineMetadata
 from krmfn.problems import Place
+from krmfn.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Requirement:
     """What is asked of one property of a node type; `at` is its place."""
 
@@ -22,7 +23,7 @@ class Requirement:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Written:
     """Properties as they were written in one place."""
 
@@ -30,7 +31,7 @@ class Written:
     at: Place
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True, eq=False)
 class Asked:
     """What a NodeClaim, or a pool for all of its nodes, asks for.
 
@@ -93,7 +94,7 @@ class Asked:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Request:
     """One node that is asked for: its name, and all that it shares with its pool.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from krmfn.guest.guest import Guest, GuestTemplate, Sources, compile_guest
 from krmfn.guest.kubelet import Kubelet
@@ -41,12 +41,13 @@ from krmfn.platform.properties import (
 )
 from krmfn.platform.property_values import split
 from krmfn.problems import Collector, Origin, Place, Problem
+from krmfn.records import record
 
 # The properties that change a machine.
 _SHAPING = (VM_TEMPLATE, MERGE_TEMPLATE, *IMAGES, *ATTACHMENTS)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True, eq=False)
 class _Shape:
     """What the properties of a request make: all of a node but its kubelet's settings."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from krmfn.machine.identities import (
@@ -24,12 +23,13 @@ from krmfn.nodes.addresses import Taken, taken_addresses
 from krmfn.nodes.claim import Group, Node
 from krmfn.nodes.request import Request
 from krmfn.problems import Place, Problem
+from krmfn.records import record
 
 # The cluster of the machines, and what they share.
 _Key = tuple[str, Kind, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Holder:
     """Machines that have one identity from one place. It clashes within `scopes` (none: all)."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity
@@ -12,9 +12,10 @@ from krmfn.machine.prototype import Prototype
 from krmfn.nodes.build import Build
 from krmfn.nodes.needs import STORAGE, Former, Need, add, storage
 from krmfn.nodes.node_types import Offer
+from krmfn.records import record
 
 
-@dataclass(slots=True)
+@record()
 class Total:
     """What the machines in one namespace of a cluster ask for, those that are `off` included."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -11,6 +10,7 @@ from krmfn.kubevirt.vm_paths import get
 from krmfn.manifests.index import Index
 from krmfn.manifests.item import Item
 from krmfn.nodes.virtual_clusters import LABEL
+from krmfn.patterns import pattern
 from krmfn.platform.model import PLATFORM, from_base64
 from krmfn.problems import Code, Path, Place, Problem
 
@@ -33,7 +33,7 @@ _KEY = "autoNodes"
 _PLACES = f"krmfn reads autoNodes from a ConfigMap with the label {LABEL}, "
 _PLACES += "or from virtualClusters[].values"
 # The key with a value, in YAML or JSON that may be a template: it is looked for, not parsed.
-_IN_TEXT = re.compile(
+_IN_TEXT = pattern(
     rf"""(?m)(?:^[ \t-]*|[{{,]\s*)["']?{_KEY}["']?:(?!\s*(?:\[\s*\]|\{{\s*\}}|null|~))"""
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from krmfn.guest.join import Join, read_join
 from krmfn.guest.secrets import Lookup
@@ -13,11 +13,12 @@ from krmfn.manifests.item import Item
 from krmfn.nodes.request import Request
 from krmfn.platform.config import KPT_INLINE, Config, VirtualCluster, flat_problem
 from krmfn.problems import Code, Collector, Place, Problem, listed, nearest, show
+from krmfn.records import record
 
 LABEL = "krmfn.dev/vcluster"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True, eq=False)
 class Tenant:
     """A virtual cluster of the config, which stands at `at`.
 
@@ -29,7 +30,7 @@ class Tenant:
     join: Join | None
 
 
-@dataclass(slots=True)
+@record()
 class VirtualClusters:
     """The virtual clusters of a config, which stands at `at`.
 

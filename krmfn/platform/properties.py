@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from krmfn.kubernetes import names
@@ -26,6 +25,7 @@ from krmfn.platform.property_values import (
     size_fault,
 )
 from krmfn.problems import Collector, Place, Problem, closest
+from krmfn.records import record
 
 _KUBEVIRT = "kubevirt.vcluster.com/"
 PREFIXES = ("vcluster.com/", _KUBEVIRT)
@@ -33,7 +33,7 @@ PREFIXES = ("vcluster.com/", _KUBEVIRT)
 Given = dict[str, tuple[str, Place]]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Property:
     """A property that the Platform knows.
 
@@ -202,7 +202,7 @@ TABLE: dict[str, Property] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Leave:
     """What a config leaves to properties.
 

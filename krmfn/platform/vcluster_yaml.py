@@ -8,13 +8,13 @@ reads nothing else in a vcluster.yaml.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from krmfn.kubernetes.requirements import NEED_VALUES, Allowed, required
 from krmfn.platform.model import Model, Taint
 from krmfn.platform.validation import validate
 from krmfn.problems import Code, Collector, Place, Problem, show
+from krmfn.records import record
 
 if TYPE_CHECKING:
     from krmfn.platform.field_types import AnyText, NodeLabels, Text, Whole
@@ -127,7 +127,7 @@ class ObjectForm(Model):
 Written = tuple[dict[str, str], Place]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Declared:
     """One static pool of either form; `at` is its place.
 
@@ -144,7 +144,7 @@ class Declared:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Entry:
     """The pools of one provider with their place; in the object form, all pools."""
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 
+from krmfn.patterns import pattern
 from krmfn.problems.codes import Code
 from krmfn.problems.problem import Origin, Problem
 from krmfn.problems.wording import path_text
 
 _MISSPELT = "is an unknown field"
 _MISSING = "is required"
-_MEANT = re.compile(r'\(did you mean "([^"]+)"\?\)')
-_WORD = re.compile(r"[^\s,;]+")
+_MEANT = pattern(r'\(did you mean "([^"]+)"\?\)')
+_WORD = pattern(r"[^\s,;]+")
 # The fields that tell the CPU of a machine or node type.
-_CPU = re.compile(r"\.(domain\.cpu(\.\w+)?|(resources|requests|limits)(\.cpu)?)\Z")
+_CPU = pattern(r"\.(domain\.cpu(\.\w+)?|(resources|requests|limits)(\.cpu)?)\Z")
 # What may stand in something that could not be read.
 _ABSENT = (Code.MISSING_OBJECT, Code.NO_NODES)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from krmfn.problems.codes import Code, RuleCode
 from krmfn.problems.redaction import masked, redacted
 from krmfn.problems.wording import SHOWN, Path, path_text
+from krmfn.records import record
 
 # A line and a column, both from 1.
 Position = tuple[int, int]
@@ -34,7 +35,7 @@ FindPosition = Callable[[Path, Inside | None], Position | None]
 Severity = Literal["error", "warning", "info"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Resource:
     """The identity of a Kubernetes object, as messages and results name it."""
 
@@ -52,7 +53,7 @@ class Resource:
         return f"{kind or 'object'} {prefix}{name}".strip()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Origin:
     """Where an object was read: its identity, its file and index there.
 
@@ -67,7 +68,7 @@ class Origin:
     find_file: Callable[[Path], str | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Place:
     """A field of an object that was read. Problems are made from it.
 
@@ -111,7 +112,7 @@ class Place:
         return redacted(": ".join(str(part) for part in parts if part))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Problem:
     """One thing that is wrong (error), doubtful (warning) or worth knowing (info).
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from krmfn.patterns import pattern
 
 MASK = "******"
 # Bootstrap tokens and PEM blocks, wherever a user may have pasted them: no message may repeat one.
 _TOKEN = r"[a-z0-9]{6}(?:\.|%2[eE])[a-z0-9]{16}"
-_SECRET = re.compile(rf"-----BEGIN[\s\S]*|{_TOKEN}")
+_SECRET = pattern(rf"-----BEGIN[\s\S]*|{_TOKEN}")
 _KEY = r"[A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
-_PRIVATE = re.compile(rf"-----BEGIN {_KEY}[\s\S]*?(?:-----END {_KEY}|\Z)|{_TOKEN}")
+_PRIVATE = pattern(rf"-----BEGIN {_KEY}[\s\S]*?(?:-----END {_KEY}|\Z)|{_TOKEN}")
 # File names and lists of things may be long. Anything longer is not a name.
-_LONG_WORD = re.compile(r"(\S{300})\S+")
+_LONG_WORD = pattern(r"(\S{300})\S+")
 
 
 def redacted(text: str) -> str:

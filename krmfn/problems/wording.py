@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from krmfn.patterns import pattern
 from krmfn.problems.redaction import masked
 
 Path = tuple[str | int, ...]
 
 SHOWN = 80
-_IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
+_IDENTIFIER = pattern(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _COMPARED = 200
 _LISTED = 10
 _TOO_LONG_TO_PRINT = 10**40

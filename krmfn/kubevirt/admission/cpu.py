@@ -21,12 +21,13 @@ from krmfn.kubevirt.vm_paths import (
     Map,
     get,
 )
+from krmfn.patterns import pattern
 from krmfn.problems import show
 
 _MACHINE_TYPES = {
-    "amd64": re.compile(r"q35|pc-q35.*", re.DOTALL),
-    "arm64": re.compile(r"virt.*", re.DOTALL),
-    "s390x": re.compile(r"s390-ccw-virtio.*", re.DOTALL),
+    "amd64": pattern(r"q35|pc-q35.*", re.DOTALL),
+    "arm64": pattern(r"virt.*", re.DOTALL),
+    "s390x": pattern(r"s390-ccw-virtio.*", re.DOTALL),
 }
 _FEATURE_POLICIES = ("", "force", "require", "optional", "disable", "forbid")
 _THREADS = (*CPU, "threads")

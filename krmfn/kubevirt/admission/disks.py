@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from krmfn.kubernetes import names
@@ -21,6 +20,7 @@ from krmfn.kubevirt.admission.rule import (
 )
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.vm_paths import DEVICES, DISKS, INTERFACES, VOLUMES, Map, get
+from krmfn.patterns import pattern
 from krmfn.problems import Path, show
 
 _TARGETS = ("disk", "lun", "cdrom")
@@ -28,7 +28,7 @@ BUSES = ("virtio", "scsi", "sata", "usb")
 CACHES = ("none", "writethrough", "writeback")
 _IO_MODES = ("native", "threads")
 _ERROR_POLICIES = ("stop", "ignore", "report", "enospace")
-_SERIAL = re.compile(r"[A-Za-z0-9_.+-]{1,256}")
+_SERIAL = pattern(r"[A-Za-z0-9_.+-]{1,256}")
 _CLAIMS = {"persistentVolumeClaim", "dataVolume"}
 _LEAST_BLOCK, _LARGEST_BLOCK = 512, 2**21
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-import re
 
 from krmfn.kubevirt.admission.rule import Findings, cluster_rule, elements, finding, rule
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.vm_paths import DOMAIN, FIRMWARE, VOLUMES, Map, get
+from krmfn.patterns import pattern
 from krmfn.problems import show
 
 # libvirt reads hexadecimal digits, with dashes and blanks between them.
-_UUID = re.compile(r"[ -]*([0-9a-fA-F][ -]*){32}")
+_UUID = pattern(r"[ -]*([0-9a-fA-F][ -]*){32}")
 _BOOT = (*FIRMWARE, "kernelBoot")
 _CONTAINER = (*_BOOT, "container")
 _BOOTLOADER = (*FIRMWARE, "bootloader")

@@ -6,15 +6,15 @@ The machine is admitted, and stays stopped for ever. The rules are those of CDI'
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from krmfn.kubevirt.admission.rule import Findings, amount, choice, elements, rule
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Map, get
+from krmfn.patterns import pattern
 from krmfn.problems import Path, show
 
 _MIB = 2**20
-_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
+_SCHEME = pattern(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 _REGISTRIES = ("docker", "oci-archive")
 _PULL_METHODS = ("pod", "node")
 _CONTENT_TYPES = ("kubevirt", "archive")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,20 +19,21 @@ from krmfn.kubevirt.admission.rule import (
 )
 from krmfn.kubevirt.cluster import Cluster
 from krmfn.kubevirt.vm_paths import INTERFACES, NETWORKS, Map, get
+from krmfn.patterns import pattern
 from krmfn.problems import Path, show
 
 _BINDINGS = ("bridge", "masquerade", "sriov", "slirp", "macvtap", "passt", "passtBinding")
 _STATES = ("up", "down", "absent")
 _REMOVED_BINDINGS = ("slirp", "macvtap", "passt")
 MODELS = ("e1000", "e1000e", "igb", "ne2k_pci", "pcnet", "rtl8139", "virtio")
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
-_MAC_ADDRESS = re.compile(
+_NAME = pattern(r"[A-Za-z0-9_-]+")
+_MAC_ADDRESS = pattern(
     r"[0-9a-fA-F]{2}(([:-])[0-9a-fA-F]{2})(\2[0-9a-fA-F]{2}){4}"
     r"|([0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}"
 )
 _IN_POD_BRIDGE = "02:00:00:00:00:00"
 # A port's name, as Kubernetes' IsValidPortName has it.
-_PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
+_PORT_NAME = pattern(r"(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
 _LAST_PORT = 65535
 _PRIVATE_OPTIONS = range(224, 255)
 _MOST_RANGES = 10

@@ -6,12 +6,12 @@ starting for ever. The rules are Kubernetes' own for pods.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from krmfn.kubernetes import names
 from krmfn.kubevirt.admission.rule import Findings, choice, elements, finding, rule
 from krmfn.kubevirt.vm_paths import CPU, DEVICES, INSTANCE, RESOURCES, VOLUMES, Map, get
+from krmfn.patterns import pattern
 from krmfn.problems import Path, show
 
 _MOST_PORT = 65535
@@ -25,7 +25,7 @@ _DOWNWARD = (
     "metadata.namespace",
     "metadata.uid",
 )
-_DOWNWARD_KEY = re.compile(r"metadata\.(annotations|labels)\['[^']+'\]")
+_DOWNWARD_KEY = pattern(r"metadata\.(annotations|labels)\['[^']+'\]")
 
 
 @rule("pod-node-selector")

@@ -7,15 +7,15 @@ A rule sees a machine that the CRD's schema has passed, as it was written. What 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.kubevirt.cluster import Cluster, known_versions, on_since
 from krmfn.kubevirt.vm_paths import Map, get
+from krmfn.patterns import pattern
 from krmfn.problems import Path, RuleCode, show
+from krmfn.records import record
 
 # A path from the machine's root, and the rest of a sentence that begins with it.
 Finding = tuple[Path, str]
@@ -26,10 +26,10 @@ ClusterCheck = Callable[[Map, Cluster], Findings]
 Need = tuple[Path, str, str]
 GateCheck = Callable[[Map, Cluster], Iterator[Need]]
 
-_PCI_ADDRESS = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
+_PCI_ADDRESS = pattern(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Judgement:
     """A finding of a rule.
 
@@ -41,7 +41,7 @@ class Judgement:
     certain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Rule:
     """A rule with its code, and with the text that the documentation shows.
 
@@ -62,7 +62,7 @@ class Rule:
             yield from self.find(vm, cluster)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Facts:
     """What a decorator is told of a rule: its code, and the fields of `Rule` of these names."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple, NoReturn
 
 import yaml
@@ -16,6 +16,7 @@ import yaml
 from krmfn.manifests.yamlio.document import Document, Fault, Span, Step
 from krmfn.manifests.yamlio.parser import Parser
 from krmfn.manifests.yamlio.resolve import Timestamp
+from krmfn.records import record
 
 DEEPEST = 100
 MOST_ALIASED = 100_000
@@ -40,7 +41,7 @@ _MERGE = object()
 _NO_KEY = object()
 
 
-@dataclass(slots=True)
+@record()
 class _Frame:
     """A collection that is being read.
 
@@ -60,7 +61,7 @@ class _Frame:
     merged: _Merged | None = None
 
 
-@dataclass(slots=True)
+@record()
 class _Merged:
     """The keys that merges bring to a mapping, with the spans of those written in place."""
 

@@ -5,7 +5,6 @@ The text is composed a second time, and only if there is something to say.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -14,12 +13,13 @@ from yaml.composer import Composer
 from yaml.resolver import Resolver
 
 from krmfn.manifests.yamlio.parser import Parser
+from krmfn.patterns import pattern
 from krmfn.problems import Inside, Path, Position
 
 # What ends a line to a YAML reader.
 # A tag, an anchor and comments, up to the header of a literal block.
-_HEAD = re.compile(r"\A(?:\s|[!&][^\s]*|(?<=\s)#[^\n]*)*(?=\|)")
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_HEAD = pattern(r"\A(?:\s|[!&][^\s]*|(?<=\s)#[^\n]*)*(?=\|)")
+_BREAK = pattern("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class _Nodes(Composer, Parser, Resolver):

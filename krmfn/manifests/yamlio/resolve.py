@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
+
+from krmfn.patterns import pattern
 
 _CONSTANTS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -13,18 +14,18 @@ _CONSTANTS: dict[str, Any] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_TIMESTAMP = re.compile(
+_FLOAT = pattern(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_TIMESTAMP = pattern(
     r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
     r"([Tt ]\s*[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]*)?"
     r"(\s*(Z|[-+][0-9]{1,2}(:[0-9]{2})?))?)?"
 )
 # By base: an integer's digits, after its sign.
 _DIGITS = {
-    16: re.compile(r"0[xX]([0-9a-fA-F]+)"),
-    2: re.compile(r"0[bB]([01]+)"),
-    8: re.compile(r"0[oO]?([0-7]+)"),
-    10: re.compile(r"(0|[1-9][0-9]*)"),
+    16: pattern(r"0[xX]([0-9a-fA-F]+)"),
+    2: pattern(r"0[bB]([01]+)"),
+    8: pattern(r"0[oO]?([0-7]+)"),
+    10: pattern(r"(0|[1-9][0-9]*)"),
 }
 _NUMERIC_STARTS = frozenset("+-.0123456789")
 _LONGEST_INTEGER = 70
@@ -65,8 +66,8 @@ def _integer(text: str) -> int | None:
     if len(text) > _LONGEST_INTEGER:
         return None
     sign = text[:1] if text[:1] in ("+", "-") else ""
-    for base, pattern in _DIGITS.items():
-        match = pattern.fullmatch(text, len(sign))
+    for base, grammar in _DIGITS.items():
+        match = grammar.fullmatch(text, len(sign))
         if match:
             value = int(sign + match[1], base)
             # Without a sign, Go tries an unsigned integer as well.

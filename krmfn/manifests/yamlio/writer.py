@@ -7,6 +7,8 @@ import math
 import re
 from typing import Any
 
+from krmfn.patterns import pattern
+
 # Words that some YAML reader, 1.1 or 1.2 or a sloppy one, takes for something else than text.
 _WORDS = frozenset(
     [
@@ -26,11 +28,11 @@ _WORDS = frozenset(
         "infinity",
     ]
 )
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*|[0-9]+(Ki|Mi|Gi|Ti|Pi|Ei|m)")
+_PLAIN = pattern(r"[A-Za-z/][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*|[0-9]+(Ki|Mi|Gi|Ti|Pi|Ei|m)")
 _UNPRINTABLE = r"\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
-_LITERAL = re.compile(rf"[^\s\x00-\x1f{_UNPRINTABLE}][^\x00-\x08\x0b-\x1f{_UNPRINTABLE}]*")
+_LITERAL = pattern(rf"[^\s\x00-\x1f{_UNPRINTABLE}][^\x00-\x08\x0b-\x1f{_UNPRINTABLE}]*")
 # What json.dumps leaves as it is and YAML calls unprintable or a line break.
-_ESCAPED = re.compile(f"[{_UNPRINTABLE}]")
+_ESCAPED = pattern(f"[{_UNPRINTABLE}]")
 # Floats up to here are whole numbers without loss.
 _LARGEST_WHOLE = 2**53
 
