@@ -10,7 +10,6 @@ import io
 import os
 import signal
 import sys
-import traceback
 from types import FrameType
 
 _INTERRUPTED, _TERMINATED = 130, 143
@@ -64,6 +63,8 @@ def _run() -> None:
 
 def _crash(error: Exception) -> str:
     """Describe an error by its kind and place only, since its message may quote the input."""
+    import traceback
+
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{os.path.basename(frame.filename)}:{frame.lineno}"
     return f"krmfn failed ({type(error).__name__} at {place}); please report it"

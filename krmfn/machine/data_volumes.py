@@ -6,7 +6,6 @@ a template that changes under one name does nothing to a disk that exists.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -139,6 +138,9 @@ class DataVolumes:
             return name
         spec = _with_plain_amounts(self._with_siblings(template, str)["spec"])
         text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
+        # It loads OpenSSL, and only `imageUpdates: OnRestart` needs it.
+        import hashlib
+
         digest = hashlib.sha256(text.encode()).hexdigest()
         return f"{name}-{digest[:_DIGITS]}"
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import Any, TypeVar
-
-from pydantic_core import ErrorDetails, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from krmfn.platform.model import Model
+from krmfn.platform.pydantic_extension import ValidationError
 from krmfn.platform.validators import validated
 from krmfn.problems import Collector, Path, Place, closest, nearest, show, without_follow_ons
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _MOST = 100
 # Users may have put a token or a key here in the wrong way, so messages do not repeat the value.

@@ -14,10 +14,8 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, TypeVar
 
-import pydantic_core
-from pydantic_core import SchemaValidator
-
 from krmfn.platform.model import Model
+from krmfn.platform.pydantic_extension import VERSION, SchemaValidator
 
 M = TypeVar("M", bound=Model)
 _MADE: dict[type[Model], SchemaValidator] = {}
@@ -44,7 +42,7 @@ def _core_schema(model: type[Model]) -> Any:
     """Read the schema of a validator."""
     text = pkgutil.get_data(__name__, f"core_schemas/{model.__name__}.json") or b""
     document = json.loads(text, object_hook=_named)
-    if document["pydantic_core"] != pydantic_core.__version__:
+    if document["pydantic_core"] != VERSION:
         from krmfn.platform.pydantic_models import core_schema
 
         document = json.loads(core_schema(model), object_hook=_named)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -85,6 +84,9 @@ def closest(word: str, known: Iterable[str]) -> str:
         return ""
     # Compared without case: `Kubevirt` is the commonest typo of `kubeVirt`.
     by_fold = {name.lower(): name for name in names}
+    # Only what is wrong needs it.
+    import difflib
+
     close = difflib.get_close_matches(word[:100].lower(), by_fold, n=1, cutoff=0.6)
     return by_fold[close[0]] if close else ""
 
