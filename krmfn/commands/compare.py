@@ -68,11 +68,11 @@ def plan(
     over = Collector()
     rows = budgets(built, outcome.others, former, over)
     problems += over
-    failures = list(_failures(changes, over, options))
+    failures = [*_unsafe(state, options), *_failures(changes, state, over, options)]
     if over.has_errors:
         return refused(problems)
     after = outcome.totals
-    compared = Compared(changes, after, peak(after, former), rows)
+    compared = Compared(changes, after, peak(after, former), rows, state.abandoned)
     messages = [*failures, *problems]
     text = _text(compared, outcome, messages, options)
     return Reply(text, messages, STALE if failures else DONE)
@@ -135,13 +135,28 @@ def _removed_disks(change: Changed) -> list[Any]:
     return disks
 
 
-def _failures(changes: list[Changed], over: list[Problem], options: Options) -> Iterator[Problem]:
+def _unsafe(state: EarlierState, options: Options) -> Iterator[Problem]:
+    """Refuse to check deletions against manifests of which none is krmfn's."""
+    asked = options.max_deletions is not None or "delete" in options.fail_on
+    if asked and state.is_unsure:
+        message = "no manifest of the earlier state is krmfn's, so no deletion could be seen"
+        advice = "compare with what krmfn rendered; before the first render, with an empty folder"
+        yield Place().error(f"{message}; {advice}", Code.CHECK)
+
+
+def _failures(
+    changes: list[Changed], state: EarlierState, over: list[Problem], options: Options
+) -> Iterator[Problem]:
     """Yield the checks of the command line that fail; `over` are budgets that are not kept."""
     at = Place()
-    deleted, most = _deletions(changes), options.max_deletions
+    deleted, most = _deletions(changes) + state.abandoned, options.max_deletions
+    others = f", {state.abandoned} of them of another config" if state.abandoned else ""
     if most is not None and deleted > most:
-        message = f"{counted(deleted, 'machine')} would be deleted; --max-deletions allows {most}"
-        yield at.error(message, Code.CHECK)
+        message = f"{counted(deleted, 'machine')} would be deleted{others}"
+        yield at.error(f"{message}; --max-deletions allows {most}", Code.CHECK)
+    if state.abandoned and "delete" in options.fail_on:
+        message = f"{counted(state.abandoned, 'machine')} of another config would be deleted"
+        yield at.error(f"{message}, on which --fail-on fails", Code.CHECK)
     for verdict in VERDICTS:
         found = [change for change in shown(changes) if verdict in change.verdicts]
         if verdict in options.fail_on and found:

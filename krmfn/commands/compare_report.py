@@ -22,6 +22,8 @@ from krmfn.problems import counted, listed, printable, redacted, show
 from krmfn.records import record
 
 _NAMES_SHOWN = 3
+# Whoever reviews a deletion has to see all of it, as far as a comment of 65,536 characters can.
+_DELETED_SHOWN = 500
 # How wide a text is that goes to no terminal, and what is left of one that is too narrow.
 _WIDTH = 100
 _NARROWEST = 20
@@ -94,13 +96,14 @@ class Compared:
     """All objects with what becomes of each, and what they need.
 
     `totals` are the rows of namespaces after the change, `peak` those while machines that it
-    deletes still exist, `budgets` the limits.
+    deletes still exist, `budgets` the limits. `abandoned` machines are of another config.
     """
 
     changes: list[Changed]
     totals: list[Total]
     peak: list[Total]
     budgets: list[Budget]
+    abandoned: int = 0
 
     @property
     def replaces_machines(self) -> bool:
@@ -128,8 +131,10 @@ class _Group:
         """The objects on one line: `3 machines: a/b, a/c, a/d`."""
         names = [str(change.key) for change in self.members]
         noun = "Secret" if self.kind == "Secret" else "machine"
-        first = ", ".join(names[:_NAMES_SHOWN])
-        hidden = len(names) - _NAMES_SHOWN
+        goes = self.verdict == "delete" and self.kind != "Secret"
+        most = _DELETED_SHOWN if goes else _NAMES_SHOWN
+        first = ", ".join(names[:most])
+        hidden = len(names) - most
         more = f" and {hidden} more" if hidden > 0 else ""
         return f"{counted(len(names), noun)}: {first}{more}"
 
@@ -201,13 +206,13 @@ def _value(value: Any) -> str:
     return "nothing" if value is None else show(value)
 
 
-def _summary(changes: list[Changed]) -> str:
+def _summary(compared: Compared) -> str:
     """Count the machines by verdict: `5 machines: 3 to create, 2 to restart, nothing deleted`."""
-    verdicts = machine_verdicts(changes)
+    verdicts = machine_verdicts(compared.changes)
     numbers = counts(verdicts)
     parts = [f"{number} {IN_WORDS[verdict]}" for verdict, number in numbers.items()]
     if "delete" not in numbers:
-        parts.append("nothing deleted")
+        parts.append("nothing of this config deleted" if compared.abandoned else "nothing deleted")
     return f"{counted(len(verdicts), 'machine')}: {', '.join(parts)}"
 
 
@@ -237,7 +242,7 @@ def _is_other_disk(change: Change) -> bool:
 def as_text(compared: Compared, screen: Screen) -> str:
     """Write the plan for people; equal changes appear once."""
     changes, width = compared.changes, screen.columns or _WIDTH
-    lines = _wrapped(_summary(changes), 0, 0, width)
+    lines = _wrapped(_summary(compared), 0, 0, width)
     groups = _groups(changes)
     if groups:
         lines.append("")
@@ -286,7 +291,7 @@ def _needs(compared: Compared, screen: Screen | None = None) -> Iterator[str]:
 def as_markdown(compared: Compared) -> str:
     """Write the plan as a comment on a pull request."""
     changes = compared.changes
-    lines = [f"**krmfn plan**: {_summary(changes)}", ""]
+    lines = [f"**krmfn plan**: {_summary(compared)}", ""]
     groups = _groups(changes)
     if groups:
         lines += ["| verdict | what | changes |", "|---|---|---|"]

@@ -17,11 +17,12 @@ from krmfn.commands.outcome import Declared
 from krmfn.commands.secret_users import Users, earlier_users
 from krmfn.machine.marks import OURS, OWNER
 from krmfn.manifests.files import STDIN, KnownDocuments, read_paths
-from krmfn.manifests.item import Item
+from krmfn.manifests.item import Item, item_of
 from krmfn.manifests.secret_names import owner_of_secret
+from krmfn.manifests.yamlio import read
 from krmfn.nodes import ownership
 from krmfn.nodes.build import Build
-from krmfn.problems import Code, Collector, Origin, Place, Problem, listed, redacted
+from krmfn.problems import Code, Collector, Origin, Place, Problem, counted, listed, redacted
 from krmfn.records import record
 
 PROVIDER_LABEL = f"{OURS}node-provider"
@@ -34,6 +35,7 @@ _MARKS = {
     "pool": f"{OURS}pool",
 }
 _KINDS = ("Secret", "VirtualMachine")
+_DECLARATIONS = ("KubeVirtNodes", "NodeProvider", "NodeClaim")
 _ELSEWHERE = "another cluster"
 
 
@@ -42,12 +44,15 @@ class EarlierState:
     """The objects of an earlier state that this config owns.
 
     Those that the declarations give again, to the byte, are `unchanged`, and are not parsed.
-    `users` are the machines that name each Secret.
+    `users` are the machines that name each Secret. `abandoned` machines are of another config, and
+    would be this one's if that was renamed. `is_unsure`: it is of files, none of them krmfn's.
     """
 
     objects: dict[Key, Item]
     unchanged: set[Key]
     users: Users
+    abandoned: int = 0
+    is_unsure: bool = False
 
 
 def read_earlier_state(path: str, outcome: Declared, problems: Collector) -> EarlierState:
@@ -73,6 +78,7 @@ def read_earlier_state(path: str, outcome: Declared, problems: Collector) -> Ear
     for item in items:
         sorter.add(item, collected)
     collected += sorter.overwritten()
+    collected += _declarations(items, sorter, at)
     is_known_empty = known.says_nothing or os.path.isdir(path)
     if sorter.is_empty and not is_known_empty and not collected.has_errors:
         advice = "an empty one is an empty folder, or a v1 List without items"
@@ -81,12 +87,16 @@ def read_earlier_state(path: str, outcome: Declared, problems: Collector) -> Ear
     users = earlier_users(sorter.objects, sorter.unchanged, outcome.users)
     collected += _missing_halves(sorter.owned, users, at)
     collected += _without_owners(sorter.objects.values(), at)
-    if not sorter.owned and not collected.has_errors:
+    nothing = not sorter.owned and not collected.has_errors
+    if nothing:
         message = f"holds nothing that krmfn made for {built.owner}: all is new"
         collected.append(at.notice(message, Code.NOTHING_EARLIER))
     collected += sorter.left_out(at)
     problems += (one for one in collected if one.is_error or one.code not in built.accepted)
-    return EarlierState(sorter.objects, sorter.unchanged, users)
+    abandoned = 0 if Code.RENAMED_OWNER in built.accepted else sorter.abandoned.total()
+    is_unsure = nothing and not sorter.has_owners and not all(map(is_live, items))
+    is_unsure = is_unsure and Code.NOTHING_EARLIER not in built.accepted
+    return EarlierState(sorter.objects, sorter.unchanged, users, abandoned, is_unsure)
 
 
 class _Sorter:
@@ -98,6 +108,9 @@ class _Sorter:
         self._owners = outcome.owners
         self._rendered = set(outcome.objects)
         self._elsewhere = _providers_elsewhere(outcome.built)
+        # The machines of other configs that this one makes too, as it seems, by owner.
+        self.abandoned: Counter[str] = Counter()
+        self._made_for = _made_for(outcome)
         self._foreign = 0
         self._other_owners: Counter[str] = Counter()
         self._of_others: dict[Key, Problem] = {}
@@ -108,9 +121,14 @@ class _Sorter:
         return {*self.objects, *self.unchanged}
 
     @property
+    def has_owners(self) -> bool:
+        """Whether there is an object that krmfn made, for whatever config."""
+        return bool(self.owned or self._other_owners)
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is no machine and no Secret at all."""
-        return not (self.owned or self._other_owners or self._foreign)
+        return not (self.has_owners or self._foreign)
 
     def add(self, item: Item, problems: Collector) -> None:
         """Count an object for its owner.
@@ -124,6 +142,7 @@ class _Sorter:
             self._add_foreign(key, item, problems)
         elif not any(ownership.is_earlier(item, owner) for owner in self._owners):
             self._add_of_other_owner(key, item)
+            self._add_abandoned(key, item)
         elif str(item.labels.get(PROVIDER_LABEL)) in self._elsewhere:
             self._other_owners[_ELSEWHERE] += 1
         elif key in self.objects or key in self.unchanged:
@@ -150,6 +169,11 @@ class _Sorter:
         message = f"is of {redacted(owner)}, and the change would overwrite it"
         self._of_others[key] = item.place.error(message)
 
+    def _add_abandoned(self, key: Key, item: Item) -> None:
+        """Count a machine of another config for what this one makes machines for."""
+        if key.is_machine and key not in self._rendered and _marks(item) in self._made_for:
+            self.abandoned[str(item.annotations[OWNER])] += 1
+
     def overwritten(self) -> Iterator[Problem]:
         """Yield the objects of other owners that the change would overwrite."""
         for key, problem in self._of_others.items():
@@ -159,11 +183,42 @@ class _Sorter:
     def left_out(self, at: Place) -> Iterator[Problem]:
         """Yield notices of what is left out."""
         for owner, count in sorted(self._other_owners.items()):
-            message = f"holds {count} objects of {owner}, which are left out"
+            message = f"holds {counted(count, 'object')} of {redacted(owner)}, left out here"
             yield at.notice(message, Code.OTHER_OWNER)
+            if number := self.abandoned[owner]:
+                whose = f"{redacted(owner)} has {counted(number, 'machine')} for virtual clusters"
+                fate = "if it was renamed, a prune deletes them with their disks"
+                message = f"{whose} and providers of this config; {fate}"
+                yield at.warning(message, Code.RENAMED_OWNER)
         if self._foreign:
-            what = f"{self._foreign} machines and Secrets that krmfn did not make"
-            yield at.notice(f"holds {what}; they are left out", Code.NOT_KRMFN)
+            what = f"{counted(self._foreign, 'object')} that krmfn did not make"
+            yield at.notice(f"holds {what}, left out here", Code.NOT_KRMFN)
+
+
+def _marks(item: Item) -> tuple[str, str]:
+    """Return the virtual cluster and the provider that a machine was made for."""
+    marks = {**item.annotations, **item.labels}
+    return str(marks.get(_MARKS["virtualCluster"])), str(marks.get(PROVIDER_LABEL))
+
+
+def _made_for(outcome: Declared) -> set[tuple[str, str]]:
+    """Return the virtual clusters and providers that machines are rendered for."""
+    pairs = set()
+    for group in {claim.group: claim for claim in outcome.machines.values()}.values():
+        pairs.add((group.tenant.spec.name, group.offer.provider.metadata.name))
+    for rendered in outcome.unknown:
+        documents, _ = read(rendered.text)
+        pairs.add(_marks(item_of(documents[0].data)))
+    return pairs
+
+
+def _declarations(items: list[Item], sorter: _Sorter, at: Place) -> Iterator[Problem]:
+    """Refuse declarations that stand where what krmfn made of them is asked for."""
+    declared = next((item for item in items if item.kind in _DECLARATIONS), None)
+    if declared and not sorter.has_owners:
+        what = f"{declared.kind} {redacted(declared.name)}"
+        advice = "an earlier state is what krmfn made: pipe in krmfn render DIR, with --against -"
+        yield at.error(f"holds declarations, such as {what}; {advice}")
 
 
 def origin_of(item: Item) -> dict[str, str | None]:

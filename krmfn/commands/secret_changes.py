@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from krmfn.guest import cloud_config
+from krmfn.guest.join_settings import IDENTITY, join_settings
 from krmfn.guest.secrets import secret_value
 from krmfn.kubevirt.differences import Change
 from krmfn.kubevirt.vm_paths import Map, get
@@ -14,7 +16,10 @@ from krmfn.manifests.shapes import shape_of
 from krmfn.problems import Collector, Origin, Path, Place
 
 _USER, _NETWORK = "userdata", "networkdata"
+_BOOT = "bootcmd"
 _HOLE = "\0"
+_JOINS_AGAIN = "the node joins again"
+_AT_THE_JOIN = ("no-effect", "a node that has joined keeps what it has; new nodes read it")
 # The server takes `stringData` for `data`, so that a client that drops a key of it drops nothing.
 # Flux alone writes `data` itself.
 _STAYS = (
@@ -30,7 +35,7 @@ class SecretChanges:
     """
 
     def __init__(self) -> None:
-        self._parts: dict[tuple[str, str], list[str]] = {}
+        self._parts: dict[tuple[str, str], list[Change]] = {}
 
     def differences(self, old: Map, new: Map) -> Iterator[Change]:
         """Yield the parts of a machine's user and network data that differ.
@@ -50,12 +55,37 @@ class SecretChanges:
         """Yield the keys of two user data that differ, or all of it if no key does."""
         pair = (before, after)
         if pair not in self._parts:
-            self._parts[pair] = _differing_keys(_parsed(before), _parsed(after))
-        keys = self._parts[pair]
-        for key in keys:
+            changes = list(_user_data_changes(_parsed(before), _parsed(after)))
+            self._parts[pair] = changes or [_change((_USER,))]
+        yield from self._parts[pair]
+
+
+def _user_data_changes(old: Map, new: Map) -> Iterator[Change]:
+    """Yield the parts of two user data that differ: of krmfn's own, its settings."""
+    for key in _differing_keys(old, new):
+        if key == _BOOT:
+            yield from _boot_changes(old.get(key), new.get(key))
+        else:
             yield _change((_USER, key))
-        if not keys:
-            yield _change((_USER,))
+
+
+def _boot_changes(old: Any, new: Any) -> Iterator[Change]:
+    """Yield what differs in the commands of each boot.
+
+    Settings of the join count for a node that joins, or joins again as another endpoint makes it.
+    """
+    before, rest_before = join_settings(old)
+    after, rest_after = join_settings(new)
+    names = _differing_keys(before, after)
+    joins_again = not {*names}.isdisjoint(IDENTITY)
+    for name in names:
+        verdict, why = _AT_THE_JOIN
+        if joins_again:
+            verdict = "next-start"
+            why = _JOINS_AGAIN if name in IDENTITY else "read as the node joins again"
+        yield Change((_USER, _BOOT, name), None, None, verdict, why)
+    if rest_before != rest_after:
+        yield _change((_USER, _BOOT))
 
 
 def _differing_keys(old: Map, new: Map) -> list[str]:
@@ -84,7 +114,7 @@ def _change(path: Path) -> Change:
 
     Only `bootcmd` runs, and only the network is set up, at every boot (`updates` in the user data).
     """
-    if path[-1] in ("bootcmd", _NETWORK):
+    if path[-1] in (_BOOT, _NETWORK):
         return Change(path, None, None, "next-start", "")
     why = "cloud-init does not do it again on a disk that has booted"
     return Change(path, None, None, "no-effect", why)

@@ -19,7 +19,8 @@ from krmfn.records import record
 
 # The most that a Secret may hold (KubeVirt reads the user data from one).
 LARGEST = 2**20
-_END = "KRMFN_END"
+END = "KRMFN_END"
+FOLDER = "/run/krmfn/"
 _UNIT = "krmfn-join.service"
 # The nodes of a run join few virtual clusters at a time.
 _KEPT = 64
@@ -61,11 +62,11 @@ def user_data(settings: NodeSettings, join: Join, config: CloudConfig) -> str:
     """
     name = f"hostname: {scalar(settings.node)}\n" if settings.node else ""
     head = f"#cloud-config\n{name}{config.updates}bootcmd:\n- |\n"
-    start = _START + _file("/run/krmfn/settings", _settings(settings, join))
+    start = START + _file(f"{FOLDER}settings", _settings(settings, join))
     return "".join((head, _indented(start), _rest(join), config.boot, config.rest))
 
 
-_START = (
+START = (
     "# krmfn: join the virtual cluster. At every boot; writes to /run alone.\n"
     # A subshell keeps its umask, and a failure, from the user's commands after it.
     "(\numask 077\nmkdir -p /run/krmfn /run/systemd/system\n"
@@ -77,11 +78,11 @@ def _rest(join: Join) -> str:
     """Write the part of our `bootcmd` entry that all nodes of a virtual cluster share."""
     parts = []
     if join.token:
-        parts.append(_file("/run/krmfn/token", f"{join.token}\n"))
+        parts.append(_file(f"{FOLDER}token", f"{join.token}\n"))
     if join.pem:
-        parts.append(_file("/run/krmfn/ca.crt", join.pem))
+        parts.append(_file(f"{FOLDER}ca.crt", join.pem))
     parts += [
-        _file("/run/krmfn/join.sh", join_script()),
+        _file(f"{FOLDER}join.sh", join_script()),
         _file(f"/run/systemd/system/{_UNIT}", guest_file(_UNIT)),
         # As systemd wants its units: they hold no secret.
         f"chmod 0644 /run/systemd/system/{_UNIT}\n",
@@ -109,7 +110,7 @@ def _settings(settings: NodeSettings, join: Join) -> str:
 
 def _file(path: str, content: str) -> str:
     """Write the shell command that writes a file."""
-    return f"cat >{path} <<'{_END}'\n{content}{_END}\n"
+    return f"cat >{path} <<'{END}'\n{content}{END}\n"
 
 
 def _indented(text: str) -> str:

@@ -67,6 +67,7 @@ class Code(StrEnum):
     POD_NETWORK_ADDRESS = "pod-network-address"
     QUOTA = "quota"
     RENAMED_OBJECT = "renamed-object"
+    RENAMED_OWNER = "renamed-owner"
     RESERVED_METADATA = "reserved-metadata"
     SHARED_HOST_DISK = "shared-host-disk"
     SHARED_IDENTITY = "shared-identity"
@@ -239,6 +240,13 @@ WARNINGS: dict[Code, str] = {
     Code.OTHER_OWNER: (
         "`krmfn plan --against`: the earlier state holds objects that another config made, or "
         "that belong to another cluster. They are left out."
+    ),
+    Code.RENAMED_OWNER: (
+        "`krmfn plan --against`: the earlier state holds machines of another config, for a virtual "
+        "cluster and a provider of this one. If that config was renamed, a prune deletes its "
+        "machines with their disks, so `--max-deletions` and `--fail-on delete` count them. To "
+        "keep them, give the config its old name. If two configs make such nodes on purpose, "
+        "accept the warning."
     ),
     Code.OVERRIDDEN_LABEL: (
         "A pool's `nodeLabels` and its NodeProfile set one label to two values. The profile's "

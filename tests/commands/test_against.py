@@ -149,14 +149,43 @@ def test_fields_have_causes(package: Path) -> None:
     ]  # fmt: skip
     assert by_kind["Secret"]["fields"] == [
         {
-            "path": "userdata.bootcmd",
+            "path": "userdata.bootcmd.endpoint",
             "old": None,
             "new": None,
             "verdict": "next-start",
-            "why": "",
+            "why": "the node joins again",
             "cause": "pool workers",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        (
+            "tenant-1.yaml",
+            "quantity: 2",
+            "quantity: 2\n          taints: [{key: a, effect: NoSchedule}]\n          nodeLabels: {a: b}",
+            {"node-labels": "no-effect", "register-with-taints": "no-effect"},
+        ),
+        ("nodes.yaml", "tenant-1.example.com:443", "10.0.0.9", {"endpoint": "next-start"}),
+        ("nodes.yaml", "system: true", "insecureSkipVerify: true", {"authority": "next-start"}),
+        (
+            "nodes.yaml",
+            "tenant-1.example.com:443\n",
+            'other.example.com\n    joinArguments: ["--bundle-path=/b"]\n',
+            {"endpoint": "next-start", "join_arguments": "next-start"},
+        ),
+    ],
+    ids=["taints and labels", "endpoint", "authority", "arguments of a join that is repeated"],
+)
+def test_settings_of_the_join_count_for_nodes_that_join(
+    package: Path, file: str, old: str, new: str, expected: dict[str, str]
+) -> None:
+    edit(package, file, old, new)
+    [change] = as_json(package)["changes"]
+    found = {field["path"]: field["verdict"] for field in change["fields"]}
+    assert found == {f"userdata.bootcmd.{name}": verdict for name, verdict in expected.items()}
 
 
 def test_the_network_is_set_up_anew_at_the_next_start(package: Path) -> None:
@@ -441,10 +470,9 @@ def test_what_is_not_this_configs_is_left_out_and_told(package: Path) -> None:
     done = plan(package, stdin=yaml.safe_dump_all([*made, other, foreign]))
     assert done.stdout == "2 machines: 2 unchanged, nothing deleted\n"
     assert (
-        "info: standard input: holds 1 objects of others, which are left out (other-owner)"
-        in done.stderr
+        "info: standard input: holds 1 object of others, left out here (other-owner)" in done.stderr
     )
-    assert "holds 1 machines and Secrets that krmfn did not make" in done.stderr
+    assert "holds 1 object that krmfn did not make" in done.stderr
     foreign["metadata"]["name"] = "tenant-1-workers-0"
     done = plan(package, stdin=yaml.safe_dump(foreign))
     assert (done.returncode, done.stdout) == (1, "")
@@ -524,6 +552,60 @@ def test_odd_metadata_is_no_traceback(
     done = plan(package, stdin=yaml.safe_dump_all(made))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"2 machines: 2 {words}, nothing deleted\n")
+
+
+def test_machines_of_a_renamed_config_count_as_deleted(package: Path) -> None:
+    """Another owner leaves its machines to a prune, though none of this config is deleted."""
+    edit(package, "tenant-1.yaml", "name: workers", "name: others")
+    config = yaml.safe_load((package / "in" / "nodes.yaml").read_text())
+    old = config["metadata"]["name"]
+    edit(package, "nodes.yaml", f"name: {old}\n", "name: renamed\n")
+    shown = plan(package)
+    assert shown.returncode == 0
+    assert shown.stdout.startswith("2 machines: 2 to create, nothing of this config deleted\n")
+    assert f"warning: out: {old} has 2 machines for virtual clusters and providers" in shown.stderr
+    for gate in (("--max-deletions", "1"), ("--fail-on", "delete")):
+        done = plan(package, *gate)
+        assert done.returncode == 4, done.stderr
+        assert "of another config" in done.stderr
+    assert plan(package, "--max-deletions", "2").returncode == 0
+    edit(package, "nodes.yaml", "spec:\n", "spec:\n  acceptWarnings: [renamed-owner]\n")
+    assert plan(package, "--max-deletions", "0").returncode == 0
+
+
+def test_declarations_are_no_earlier_state(package: Path) -> None:
+    done = krmfn("plan", "in", "--against", "in", cwd=package)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "holds declarations, such as" in done.stderr
+
+
+def test_a_check_of_deletions_needs_an_earlier_state(package: Path) -> None:
+    """A folder of other manifests is no reason to believe that nothing is deleted; an empty one is."""
+    other, empty = package / "other", package / "empty"
+    empty.mkdir()
+    other.mkdir()
+    (other / "a.yaml").write_text(
+        yaml.safe_dump({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})
+    )
+    for folder, gate, code in (
+        ("other", ("--max-deletions", "0"), 4),
+        ("other", ("--fail-on", "delete"), 4),
+        ("other", ("--fail-on", "restart"), 0),
+        ("other", (), 0),
+        ("empty", ("--max-deletions", "0"), 0),
+    ):
+        done = krmfn("plan", "in", "--against", folder, *gate, cwd=package)
+        assert done.returncode == code, (folder, gate, done.stderr)
+
+
+def test_every_machine_that_is_deleted_is_named(package: Path) -> None:
+    edit(package, "tenant-1.yaml", "quantity: 2", "quantity: 12")
+    assert krmfn("render", "-o", "out", "in", cwd=package).returncode == 0
+    edit(package, "tenant-1.yaml", "quantity: 12", "quantity: 1")
+    for form in ("text", "markdown"):
+        shown = plan(package, "-o", form).stdout
+        assert "11 machines:" in shown
+        assert all(f"machines/tenant-1-workers-{number}" in shown for number in range(1, 12))
 
 
 def test_no_token_is_shown(tmp_path: Path) -> None:
