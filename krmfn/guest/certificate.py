@@ -61,8 +61,10 @@ def default_authority(secret: Item | None, at: Place, problems: Collector) -> Au
     """
     if secret is None or not has_key(secret, _FROM_TOKEN_SECRET):
         choices = ", ".join(authority_choices())
-        message = f"is required, since the token's Secret has no ca.crt: one of {choices}"
-        problems.append(at.error(message))
+        why = "the token's Secret has no ca.crt"
+        if secret is None:
+            why = "the token's Secret is not among the items, where krmfn would look for its ca.crt"
+        problems.append(at.error(f"is required, since {why}: one of {choices}"))
         return None
     return _from_key(secret, _FROM_TOKEN_SECRET, problems)
 

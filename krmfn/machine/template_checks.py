@@ -11,6 +11,7 @@ from typing import Any
 
 from krmfn.kubernetes import names
 from krmfn.kubernetes.quantity import Quantity, memory_fault
+from krmfn.kubevirt import types
 from krmfn.kubevirt.vm_paths import (
     DATA_VOLUMES,
     DISKS,
@@ -29,7 +30,7 @@ from krmfn.kubevirt.vm_paths import (
 from krmfn.machine.metadata_checks import Find, metadata_problems
 from krmfn.machine.null_checks import null_problems
 from krmfn.manifests.yamlio import Timestamp
-from krmfn.problems import Path, Place, Problem, nearest, show
+from krmfn.problems import Path, Place, Problem, closest, nearest, show
 
 _IDENTITY = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine"}
 _PARTS = ("metadata", "spec")
@@ -50,7 +51,13 @@ _MAPPINGS: tuple[Path, ...] = (
     (*RESOURCES, "requests"),
     (*RESOURCES, "limits"),
 )
-_REQUIRED: tuple[Path, ...] = (("spec",), _TEMPLATE, (*_TEMPLATE, "spec"), DOMAIN)
+# What has to be there, and the type of what it stands in; a template's own is judged elsewhere.
+_REQUIRED: dict[Path, str] = {
+    ("spec",): "",
+    _TEMPLATE: "VirtualMachineSpec",
+    (*_TEMPLATE, "spec"): "VirtualMachineInstanceTemplateSpec",
+    DOMAIN: "VirtualMachineInstanceSpec",
+}
 # What a virtual machine may have in its metadata. Other objects have no finalizers.
 _OBJECT_METADATA = ("labels", "annotations")
 _VOLUME_METADATA = ("name", *_OBJECT_METADATA)
@@ -158,9 +165,19 @@ def _mapping_problems(vm: Map, find: Find) -> Iterator[Problem]:
         value = get(vm, path)
         parent = get(vm, path[:-1])
         if value is None and path in _REQUIRED and isinstance(parent, dict):
-            yield find(path).error("is required")
+            yield _missing(path, parent, find)
         elif value is not None and not isinstance(value, dict):
             yield find(path).error(f"is {show(value)}; must be a mapping")
+
+
+def _missing(path: Path, parent: Map, find: Find) -> Problem:
+    """Report a field that is missing, or the misspelt one that was meant to be it."""
+    known = types.names(_REQUIRED[path]) if _REQUIRED[path] else ()
+    for key in parent:
+        if known and key not in known and closest(key, known) == path[-1]:
+            where = find((*path[:-1], key))
+            return where.error(f'is an unknown field (did you mean "{path[-1]}"?)')
+    return find(path).error("is required")
 
 
 def _metadata_problems(

@@ -160,9 +160,9 @@ def cluster_problems(
         allowed = tenant.spec.allow_no_nodes or tenant in excused
         if is_complete and name and not claims and not allowed:
             message = f"virtual cluster {name} has no claim: no NodeClaim names it, and no "
-            message += f"ConfigMap with the label {LABEL}: {name} has static pools. If it is to "
-            message += "have no nodes at all, say so with allowNoNodes: true; a prune then deletes "
-            message += "the machines that it has"
+            message += f"vcluster.yaml in a ConfigMap with the label {LABEL}: {name} asks for "
+            message += "static nodes. If it is to have none, set allowNoNodes: true; a prune then "
+            message += "deletes the machines that it has"
             yield tenant.at.error(message, Code.NO_NODES)
         if claims and tenant.join and tenant.join.token:
             message = "the output holds the join token in clear; "

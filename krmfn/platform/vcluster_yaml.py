@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from krmfn.kubernetes.requirements import NEED_VALUES, Allowed, required
 from krmfn.platform.model import Model, Taint
 from krmfn.platform.validation import validate
-from krmfn.problems import Code, Collector, Place, Problem, show
+from krmfn.problems import Code, Collector, Place, Problem, misspelt, show
 from krmfn.records import record
 
 if TYPE_CHECKING:
@@ -179,6 +179,7 @@ def read_values(values: Any, at: Place, problems: Collector) -> list[Declared]:
     The problems are those that vCluster itself finds, and a notice for each dynamic pool. Use the
     pools only if there is no error among them.
     """
+    problems += _misspelt(values, at)
     private = values.get("privateNodes") if isinstance(values, dict) else None
     at = at.field("privateNodes")
     if not isinstance(values, dict) or not isinstance(private, dict | None):
@@ -201,6 +202,19 @@ def read_values(values: Any, at: Place, problems: Collector) -> list[Declared]:
         message = "is not true: vCluster makes no nodes for autoNodes without it"
         problems.append(at.field("enabled").error(message))
     return declared
+
+
+def _misspelt(values: Any, at: Place) -> Iterator[Problem]:
+    """Yield a key that was meant to be one on the way to the pools.
+
+    All other keys are vCluster's own, so a key has to be near, and the right one missing.
+    """
+    for name in ("privateNodes", "autoNodes"):
+        if not isinstance(values, dict):
+            return
+        if name not in values and (typo := misspelt(values, name)):
+            yield at.field(typo).error(f'is an unknown field (did you mean "{name}"?)')
+        values, at = values.get(name), at.field(name)
 
 
 def _entries(auto_nodes: Any, at: Place, problems: Collector) -> list[_Entry] | None:

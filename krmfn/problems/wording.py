@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from krmfn.patterns import pattern
@@ -14,6 +14,9 @@ Path = tuple[str | int, ...]
 SHOWN = 80
 _IDENTIFIER = pattern(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _COMPARED = 200
+# How many letters a typo adds or leaves out, and how much of a name is left in it.
+_LETTERS = 2
+_TYPO = 0.85
 _LISTED = 10
 _TOO_LONG_TO_PRINT = 10**40
 
@@ -89,6 +92,18 @@ def closest(word: str, known: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(word[:100].lower(), by_fold, n=1, cutoff=0.6)
     return by_fold[close[0]] if close else ""
+
+
+def misspelt(keys: Collection[Any], name: str) -> str:
+    """Return the key that is a typo of a name, "" if none is: a letter or two are wrong."""
+    # Only a mapping without the name needs it.
+    from difflib import SequenceMatcher
+
+    near = [str(key) for key in keys if abs(len(str(key)) - len(name)) <= _LETTERS]
+    for key in near[:_COMPARED]:
+        if key != name and SequenceMatcher(None, key.lower(), name.lower()).ratio() >= _TYPO:
+            return key
+    return ""
 
 
 def counted(number: int, noun: str) -> str:
