@@ -27,6 +27,7 @@ ELSEWHERE = (
     "git fetch ",
     "krmfn plan nodes --against /tmp/rendered",
     "helm ",
+    "argocd ",
     "flux ",
     "kpt live ",
     "cosign ",
@@ -174,3 +175,9 @@ def test_no_application_hides_a_change() -> None:
     files = [file for name in ("argocd", "examples") for file in (ROOT / name).rglob("*.yaml")]
     assert ROOT / "argocd" / "application.yaml" in files
     assert [file for file in files if "ignoreDifferences" in file.read_text()] == []
+
+
+def test_argocds_page_shows_the_files_that_are_shipped() -> None:
+    page = (DOCS / "argocd.md").read_text()
+    for name in ("application.yaml", "kustomize/applicationset.yaml"):
+        assert f"```yaml\n{(ROOT / 'argocd' / name).read_text()}```" in page, name

@@ -123,7 +123,7 @@ def render(
     "--against",
     metavar="DIR|-",
     type=click.Path(allow_dash=True),
-    help="Compare with an earlier state: rendered files, or what kubectl prints.",
+    help="Compare with rendered files, or with -, what krmfn render or kubectl prints.",
 )
 @click.option(
     "--rollout-strategy",

@@ -230,7 +230,9 @@ WARNINGS: dict[Code, str] = {
     ),
     Code.NOTHING_EARLIER: (
         "`krmfn plan --against`: the earlier state holds nothing that this config made, so "
-        "every object is new."
+        "every object is new. That is right for a new config. Otherwise check the folder that you "
+        "compare with, and whether `metadata.name` of the config changed: krmfn knows its objects "
+        "by that name."
     ),
     Code.NULL_FIELD: (
         "An object of the template is null, such as `tpm:` or `efi:` without braces. To "
@@ -239,7 +241,9 @@ WARNINGS: dict[Code, str] = {
     ),
     Code.OTHER_OWNER: (
         "`krmfn plan --against`: the earlier state holds objects that another config made, or "
-        "that belong to another cluster. They are left out."
+        "that belong to another cluster. They are left out. That is right where several configs "
+        "share a namespace or a folder. Otherwise check whether `metadata.name` of the config "
+        "changed: krmfn knows its objects by that name."
     ),
     Code.RENAMED_OWNER: (
         "`krmfn plan --against`: the earlier state holds machines of another config, for a virtual "
