@@ -76,38 +76,73 @@ class Additions:
 
 def complete(prototype: Prototype, additions: Additions) -> tuple[Map, Provenance]:
     """Return the machine's metadata and spec with all that krmfn adds, and who set its fields."""
-    vm, provenance = prototype.vm, prototype.provenance.copy()
-    templates = get(vm, DATA_VOLUMES) or []
+    provenance = prototype.provenance.copy()
+    templates = get(prototype.vm, DATA_VOLUMES) or []
     data_volumes = DataVolumes(templates, additions.namespace, additions.new_disks)
-    completion = _Completion(vm, provenance, additions, data_volumes)
-    return completion.run(), completion.provenance
+    return _Completion(prototype, provenance, additions, data_volumes).run(), provenance
+
+
+def machine_metadata(prototype: Prototype, additions: Additions) -> Map:
+    """Return the metadata of the machine itself, with the claim's or pool's and krmfn's own."""
+    template = prototype.vm.get("metadata", {})
+    own = dict(additions.metadata.labels)
+    if own:
+        template = {**template, "labels": template.get("labels", {}) | own}
+    return _with_marks(template, additions.labels, _machine_annotations(additions))
+
+
+def _machine_annotations(additions: Additions) -> dict[str, str]:
+    """Return the annotations that the machine gets beside its template's."""
+    return {
+        **additions.annotations,
+        **additions.owner,
+        **additions.machine_annotations,
+        **dict(additions.metadata.annotations),
+    }
+
+
+def _with_marks(
+    template: Map, labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return a template's metadata with labels and annotations after its own."""
+    result = {**template, "labels": template.get("labels", {}) | labels}
+    others = template.get("annotations")
+    if annotations or others:
+        result["annotations"] = {**(others or {}), **annotations}
+    return result
+
+
+def note_metadata(provenance: Provenance, metadata: MachineMetadata) -> None:
+    """Note the labels and annotations that come from the claim, or from a pool's config."""
+    for part, pairs in (("labels", metadata.labels), ("annotations", metadata.annotations)):
+        for key, _ in pairs:
+            source = Source(LayerName.CLAIM)
+            if metadata.config:
+                source = Source(LayerName.CONFIG, metadata.config.field(part, key))
+            provenance.note(("metadata", part, key), source)
 
 
 @record()
 class _Completion:
     """A prototype that is being completed."""
 
-    vm: Map
+    prototype: Prototype
     provenance: Provenance
     additions: Additions
     data_volumes: DataVolumes
 
+    @property
+    def vm(self) -> Map:
+        """The machine without what krmfn adds."""
+        return self.prototype.vm
+
     def run(self) -> Map:
         """Return the completed metadata and spec."""
         additions = self.additions
-        annotations = {
-            **additions.annotations,
-            **additions.owner,
-            **additions.machine_annotations,
-            **dict(additions.metadata.annotations),
-        }
-        template = self.vm.get("metadata", {})
-        own = dict(additions.metadata.labels)
-        if own:
-            template = {**template, "labels": template.get("labels", {}) | own}
-        metadata = self._metadata(template, ("metadata",), annotations)
+        metadata = machine_metadata(self.prototype, additions)
+        self._note_marks(("metadata",), _machine_annotations(additions))
         self._note_config()
-        self._note_metadata()
+        note_metadata(self.provenance, additions.metadata)
         spec = {**self.vm["spec"], "template": self._template()}
         if additions.off:
             spec.pop("running", None)
@@ -126,40 +161,18 @@ class _Completion:
             source = Source(LayerName.CONFIG, place)
             self.provenance.note(("metadata", "annotations", key), source)
 
-    def _note_metadata(self) -> None:
-        """Note the labels and annotations that come from the claim, or from a pool's config."""
-        metadata = self.additions.metadata
-        for part, pairs in (("labels", metadata.labels), ("annotations", metadata.annotations)):
-            for key, _ in pairs:
-                source = Source(LayerName.CLAIM)
-                if metadata.config:
-                    source = Source(LayerName.CONFIG, metadata.config.field(part, key))
-                self.provenance.note(("metadata", part, key), source)
-
-    def _metadata(self, template: Map, path: Path, annotations: Mapping[str, str]) -> Map:
-        """Return a template's metadata with krmfn's labels and annotations after its own."""
-        labels = template.get("labels", {}) | self.additions.labels
-        result = {**template, "labels": labels}
-        others = template.get("annotations")
-        if annotations or others:
-            result["annotations"] = {**(others or {}), **annotations}
-        self._note_keys((*path, "labels"), self.additions.labels)
-        self._note_keys((*path, "annotations"), annotations)
-        return result
-
-    def _note_keys(self, path: Path, keys: Iterable[str]) -> None:
-        """Note that krmfn sets keys of the mapping at a path."""
-        for key in keys:
-            self.provenance.note((*path, key), _OURS)
+    def _note_marks(self, path: Path, annotations: Iterable[str]) -> None:
+        """Note that krmfn sets labels and annotations in the metadata at a path."""
+        for part, keys in (("labels", self.additions.labels), ("annotations", annotations)):
+            for key in keys:
+                self.provenance.note((*path, part, key), _OURS)
 
     def _template(self) -> Map:
         """Return the instance's template with our labels, disks and volumes."""
         template = self.vm["spec"]["template"]
-        metadata = self._metadata(
-            template.get("metadata", {}),
-            INSTANCE_METADATA,
-            self.additions.annotations,
-        )
+        marks = self.additions.labels, self.additions.annotations
+        metadata = _with_marks(template.get("metadata", {}), *marks)
+        self._note_marks(INSTANCE_METADATA, self.additions.annotations)
         spec = template["spec"]
         disks, volumes = self._storage()
         devices = {**spec["domain"].get("devices", {}), "disks": disks}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from krmfn.machine.additions import note_metadata
 from krmfn.machine.machine_metadata import NO_METADATA, MachineMetadata
 from krmfn.machine.provenance import Provenance
 from krmfn.manifests.yamlio import Template
@@ -33,18 +34,31 @@ class MachineSet:
     metadata: MachineMetadata = NO_METADATA
 
 
-@record(frozen=True, eq=False)
+@record(eq=False)
 class CompiledMachine:
     """A compiled prototype: its objects as text with holes, and who set the machine's fields.
 
-    `secret` is the Secret of one node: its cloud-init Secret or, beside one that is shared, the
-    one with its own network data. It is None if the node needs no Secret of its own.
-    `data_volumes` maps the names of the machine's DataVolumes, without the claim's name and the
-    dash after it, to those of their templates.
+    The machine is its `head`, which ends with its metadata, and its `spec`. `noted` is who set the
+    fields, but for those of the claim's or pool's metadata. `secret` is the Secret of one node: its
+    cloud-init Secret or, beside one that is shared, the one with its own network data. It is None
+    if the node needs no Secret of its own. `data_volumes` maps the names of the machine's
+    DataVolumes, without the claim's name and the dash after it, to those of their templates.
     """
 
     machines: MachineSet
-    vm: Template
+    head: Template
+    spec: Template
     secret: Template | None
     data_volumes: Mapping[str, str]
-    provenance: Provenance
+    noted: Provenance
+    _provenance: Provenance | None = None
+
+    @property
+    def provenance(self) -> Provenance:
+        """Who set the machine's fields. Only plans and explanations ask for it."""
+        if self._provenance is None:
+            self._provenance = self.noted
+            if self.machines.metadata != NO_METADATA:
+                self._provenance = self.noted.copy()
+                note_metadata(self._provenance, self.machines.metadata)
+        return self._provenance

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import field, replace
 from typing import ClassVar
 
 from krmfn.guest.user_data import LARGEST, NodeSettings, user_data
 from krmfn.kubernetes import names
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Map, get
-from krmfn.machine.additions import Additions, Names, complete
+from krmfn.machine.additions import Additions, Names, complete, machine_metadata
+from krmfn.machine.machine_metadata import NO_METADATA
 from krmfn.machine.marks import MANAGED_BY, OURS, OWNER
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.item import INDEX, PATH
@@ -89,9 +90,35 @@ class _Holes(Names):
 
 
 def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) -> CompiledMachine:
-    """Write everything that the claims of a set have in common, as text with holes."""
+    """Write all but the metadata of claims that the claims of a set share, as text with holes."""
+    machines = replace(machines, metadata=NO_METADATA)
+    additions = _additions(machines, output)
+    completed, provenance = complete(prototype, additions)
+    secret = _node_secret(machines, output)
+    copies = get(completed, DATA_VOLUMES) or ()
+    templates = get(prototype.vm, DATA_VOLUMES) or ()
+    data_volumes = {
+        _name(copy).removeprefix(_Holes.PREFIX): _name(template)
+        for copy, template in zip(copies, templates, strict=True)
+    }
+    head = _head(prototype, additions, secret, machines, output)
+    spec = Template({"spec": completed["spec"]}, output.layout.column, begins=False)
+    return CompiledMachine(machines, head, spec, secret, data_volumes, provenance)
+
+
+def with_metadata(
+    machine: CompiledMachine, prototype: Prototype, machines: MachineSet, output: Output
+) -> CompiledMachine:
+    """Return a compiled machine with the metadata of other claims, of which it has none."""
+    additions = _additions(machines, output)
+    head = _head(prototype, additions, machine.secret, machines, output)
+    return replace(machine, machines=machines, head=head, _provenance=None)
+
+
+def _additions(machines: MachineSet, output: Output) -> Additions:
+    """Return what is added to a prototype for the machines of a set."""
     labels, annotations = _marks(machines, Hole(Hole.NAME))
-    additions = Additions(
+    return Additions(
         names=_names(machines),
         namespace=machines.namespace,
         labels=labels,
@@ -104,23 +131,24 @@ def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) 
         metadata=machines.metadata,
         new_disks=output.new_disks,
     )
-    completed, provenance = complete(prototype, additions)
-    secret = _node_secret(machines, output)
+
+
+def _head(
+    prototype: Prototype,
+    additions: Additions,
+    secret: Template | None,
+    machines: MachineSet,
+    output: Output,
+) -> Template:
+    """Write what a machine begins with, up to its metadata."""
     place = _Place(Hole(Hole.NAME), Hole.NAME, 0 if secret is None else 1)
-    vm = {
+    metadata = machine_metadata(prototype, additions)
+    head = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachine",
-        "metadata": place.metadata(completed["metadata"], machines, output),
-        "spec": completed["spec"],
+        "metadata": place.metadata(metadata, machines, output),
     }
-    copies = get(completed, DATA_VOLUMES) or ()
-    templates = get(prototype.vm, DATA_VOLUMES) or ()
-    data_volumes = {
-        _name(copy).removeprefix(_Holes.PREFIX): _name(template)
-        for copy, template in zip(copies, templates, strict=True)
-    }
-    template = Template(vm, output.layout.column)
-    return CompiledMachine(machines, template, secret, data_volumes, provenance)
+    return Template(head, output.layout.column)
 
 
 def _name(template: Map) -> str:
@@ -248,7 +276,7 @@ def render(
         text = "".join((machine.secret.fill(name), *_data(data, output)))
         secret = Rendered("Secret", "v1", namespace, name + suffix, name, name, machines, text)
         objects.append(secret)
-    text = machine.vm.fill(name)
+    text = machine.head.fill(name) + machine.spec.fill(name)
     vm = Rendered("VirtualMachine", "kubevirt.io/v1", namespace, name, name, name, machines, text)
     return [*objects, vm]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
+from krmfn.machine.machine_metadata import NO_METADATA
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.secret_names import SECRET_SUFFIX
 from krmfn.manifests.yamlio import LARGEST_INPUT
@@ -15,6 +17,7 @@ from krmfn.nodes.render import (
     compile_machine,
     render,
     render_shared_secret,
+    with_metadata,
 )
 from krmfn.nodes.run_checks import object_problems
 from krmfn.problems import Collector, Problem
@@ -93,11 +96,14 @@ class Rendering:
                 yield "file", claim.cluster, f"{file}.yaml"
 
     def _compiled(self, machines: MachineSet, node: Node) -> CompiledMachine:
-        """Return the compiled machine of a set, compiled once."""
-        key = (machines, node.prototype)
+        """Return the compiled machine of a set; what claims have of their own is put in."""
+        key = (replace(machines, metadata=NO_METADATA), node.prototype)
         if key not in self._machines:
             self._machines[key] = compile_machine(node.prototype, machines, self._output)
-        return self._machines[key]
+        machine = self._machines[key]
+        if machines.metadata == NO_METADATA:
+            return machine
+        return with_metadata(machine, node.prototype, machines, self._output)
 
     def _machine_set(self, claim: Claim, node: Node) -> MachineSet:
         """Return what the machines of a group share."""

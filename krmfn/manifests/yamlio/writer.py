@@ -52,12 +52,16 @@ class Hole(str):
 class Template:
     """Dumped text with holes, split once and filled often."""
 
-    def __init__(self, value: Any, column: int | None = None) -> None:
-        """Dump a value; `column` makes it an element of a list whose dashes stand there."""
+    def __init__(self, value: Any, column: int | None = None, begins: bool = True) -> None:
+        """Dump a value; `column` makes it an element of a list whose dashes stand there.
+
+        It may be a part of an element that does not begin it.
+        """
         text = dump(value)
         if column is not None:
+            dash = "- " if begins else "  "
             indented = text.rstrip("\n").replace("\n", "\n" + " " * (column + 2))
-            text = f"{' ' * column}- {indented}\n"
+            text = f"{' ' * column}{dash}{indented}\n"
         self._parts = text.split(Hole.MARK)
         self._patterns = sorted(set(self._parts[1::2]))
 
