@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
+from functools import lru_cache
 
 from krmfn.kubernetes import names
 from krmfn.kubernetes.quantity import Quantity
@@ -155,6 +156,8 @@ def _taint_fault(text: str) -> str:
     return fault or names.effect(effect if colon else "")
 
 
+# The nodes of a run have most of their labels in common.
+@lru_cache(4096)
 def label_problem(key: str, value: str) -> str:
     """Say why kubelet would not set a label on its own node, or ""."""
     if fault := names.label_key(key) or names.label_value(value):

@@ -15,20 +15,19 @@ from krmfn.records import record
 _SHOWN = 5
 
 
-def choose(
-    asked: Asked, by_name: Mapping[str, Offer], fail_if_ambiguous: bool, problems: Collector
-) -> Offer | None:
-    """Return the node type of a request among those of its provider.
+# What each node type of a provider lacks for a request.
+Lacks = dict[Offer, list[str]]
 
-    It is the one that the request names, or the cheapest that meets it, ties broken by name.
-    Neither other requests nor capacity play a part: adding a node must never change another.
+
+def choose(
+    asked: Asked, lacks: Lacks, fail_if_ambiguous: bool, problems: Collector
+) -> Offer | None:
+    """Return the node type of a request that names none: the cheapest that meets it.
+
+    Ties are broken by name. Neither other requests nor capacity play a part: adding a node must
+    never change another.
     """
-    if asked.type_ref is not None:
-        return _named(asked, asked.type_ref, by_name, problems)
-    offers = list(by_name.values())
-    wanted = _Wanted.of(asked, offers)
-    lacks = {offer: list(wanted.missed(offer)) for offer in offers}
-    fitting = [offer for offer in offers if not lacks[offer]]
+    fitting = [offer for offer, missing in lacks.items() if not missing]
     fitting.sort(key=lambda offer: (offer.cost, offer.name))
     if not fitting:
         problems.append(_none_fits(asked, lacks))
@@ -42,12 +41,21 @@ def choose(
     return fitting[0]
 
 
+def all_lacks(asked: Asked, offers: list[Offer]) -> Lacks:
+    """Return what each of a provider's node types lacks for a request.
+
+    It depends on what `Asked.wanted` holds, and on nothing else of the request.
+    """
+    wanted = _Wanted.of(asked, offers)
+    return {offer: list(wanted.missed(offer)) for offer in offers}
+
+
 def missed(offer: Offer, asked: Asked) -> list[str]:
     """List what a request asks for and the node type does not offer."""
     return list(_Wanted.of(asked, offer.siblings or [offer]).missed(offer))
 
 
-def _named(
+def named(
     asked: Asked, type_ref: str, by_name: Mapping[str, Offer], problems: Collector
 ) -> Offer | None:
     """Return the node type that a request names, bare or with its provider."""

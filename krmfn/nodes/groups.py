@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import field, replace
 
-from krmfn.nodes.choice import choose
+from krmfn.nodes.choice import Lacks, all_lacks, choose, named
 from krmfn.nodes.claim import Group
 from krmfn.nodes.node_types import Offer, property_problems
 from krmfn.nodes.providers import Provider, Providers
@@ -51,6 +51,7 @@ class Matching:
     claimed: Counter[Tenant] = field(default_factory=Counter)
     excused: set[Tenant] = field(default_factory=set)
     _checked_namespaces: set[tuple[Tenant, str]] = field(default_factory=set)
+    _lacks: dict[Hashable, Lacks] = field(default_factory=dict)
 
     def match(self, group: Group) -> list[Problem]:
         """Decide about a group's node type and namespace; return the problems of its leader."""
@@ -112,7 +113,12 @@ class Matching:
             problems.append(_no_node_types(provider))
             return None
         fail = self.spec.on_ambiguous_node_type == "Fail"
-        return choose(asked, provider.by_name, fail, problems)
+        if asked.type_ref is not None:
+            return named(asked, asked.type_ref, provider.by_name, problems)
+        # The pools of a fleet's tenants want the same.
+        if asked.wanted not in self._lacks:
+            self._lacks[asked.wanted] = all_lacks(asked, list(provider.by_name.values()))
+        return choose(asked, self._lacks[asked.wanted], fail, problems)
 
     def _unknown_provider(self, group: Group) -> Problem:
         """Report a provider that is not among the items."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from krmfn.guest.user_data import LARGEST, NodeSettings, user_data
 from krmfn.kubernetes import names
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Map, get
 from krmfn.machine.additions import Additions, Names, complete, machine_metadata
-from krmfn.machine.machine_metadata import NO_METADATA
 from krmfn.machine.marks import MANAGED_BY, OURS, OWNER
 from krmfn.machine.prototype import Prototype
 from krmfn.manifests.item import INDEX, PATH
@@ -79,6 +78,10 @@ class Rendered:
         return self.kind, self.machines.cluster, self.namespace, self.name
 
 
+# In what sets of machines differ that are compiled once: the tenants of a fleet, and their pools.
+_SHARED = ("virtual_cluster", "pool", "shared_secret", "join_secret")
+
+
 class _Holes(Names):
     """Names that are filled in for each claim."""
 
@@ -90,8 +93,7 @@ class _Holes(Names):
 
 
 def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) -> CompiledMachine:
-    """Write all but the metadata of claims that the claims of a set share, as text with holes."""
-    machines = replace(machines, metadata=NO_METADATA)
+    """Write what the claims of a set share but for their metadata, as text with holes."""
     additions = _additions(machines, output)
     completed, provenance = complete(prototype, additions)
     secret = _node_secret(machines, output)
@@ -106,13 +108,36 @@ def compile_machine(prototype: Prototype, machines: MachineSet, output: Output) 
     return CompiledMachine(machines, head, spec, secret, data_volumes, provenance)
 
 
+def general(machines: MachineSet) -> tuple[MachineSet, dict[str, str]]:
+    """Return a set with holes for what many sets differ in, and what fills them in this one.
+
+    What does not fit into a label stays: it would be an annotation. So does what is not there.
+    """
+    values = {}
+    for name in _SHARED:
+        value = getattr(machines, name)
+        if value and not names.label_value(value):
+            values[name] = value
+    holes: dict[str, Any] = {name: Hole(Hole.SHARED + name) for name in values}
+    return replace(machines, **holes), values
+
+
+def of_set(
+    machine: CompiledMachine, machines: MachineSet, values: dict[str, str]
+) -> CompiledMachine:
+    """Return a machine of the general set as one of this set; `general` gave the values."""
+    secret = machine.secret and machine.secret.with_shared(values)
+    head, spec = machine.head.with_shared(values), machine.spec.with_shared(values)
+    return replace(machine, machines=machines, head=head, spec=spec, secret=secret)
+
+
 def with_metadata(
     machine: CompiledMachine, prototype: Prototype, machines: MachineSet, output: Output
 ) -> CompiledMachine:
-    """Return a compiled machine with the metadata of other claims, of which it has none."""
+    """Return a machine of a set without metadata as one of a set with metadata."""
     additions = _additions(machines, output)
     head = _head(prototype, additions, machine.secret, machines, output)
-    return replace(machine, machines=machines, head=head, _provenance=None)
+    return replace(machine, machines=machines, head=head)
 
 
 def _additions(machines: MachineSet, output: Output) -> Additions:

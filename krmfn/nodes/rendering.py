@@ -15,6 +15,8 @@ from krmfn.nodes.render import (
     Output,
     Rendered,
     compile_machine,
+    general,
+    of_set,
     render,
     render_shared_secret,
     with_metadata,
@@ -96,14 +98,22 @@ class Rendering:
                 yield "file", claim.cluster, f"{file}.yaml"
 
     def _compiled(self, machines: MachineSet, node: Node) -> CompiledMachine:
-        """Return the compiled machine of a set; what claims have of their own is put in."""
-        key = (replace(machines, metadata=NO_METADATA), node.prototype)
-        if key not in self._machines:
-            self._machines[key] = compile_machine(node.prototype, machines, self._output)
-        machine = self._machines[key]
+        """Return the compiled machine of a set.
+
+        Sets that differ in names, or in the metadata of their claims, share most of it.
+        """
+        prototype, plain = node.prototype, replace(machines, metadata=NO_METADATA)
+        if (plain, prototype) not in self._machines:
+            shared, values = general(plain)
+            if (shared, prototype) not in self._machines:
+                made = compile_machine(prototype, shared, self._output)
+                self._machines[shared, prototype] = made
+            machine = of_set(self._machines[shared, prototype], plain, values)
+            self._machines[plain, prototype] = machine
+        machine = self._machines[plain, prototype]
         if machines.metadata == NO_METADATA:
             return machine
-        return with_metadata(machine, node.prototype, machines, self._output)
+        return with_metadata(machine, prototype, machines, self._output)
 
     def _machine_set(self, claim: Claim, node: Node) -> MachineSet:
         """Return what the machines of a group share."""

@@ -69,6 +69,12 @@ class Asked:
         return self.at.field("providerRef" if self.pool is None else "provider")
 
     @property
+    def wanted(self) -> Hashable:
+        """What decides which node types meet it, if it names none."""
+        requirements = tuple((required.key, required.allowed) for required in self.requirements)
+        return self.provider, requirements, tuple(self.capacity.items()), self.pool is None
+
+    @property
     def shape(self) -> Hashable:
         """What decides the machine and its guest: all but the kubelet's settings."""
         return (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from krmfn.patterns import pattern
@@ -41,12 +43,14 @@ class Hole(str):
     """Text that is filled in after dumping.
 
     `dump` writes it between marks that nothing else in YAML can hold, and `Template` fills it.
-    Inside of it, NAME stands for what differs.
+    Inside of it, NAME stands for what differs. A hole that begins with SHARED is filled before all
+    others, for many objects at once.
     """
 
     __slots__ = ()
     NAME = "\0"
     MARK = "\1"
+    SHARED = "\2"
 
 
 class Template:
@@ -62,8 +66,21 @@ class Template:
             dash = "- " if begins else "  "
             indented = text.rstrip("\n").replace("\n", "\n" + " " * (column + 2))
             text = f"{' ' * column}{dash}{indented}\n"
+        self._split(text)
+
+    def _split(self, text: str) -> None:
+        """Split text at the marks of its holes."""
         self._parts = text.split(Hole.MARK)
         self._patterns = sorted(set(self._parts[1::2]))
+
+    def with_shared(self, values: Mapping[str, str]) -> Template:
+        """Return a template whose shared holes are filled, by what follows SHARED in them."""
+        text = Hole.MARK.join(self._parts)
+        for name, value in values.items():
+            text = text.replace(f"{Hole.MARK}{Hole.SHARED}{name}{Hole.MARK}", scalar(value))
+        filled = copy.copy(self)
+        filled._split(text)
+        return filled
 
     def fill(self, name: str) -> str:
         """Return the text for one name, each hole written as the scalar that it becomes."""
