@@ -53,7 +53,19 @@ def config_option(command: _Command) -> _Command:
 def kustomize_option(command: _Command) -> _Command:
     """Add the option --kustomize to a command."""
     names = ("-k", "--kustomize", "kustomization")
-    return click.option(*names, metavar="DIR", help=_KUSTOMIZE_HELP)(command)
+    option = click.option(
+        *names, metavar="DIR", help=_KUSTOMIZE_HELP, multiple=True, callback=_only_one
+    )
+    return option(command)
+
+
+def _only_one(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> str | None:
+    """Return the only value of an option: of several, click itself would take the last."""
+    if len(values) > 1:
+        raise click.BadParameter("can be given once; build one kustomization at a time")
+    return values[0] if values else None
 
 
 def _no_color(context: click.Context, parameter: click.Parameter, is_set: bool) -> None:

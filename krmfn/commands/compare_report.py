@@ -10,6 +10,7 @@ from typing import Any
 
 from krmfn.commands.object_key import Key
 from krmfn.commands.screen import Screen
+from krmfn.commands.secret_changes import JOINS_AGAIN
 from krmfn.commands.tables import budgets_table, sums_table
 from krmfn.kubevirt.differences import Change
 from krmfn.kubevirt.verdicts import VERDICTS
@@ -213,7 +214,16 @@ def _summary(compared: Compared) -> str:
     parts = [f"{number} {IN_WORDS[verdict]}" for verdict, number in numbers.items()]
     if "delete" not in numbers:
         parts.append("nothing of this config deleted" if compared.abandoned else "nothing deleted")
+    again = {user for change in compared.changes for user in _joining_again(change)}
+    if again:
+        parts.append(f"{counted(len(again), 'node')} to join again at the next start")
     return f"{counted(len(verdicts), 'machine')}: {', '.join(parts)}"
+
+
+def _joining_again(change: Changed) -> list[Key]:
+    """Return the machines that stay, and whose nodes join another endpoint, or with other trust."""
+    joins = any(field.why == JOINS_AGAIN for field in change.fields)
+    return change.users if joins and not change.is_whole else []
 
 
 def machine_verdicts(changes: list[Changed]) -> list[str]:

@@ -12,8 +12,10 @@ from collections.abc import Iterator, Set
 from typing import Any
 
 from krmfn.commands.names_component import NAMES_KNOWN, OWN_COMPONENT
+from krmfn.kubevirt.vm_paths import get
 from krmfn.manifests import yamlio
 from krmfn.manifests.folders import has_ignore_file, visible_folders, yaml_files
+from krmfn.nodes.virtual_clusters import LABEL
 from krmfn.platform.config import KIND
 from krmfn.problems import Code, Origin, Place, Problem, listed
 from krmfn.records import record
@@ -240,11 +242,14 @@ def _unlisted(kustomization: Kustomization) -> list[str]:
 
 
 def _declares(file: str) -> bool:
-    """Tell whether a file holds a node provider or a node claim."""
-    if not _is_ours(file):
-        return False
-    kinds = [one.get("kind") for one in _documents(file) if isinstance(one, dict)]
-    return any(kind in _KINDS for kind in kinds)
+    """Tell whether a file holds a node provider, a node claim or a virtual cluster's values."""
+    documents = _documents(file) if _is_ours(file) else []
+    for one in documents:
+        labels = get(one, ("metadata", "labels"))
+        has_values = isinstance(labels, dict) and LABEL in labels
+        if isinstance(one, dict) and (one.get("kind") in _KINDS or has_values):
+            return True
+    return False
 
 
 def _is_remote(entry: str) -> bool:

@@ -18,7 +18,12 @@ from krmfn.problems import Collector, Origin, Path, Place
 _USER, _NETWORK = "userdata", "networkdata"
 _BOOT = "bootcmd"
 _HOLE = "\0"
-_JOINS_AGAIN = "the node joins again"
+_NAME = "name-of-the-node"
+JOINS_AGAIN = "the node joins again"
+_READ_AGAIN = "read as the node joins again; taints and labels count if its Node object is gone"
+_LISTS = ("node-labels", "register-with-taints")
+# Settings that may be or hold a secret, or are long.
+_NOT_SHOWN = ("token", "ca.crt", "join_arguments")
 _AT_THE_JOIN = ("no-effect", "a node that has joined keeps what it has; new nodes read it")
 # The server takes `stringData` for `data`, so that a client that drops a key of it drops nothing.
 # Flux alone writes `data` itself.
@@ -82,10 +87,22 @@ def _boot_changes(old: Any, new: Any) -> Iterator[Change]:
         verdict, why = _AT_THE_JOIN
         if joins_again:
             verdict = "next-start"
-            why = _JOINS_AGAIN if name in IDENTITY else "read as the node joins again"
-        yield Change((_USER, _BOOT, name), None, None, verdict, why)
+            why = JOINS_AGAIN if name in IDENTITY else _READ_AGAIN
+        values = _shown(name, before.get(name, ""), after.get(name, ""))
+        yield Change((_USER, _BOOT, name), *values, verdict, why)
     if rest_before != rest_after:
         yield _change((_USER, _BOOT))
+
+
+def _shown(name: str, old: str, new: str) -> tuple[str | None, str | None]:
+    """Return what of two values of a setting is shown: of lists, what differs."""
+    if name in _NOT_SHOWN:
+        return None, None
+    if name in _LISTS:
+        parts, others = old.split(","), new.split(",")
+        old = ",".join(part for part in parts if part not in others)
+        new = ",".join(part for part in others if part not in parts)
+    return old or None, new or None
 
 
 def _differing_keys(old: Map, new: Map) -> list[str]:
@@ -99,7 +116,7 @@ def _parsed(shape: str) -> Map:
 
     It is empty if it can't be read.
     """
-    text = shape.replace(_HOLE, "name")
+    text = shape.replace(_HOLE, _NAME)
     return cloud_config.yaml_mapping(text, Place(), Collector())
 
 

@@ -6,7 +6,7 @@ import ipaddress
 
 from krmfn.kubernetes import names
 from krmfn.patterns import pattern
-from krmfn.problems import Collector, Place
+from krmfn.problems import Code, Collector, Place
 
 _ENDPOINT = pattern(
     r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?((?:/[A-Za-z0-9._~-]+)*/?)"
@@ -27,7 +27,7 @@ def endpoint_url(endpoint: str, at: Place, problems: Collector) -> str:
     problem.
     """
     if endpoint.startswith("http://"):
-        message = "is http: the join script runs as root, so it has to come over https"
+        message = "is http: the join script runs as root; write https://, or the host alone"
         problems.append(at.error(message))
         return ""
     match = _ENDPOINT.fullmatch(endpoint.removeprefix("https://"))
@@ -43,10 +43,20 @@ def endpoint_url(endpoint: str, at: Place, problems: Collector) -> str:
     if {".", ".."} & set(path.split("/")):
         problems.append(at.error("must be an https URL whose path has no . or .."))
         return ""
+    if _is_local(host):
+        message = "is the node itself to a node; name the address at which nodes reach the tenant"
+        problems.append(at.warning(message, Code.LOCAL_ENDPOINT))
     authority = f"[{ipaddress.IPv6Address(host[1:-1])}]" if host[0] == "[" else host.lower()
     if port and int(port) != _HTTPS_PORT:
         authority += f":{int(port)}"
     return f"https://{authority}{path}".rstrip("/")
+
+
+def _is_local(host: str) -> bool:
+    """Tell whether a host is whichever machine asks for it."""
+    if host.lower() == "localhost":
+        return True
+    return _is_address(host) and ipaddress.ip_address(host.strip("[]")).is_loopback
 
 
 def _is_port(port: str | None) -> bool:

@@ -17,7 +17,7 @@ from krmfn.records import record
 # At most 64, as the name of a file on an ISO 9660 disk.
 _SECRET_KEY = pattern(r"(?!\.)[-._a-zA-Z0-9]{1,64}")
 DEFAULT_FILE = "token"
-_DISK = "; with joinToken.delivery: Disk the machines get it from there"
+_DISK = "; with joinToken.delivery: Disk the machines get it from the cluster"
 
 
 @record(frozen=True)

@@ -56,7 +56,7 @@ class Lookup:
 
         With `home`, the object must have that namespace or none. If there is no such object, the
         error lists those that exist, or names what makes it in the cluster; `without_it` says what
-        would do then.
+        would do without it.
         """
         candidates = [
             item
@@ -78,6 +78,7 @@ class Lookup:
         else:
             message += (
                 f"; {_what_there_is(kind, near)}{nearest(ref.name, (one.name for one in near))}"
+                f"{without_it}"
             )
         problems.append(at.field("name").error(message, Code.MISSING_OBJECT))
         return None

@@ -212,10 +212,17 @@ def _none_fits(asked: Asked, lacks: Mapping[Offer, list[str]]) -> Problem:
         return asked.at.error(f"{message}for {way}", Code.NO_NODE_TYPE)
     message += f", which no node type meets; the nearest, {offer.name}, misses "
     message += f"{', '.join(reasons)}{_asked_values(asked, reasons[0])}"
+    message += _meant_property(reasons[0], lacks)
     if any(requirement.key in BUILT_IN for requirement in asked.requirements):
         known = sorted(str(offer.name) for offer in lacks)
         message += f"; known are {listed(known)}"
     return asked.at.error(message, Code.NO_NODE_TYPE)
+
+
+def _meant_property(key: str, offers: Collection[Offer]) -> str:
+    """Propose the property that was meant, if no node type has one of this name."""
+    known = {*BUILT_IN, *(name for offer in offers for name in offer.properties)}
+    return "" if key in known else nearest(key, known)
 
 
 def _unknown_type(asked: Asked, offers: Collection[Offer]) -> Problem | None:

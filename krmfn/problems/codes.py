@@ -44,6 +44,7 @@ class Code(StrEnum):
     KUSTOMIZATION_IGNORED = "kustomization-ignored"
     KUSTOMIZE = "kustomize"
     LEFT_OUT = "left-out"
+    LOCAL_ENDPOINT = "local-endpoint"
     LOST_ANNOTATION = "lost-annotation"
     MASQUERADE_POD_NETWORK = "masquerade-pod-network"
     MERGE_DROPS = "merge-drops"
@@ -151,6 +152,12 @@ WARNINGS: dict[Code, str] = {
     ),
     Code.KUSTOMIZE: (
         "`-k DIR`: kustomize, or a function that it ran, printed this line and went on."
+    ),
+    Code.LOCAL_ENDPOINT: (
+        "The endpoint of a virtual cluster is `localhost` or an address such as 127.0.0.1, which "
+        "to a node is the node itself. A kubeconfig has it if it was made for a port-forward. Name "
+        "the address at which nodes reach the tenant's API server. If each node has a proxy of its "
+        "own there, accept the warning."
     ),
     Code.LOST_ANNOTATION: (
         "An annotation or label for Argo CD or Flux, such as `Prune=confirm`, is on a declaration "

@@ -150,8 +150,8 @@ def test_fields_have_causes(package: Path) -> None:
     assert by_kind["Secret"]["fields"] == [
         {
             "path": "userdata.bootcmd.endpoint",
-            "old": None,
-            "new": None,
+            "old": "https://tenant-1.example.com",
+            "new": "https://tenant-1.example.com:8443",
             "verdict": "next-start",
             "why": "the node joins again",
             "cause": "pool workers",
@@ -184,6 +184,9 @@ def test_settings_of_the_join_count_for_nodes_that_join(
 ) -> None:
     edit(package, file, old, new)
     [change] = as_json(package)["changes"]
+    again = ", 2 nodes to join again at the next start" if "next-start" in expected.values() else ""
+    first = plan(package).stdout.splitlines()[0]
+    assert first == f"2 machines: 2 unchanged, nothing deleted{again}"
     found = {field["path"]: field["verdict"] for field in change["fields"]}
     assert found == {f"userdata.bootcmd.{name}": verdict for name, verdict in expected.items()}
 

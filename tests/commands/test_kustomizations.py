@@ -116,6 +116,12 @@ def test_files_that_it_does_not_list(package: Path, kustomization: Path) -> None
     assert "in/kustomization.yaml: does not list provider.yaml, which" in plan(package).stderr
 
 
+def test_pools_that_it_does_not_list(package: Path, kustomization: Path) -> None:
+    """A virtual cluster's values declare nodes too, though they are a ConfigMap."""
+    kustomization.write_text("resources: [provider.yaml]\ntransformers: [nodes.yaml]\n")
+    assert "in/kustomization.yaml: does not list tenant-1.yaml, which" in plan(package).stderr
+
+
 def test_kustomizations_of_others_are_not_krmfns_business(
     package: Path, kustomization: Path
 ) -> None:

@@ -14,7 +14,7 @@ from krmfn.guest.cloud_config import CloudConfig
 from krmfn.guest.endpoint import endpoint_url
 from krmfn.guest.join import Join
 from krmfn.guest.user_data import NodeSettings, guest_file, join_script, user_data
-from krmfn.problems import Collector, Place
+from krmfn.problems import Code, Collector, Place
 from tests.support import (
     CERTIFICATE,
     CONFIG,
@@ -52,6 +52,16 @@ def test_endpoints(endpoint: str, url: str) -> None:
     problems = Collector()
     assert endpoint_url(endpoint, Place(), problems) == url
     assert not problems
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LocalHost:8443", "127.0.0.2", "https://[::1]:443/a"]
+)
+def test_an_endpoint_that_is_the_node_itself_is_warned_of(host: str) -> None:
+    problems = Collector()
+    assert endpoint_url(host, Place(), problems)
+    [problem] = problems
+    assert (problem.is_error, problem.code) == (False, Code.LOCAL_ENDPOINT)
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,15 @@ def test_ambiguity_is_told_with_what_pins_it() -> None:
             },
             'names node type "smal"; the provider has ',
         ),
+        (
+            [SMALL],
+            {
+                "requirements": [
+                    {"key": "vcluster.com/nodetype", "operator": "In", "values": ["small"]}
+                ]
+            },
+            'misses vcluster.com/nodetype (small) (did you mean "vcluster.com/node-type"?)',
+        ),
         ([SMALL], {"desiredCapacity": {"nvidia.com/gpu": 1}}, "misses nvidia.com/gpu (has none)"),
         (
             [GPU],
