@@ -55,7 +55,12 @@ class NodeSettings:
 
 
 def user_data(settings: NodeSettings, join: Join, config: CloudConfig) -> str:
-    """Write the user data of one node, or of all nodes that share it.
+    """Write the user data of one node, or of all nodes that share it."""
+    return "".join(user_data_parts(settings, join, config))
+
+
+def user_data_parts(settings: NodeSettings, join: Join, config: CloudConfig) -> tuple[str, str]:
+    """Write user data in two parts, the second of which many nodes have in common.
 
     Values are literal in it, only quoted for a shell, so that people can read a diff. The user's
     `config` follows: its `bootcmd` entries in our list, the rest of it after that.
@@ -63,7 +68,7 @@ def user_data(settings: NodeSettings, join: Join, config: CloudConfig) -> str:
     name = f"hostname: {scalar(settings.node)}\n" if settings.node else ""
     head = f"#cloud-config\n{name}{config.updates}bootcmd:\n- |\n"
     start = START + _file(f"{FOLDER}settings", _settings(settings, join))
-    return "".join((head, _indented(start), _rest(join), config.boot, config.rest))
+    return head + _indented(start), _rest(join) + config.boot + config.rest
 
 
 START = (

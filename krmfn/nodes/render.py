@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import field, replace
+from functools import lru_cache
 from typing import Any, ClassVar
 
-from krmfn.guest.user_data import LARGEST, NodeSettings, user_data
+from krmfn.guest.user_data import LARGEST, NodeSettings, user_data_parts
 from krmfn.kubernetes import names
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Map, get
 from krmfn.machine.additions import Additions, Names, complete, machine_metadata
@@ -80,6 +81,10 @@ class Rendered:
 
 # In what sets of machines differ that are compiled once: the tenants of a fleet, and their pools.
 _SHARED = ("virtual_cluster", "pool", "shared_secret", "join_secret")
+
+
+# The nodes of a run share the text of few virtual clusters at a time.
+_KEPT = 64
 
 
 class _Holes(Names):
@@ -265,9 +270,9 @@ def render_shared_secret(
     name = machines.shared_secret
     if join is None or name is None:
         return []
-    data = {"userdata": user_data(_settings(None, node), join, node.guest.config)}
+    data = {"userdata": user_data_parts(_settings(None, node), join, node.guest.config)}
     if machines.has_network and not machines.has_own_network:
-        data["networkdata"] = node.guest.network.text
+        data["networkdata"] = node.guest.network.text, ""
     if not _fits(data, claim, problems):
         return []
     secret = _secret(_Place(name, name, 0), _marks(machines, None), machines, output)
@@ -293,9 +298,9 @@ def render(
         suffix, data = NETWORK_SUFFIX, {}
         if machines.shared_secret is None:
             suffix = SECRET_SUFFIX
-            data["userdata"] = user_data(_settings(name, node), join, own.config)
+            data["userdata"] = user_data_parts(_settings(name, node), join, own.config)
         if own.network:
-            data["networkdata"] = own.network
+            data["networkdata"] = own.network, ""
         if not _fits(data, claim, problems):
             return []
         text = "".join((machine.secret.fill(name), *_data(data, output)))
@@ -306,9 +311,13 @@ def render(
     return [*objects, vm]
 
 
-def _fits(data: dict[str, str], claim: Claim, problems: Collector) -> bool:
+# What a Secret holds under a key: text of its own, and what follows and others have too.
+_Text = tuple[str, str]
+
+
+def _fits(data: dict[str, _Text], claim: Claim, problems: Collector) -> bool:
     """Tell whether a Secret can hold the data, and report if it can't."""
-    size = sum(len(text.encode()) for text in data.values())
+    size = sum(len(own.encode()) + _size(shared) for own, shared in data.values())
     if size > LARGEST:
         message = f"has user data of {size} bytes; a Secret holds at most {LARGEST}"
         problems.append(claim.request.at.error(message))
@@ -327,16 +336,39 @@ def _settings(name: str | None, node: Node) -> NodeSettings:
     return NodeSettings(name, tuple(arguments), interface)
 
 
-def _data(data: dict[str, str], output: Output) -> Iterator[str]:
+@lru_cache(_KEPT)
+def _size(text: str) -> int:
+    """Return how many bytes a text has that many Secrets share."""
+    return len(text.encode())
+
+
+def _base64(own: str, shared: str) -> str:
+    """Encode two texts as one. The second is encoded once for each third that it may begin in."""
+    data = own.encode()
+    borrowed = -len(data) % 3
+    # Its first letters may be several bytes each.
+    if not shared[:borrowed].isascii():
+        return base64.b64encode(data + shared.encode()).decode()
+    head = base64.b64encode(data + shared[:borrowed].encode()).decode()
+    return head + _encoded(shared, borrowed)
+
+
+@lru_cache(3 * _KEPT)
+def _encoded(text: str, start: int) -> str:
+    """Encode a text from one of its first bytes on."""
+    return base64.b64encode(text[start:].encode()).decode()
+
+
+def _data(data: dict[str, _Text], output: Output) -> Iterator[str]:
     """Yield the lines of a Secret's data."""
     column = output.layout.column
     pad = "" if column is None else " " * (column + 2)
     yield f"{pad}{output.encoding}:\n"
-    for key, text in data.items():
+    for key, (own, shared) in data.items():
         if output.encoding == "data":
-            yield f"{pad}  {key}: {base64.b64encode(text.encode()).decode()}\n"
+            yield f"{pad}  {key}: {_base64(own, shared)}\n"
         else:
-            yield f"{pad}  {key}: |\n{_block(text, pad)}"
+            yield f"{pad}  {key}: |\n{_block(own + shared, pad)}"
 
 
 def _block(text: str, pad: str) -> str:
