@@ -157,7 +157,7 @@ def _failures(
     if state.abandoned and "delete" in options.fail_on:
         message = f"{counted(state.abandoned, 'machine')} of another config would be deleted"
         yield at.error(f"{message}, on which --fail-on fails", Code.CHECK)
-    for verdict in VERDICTS:
+    for verdict in VERDICTS if options.fail_on else ():
         found = [change for change in shown(changes) if verdict in change.verdicts]
         if verdict in options.fail_on and found:
             verb = "has" if len(found) == 1 else "have"
