@@ -61,8 +61,12 @@ bench: $(VENV)/.synced $(TOOLS)/bin/kustomize ## Build the peers, measure, and p
 	$(BIN)/python bench/run.py
 
 .PHONY: bench-compare
-bench-compare: $(VENV)/.synced $(TOOLS)/.go ## Time this tree and another revision in turn: REV=main
+bench-compare: $(VENV)/.synced ## Count the instructions of this tree and the last release, or REV=…; fail if they are over 1.1 times as many
 	$(BIN)/python bench/compare.py $(REV)
+
+.PHONY: bench-fleet
+bench-fleet: $(VENV)/.synced ## Render 100,000 nodes as 20 applications, and compare what they make with the whole
+	$(BIN)/python bench/fleet.py
 
 .PHONY: bench-limits
 bench-limits: $(VENV)/.synced ## Measure inputs of up to 10 MB that are made to be slow or large

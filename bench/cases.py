@@ -141,10 +141,7 @@ def tenants(folder: Path, count: int, nodes: int, types: int) -> None:
             }
             for number in range(4)
         ]
-        values = {
-            "privateNodes": {"enabled": True, "autoNodes": [{"provider": "edge", "static": static}]}
-        }
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(_values(name, values)))
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(vcluster_yaml(name, static)))
         join = {"delivery": "Disk", "secretKeyRef": {"name": f"{name}-join"}}
         clusters.append(
             {
@@ -162,7 +159,10 @@ def _selector(name: str) -> dict[str, str]:
     return {"property": "vcluster.com/node-type", "value": name}
 
 
-def _values(name: str, values: dict[str, Any]) -> dict[str, Any]:
+def vcluster_yaml(name: str, pools: list[dict[str, Any]]) -> dict[str, Any]:
+    """The ConfigMap with a tenant's vcluster.yaml, which has some static pools."""
+    entry = {"provider": "edge", "static": pools}
+    values = {"privateNodes": {"enabled": True, "autoNodes": [entry]}}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

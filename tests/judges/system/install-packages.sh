@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what `make test-system` judges with, on Debian or Ubuntu, as root.
 set -eu
-packages="chromium chromium-driver cloud-init shellcheck dash curl iproute2 systemd mmdebstrap openssl qemu-system-x86 libvirt-clients libvirt-daemon-driver-qemu xorriso e2fsprogs buildah podman runc"
+packages="chromium chromium-driver cloud-init shellcheck dash curl iproute2 systemd mmdebstrap openssl qemu-system-x86 libvirt-clients libvirt-daemon-driver-qemu xorriso e2fsprogs buildah podman runc valgrind"
 missing=''
 # The npm of others comes with their nodejs, and does not go with Debian's.
 command -v npm >/dev/null || packages="$packages nodejs npm"
