@@ -8,6 +8,7 @@ UV_VERSION := 0.13.9
 GO_VERSION := 1.26.5
 KUSTOMIZE_VERSION := v5.8.1
 NODEJS_VERSION := 24.19.0
+PYDANTIC_VERSIONS := 2.8.0 2.10.6 2.12.3
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,6 +49,14 @@ test-boot: $(VENV)/.synced $(TOOLS)/.system-packages ## Boot whole machines; two
 LIVE_PROGRAMS := kube kv cdi argocd kustomize-controller kapply
 test-live: $(VENV)/.synced $(TOOLS)/bin/kustomize $(TOOLS)/bin/kpt $(LIVE_PROGRAMS:%=$(TOOLS)/live/%) ## Run the tests against a real control plane on loopback; building it takes some twenty-five minutes
 	$(BIN)/pytest -m live tests/live
+
+.PHONY: test-pydantic
+test-pydantic: $(VENV)/.synced ## Compare the validators with pydantic's own, in the oldest and other versions of it
+	set -e; for version in $(PYDANTIC_VERSIONS); do \
+	    echo "pydantic $$version"; \
+	    $(BIN)/uv run --isolated --no-project --python $(BIN)/python --with "pydantic==$$version" --with click --with pyyaml --with pytest --with hypothesis \
+	        python -m pytest -q tests/platform/test_validators.py -k "not pydantic_writes"; \
+	done
 
 .PHONY: lint
 lint: $(VENV)/.synced ## Check style, types and the direction of imports

@@ -84,7 +84,7 @@ def instructions(tree: Path, work: Work) -> int:
 def last_release() -> str:
     """The newest release's tag, or the commit before this; "" if the clone has neither."""
     for command in (
-        ["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"],
+        ["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^"],
         ["rev-parse", "--quiet", "--verify", "--short", "HEAD^"],
     ):
         git = ["git", *command]

@@ -34,6 +34,6 @@ else:
 
     extension = _extension()
 
+SchemaError = extension.SchemaError
 SchemaValidator = extension.SchemaValidator
 ValidationError = extension.ValidationError
-VERSION = extension.__version__

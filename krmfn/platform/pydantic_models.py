@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, get_args
 
-import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from krmfn.platform import field_types, values
@@ -142,8 +141,16 @@ def models_in(annotation: Any) -> Iterator[type[Model]]:
 def core_schema(model: type[Model]) -> str:
     """Write the schema of a document's validator as JSON, with classes and functions by name."""
     schema = _plain(pydantic_model(model).__pydantic_core_schema__)
-    document = {"pydantic_core": pydantic_core.__version__, "schema": schema}
-    return json.dumps(document, indent=1) + "\n"
+    return json.dumps(_without_unused(schema), indent=1) + "\n"
+
+
+def _without_unused(schema: dict[str, Any]) -> dict[str, Any]:
+    """Leave out definitions that nothing refers to: those of types that a function validates."""
+    if schema["type"] != "definitions":
+        return schema
+    text = json.dumps(schema)
+    used = [one for one in schema["definitions"] if f'"schema_ref": "{one["ref"]}"' in text]
+    return {**schema, "definitions": used} if used else schema["schema"]
 
 
 def _plain(part: Any) -> Any:

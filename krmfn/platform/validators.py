@@ -1,9 +1,9 @@
 """The validators of the models: pydantic-core's, from schemas that pydantic wrote before.
 
 Importing pydantic and making the validators takes longer than all else in a run for a few nodes.
-So `make docs` has pydantic write their schemas to `core_schemas/`, one file for each document. With
-another version of pydantic-core than the one that they are for, pydantic writes them again in each
-run: the validators are the same, and take their time.
+So `make docs` has pydantic write their schemas to `core_schemas/`, one file for each document. A
+version of pydantic-core that can't read them has pydantic write them again in each run: the
+validators are the same, and take their time (`make test-pydantic`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from krmfn.platform.model import Model
-from krmfn.platform.pydantic_extension import VERSION, SchemaValidator
+from krmfn.platform.pydantic_extension import SchemaError, SchemaValidator
 
 M = TypeVar("M", bound=Model)
 _MADE: dict[type[Model], SchemaValidator] = {}
@@ -34,19 +34,14 @@ def validated(model: type[M], data: Any) -> M:
 def _validator(model: type[Model]) -> SchemaValidator:
     """Return the validator of a document's model."""
     if model not in _MADE:
-        _MADE[model] = SchemaValidator(_core_schema(model))
+        text = pkgutil.get_data(__name__, f"core_schemas/{model.__name__}.json") or b""
+        try:
+            _MADE[model] = SchemaValidator(json.loads(text, object_hook=_named))
+        except SchemaError:
+            from krmfn.platform.pydantic_models import core_schema
+
+            _MADE[model] = SchemaValidator(json.loads(core_schema(model), object_hook=_named))
     return _MADE[model]
-
-
-def _core_schema(model: type[Model]) -> Any:
-    """Read the schema of a validator."""
-    text = pkgutil.get_data(__name__, f"core_schemas/{model.__name__}.json") or b""
-    document = json.loads(text, object_hook=_named)
-    if document["pydantic_core"] != VERSION:
-        from krmfn.platform.pydantic_models import core_schema
-
-        document = json.loads(core_schema(model), object_hook=_named)
-    return document["schema"]
 
 
 def checked(check: Callable[[str], str]) -> Callable[[str], str]:
