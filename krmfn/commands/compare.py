@@ -157,16 +157,23 @@ def _failures(
     if state.abandoned and "delete" in options.fail_on:
         message = f"{counted(state.abandoned, 'machine')} of another config would be deleted"
         yield at.error(f"{message}, on which --fail-on fails", Code.CHECK)
-    for verdict in VERDICTS if options.fail_on else ():
-        found = [change for change in shown(changes) if verdict in change.verdicts]
-        if verdict in options.fail_on and found:
-            verb = "has" if len(found) == 1 else "have"
-            message = f"{_counted_objects(found)} {verb} the verdict {verdict}"
-            yield at.error(f"{message}, on which --fail-on fails", Code.CHECK)
+    yield from _unwanted(changes, options.fail_on)
     if over and Code.QUOTA in options.fail_on:
         verb = "is" if len(over) == 1 else "are"
         message = f"{counted(len(over), 'budget')} {verb} not kept, on which --fail-on fails"
         yield at.error(message, Code.CHECK)
+
+
+def _unwanted(changes: list[Changed], fail_on: frozenset[str]) -> Iterator[Problem]:
+    """Yield the verdicts on which the command fails, and that objects have."""
+    for verdict in VERDICTS:
+        if verdict not in fail_on:
+            continue
+        found = [change for change in shown(changes) if verdict in change.verdicts]
+        if found:
+            verb = "has" if len(found) == 1 else "have"
+            message = f"{_counted_objects(found)} {verb} the verdict {verdict}"
+            yield Place().error(f"{message}, on which --fail-on fails", Code.CHECK)
 
 
 def _counted_objects(changes: list[Changed]) -> str:

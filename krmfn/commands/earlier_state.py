@@ -70,15 +70,7 @@ def read_earlier_state(path: str, outcome: Declared, problems: Collector) -> Ear
     items, unreadable = read_paths([path], known=known)
     collected += unreadable
     collected += ignored_warnings([path], "pipe in kustomize build {}")
-    copies: Counter[Key] = Counter(known.recognised)
-    for key, number in copies.items():
-        if number > 1:
-            collected.append(at.error(f"has {key.kind} {key.namespace}/{key.name} twice"))
-    sorter = _Sorter(outcome, set(copies))
-    for item in items:
-        sorter.add(item, collected)
-    collected += sorter.overwritten()
-    collected += _declarations(items, sorter, at)
+    sorter = _sorted(items, Counter(known.recognised), outcome, at, collected)
     is_known_empty = known.says_nothing or os.path.isdir(path)
     if sorter.is_empty and not is_known_empty and not collected.has_errors:
         advice = "an empty one is an empty folder, or a v1 List without items"
@@ -94,9 +86,29 @@ def read_earlier_state(path: str, outcome: Declared, problems: Collector) -> Ear
     collected += sorter.left_out(at)
     problems += (one for one in collected if one.is_error or one.code not in built.accepted)
     abandoned = 0 if Code.RENAMED_OWNER in built.accepted else sorter.abandoned.total()
-    is_unsure = nothing and not sorter.has_owners and not all(map(is_live, items))
-    is_unsure = is_unsure and Code.NOTHING_EARLIER not in built.accepted
+    is_unsure = nothing and _is_unsure(sorter, items, built)
     return EarlierState(sorter.objects, sorter.unchanged, users, abandoned, is_unsure)
+
+
+def _sorted(
+    items: list[Item], copies: Counter[Key], outcome: Declared, at: Place, problems: Collector
+) -> _Sorter:
+    """Sort the objects of an earlier state; `copies` counts those that come out again."""
+    for key, number in copies.items():
+        if number > 1:
+            problems.append(at.error(f"has {key.kind} {key.namespace}/{key.name} twice"))
+    sorter = _Sorter(outcome, set(copies))
+    for item in items:
+        sorter.add(item, problems)
+    problems += sorter.overwritten()
+    problems += _declarations(items, sorter, at)
+    return sorter
+
+
+def _is_unsure(sorter: _Sorter, items: list[Item], built: Build) -> bool:
+    """Tell whether files have manifests, and none that krmfn made."""
+    is_accepted = Code.NOTHING_EARLIER in built.accepted
+    return not (is_accepted or sorter.has_owners or all(map(is_live, items)))
 
 
 class _Sorter:

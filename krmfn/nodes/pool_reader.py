@@ -11,7 +11,7 @@ from krmfn.nodes.pool_metadata import PoolsMetadata
 from krmfn.nodes.pools import pool_requests, read_vcluster_yaml
 from krmfn.nodes.request import Request
 from krmfn.nodes.virtual_clusters import LABEL, Tenant, VirtualClusters
-from krmfn.platform.vcluster_yaml import MOST_NODES
+from krmfn.platform.vcluster_pools import MOST_NODES
 from krmfn.problems import Collector, Place, Problem, path_text, show
 
 

@@ -17,7 +17,7 @@ from krmfn.nodes.pool_metadata import PoolsMetadata
 from krmfn.nodes.request import Asked, Request, Requirement, Written
 from krmfn.nodes.unread import unread_values
 from krmfn.platform.model import embedded
-from krmfn.platform.vcluster_yaml import MOST_NODES, Declared, read_values
+from krmfn.platform.vcluster_pools import MOST_NODES, Declared, read_values
 from krmfn.problems import Code, Collector, Inside, Place, Problem, show
 
 _KEYS = ("vcluster.yaml", "values.yaml")

@@ -5,13 +5,11 @@ Claims that differ in name alone are compiled once, to text with holes, and then
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import field, replace
-from functools import lru_cache
 from typing import Any, ClassVar
 
-from krmfn.guest.user_data import LARGEST, NodeSettings, user_data_parts
+from krmfn.guest.user_data import NodeSettings, user_data_parts
 from krmfn.kubernetes import names
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Map, get
 from krmfn.machine.additions import Additions, Names, complete, machine_metadata
@@ -22,6 +20,7 @@ from krmfn.manifests.secret_names import NETWORK_SUFFIX, SECRET_SUFFIX
 from krmfn.manifests.yamlio import Hole, Template
 from krmfn.nodes.claim import Claim, Node
 from krmfn.nodes.machine_set import CompiledMachine, MachineSet
+from krmfn.nodes.secret_data import Text, fits, secret_data
 from krmfn.platform.config import Encoding, OutputAnnotations
 from krmfn.problems import Collector, Place
 from krmfn.records import record
@@ -81,10 +80,6 @@ class Rendered:
 
 # In what sets of machines differ that are compiled once: the tenants of a fleet, and their pools.
 _SHARED = ("virtual_cluster", "pool", "shared_secret", "join_secret")
-
-
-# The nodes of a run share the text of few virtual clusters at a time.
-_KEPT = 64
 
 
 class _Holes(Names):
@@ -273,7 +268,7 @@ def render_shared_secret(
     data = {"userdata": user_data_parts(_settings(None, node), join, node.guest.config)}
     if machines.has_network and not machines.has_own_network:
         data["networkdata"] = node.guest.network.text, ""
-    if not _fits(data, claim, problems):
+    if not fits(data, claim.request.at, problems):
         return []
     secret = _secret(_Place(name, name, 0), _marks(machines, None), machines, output)
     head = Template(secret, output.layout.column).fill("")
@@ -301,7 +296,7 @@ def render(
             data["userdata"] = user_data_parts(_settings(name, node), join, own.config)
         if own.network:
             data["networkdata"] = own.network, ""
-        if not _fits(data, claim, problems):
+        if not fits(data, claim.request.at, problems):
             return []
         text = "".join((machine.secret.fill(name), *_data(data, output)))
         secret = Rendered("Secret", "v1", namespace, name + suffix, name, name, machines, text)
@@ -309,19 +304,6 @@ def render(
     text = machine.head.fill(name) + machine.spec.fill(name)
     vm = Rendered("VirtualMachine", "kubevirt.io/v1", namespace, name, name, name, machines, text)
     return [*objects, vm]
-
-
-# What a Secret holds under a key: text of its own, and what follows and others have too.
-_Text = tuple[str, str]
-
-
-def _fits(data: dict[str, _Text], claim: Claim, problems: Collector) -> bool:
-    """Tell whether a Secret can hold the data, and report if it can't."""
-    size = sum(len(own.encode()) + _size(shared) for own, shared in data.values())
-    if size > LARGEST:
-        message = f"has user data of {size} bytes; a Secret holds at most {LARGEST}"
-        problems.append(claim.request.at.error(message))
-    return size <= LARGEST
 
 
 def _settings(name: str | None, node: Node) -> NodeSettings:
@@ -336,42 +318,6 @@ def _settings(name: str | None, node: Node) -> NodeSettings:
     return NodeSettings(name, tuple(arguments), interface)
 
 
-@lru_cache(_KEPT)
-def _size(text: str) -> int:
-    """Return how many bytes a text has that many Secrets share."""
-    return len(text.encode())
-
-
-def _base64(own: str, shared: str) -> str:
-    """Encode two texts as one. The second is encoded once for each third that it may begin in."""
-    data = own.encode()
-    borrowed = -len(data) % 3
-    # Its first letters may be several bytes each.
-    if not shared[:borrowed].isascii():
-        return base64.b64encode(data + shared.encode()).decode()
-    head = base64.b64encode(data + shared[:borrowed].encode()).decode()
-    return head + _encoded(shared, borrowed)
-
-
-@lru_cache(3 * _KEPT)
-def _encoded(text: str, start: int) -> str:
-    """Encode a text from one of its first bytes on."""
-    return base64.b64encode(text[start:].encode()).decode()
-
-
-def _data(data: dict[str, _Text], output: Output) -> Iterator[str]:
+def _data(data: dict[str, Text], output: Output) -> Iterator[str]:
     """Yield the lines of a Secret's data."""
-    column = output.layout.column
-    pad = "" if column is None else " " * (column + 2)
-    yield f"{pad}{output.encoding}:\n"
-    for key, (own, shared) in data.items():
-        if output.encoding == "data":
-            yield f"{pad}  {key}: {_base64(own, shared)}\n"
-        else:
-            yield f"{pad}  {key}: |\n{_block(own + shared, pad)}"
-
-
-def _block(text: str, pad: str) -> str:
-    """Return a text as the lines of a literal block."""
-    lines = text.removesuffix("\n").split("\n")
-    return "".join(f"{pad}    {line}\n" if line else f"{pad}\n" for line in lines)
+    return secret_data(data, output.encoding, output.layout.column)

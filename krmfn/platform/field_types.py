@@ -13,8 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from krmfn.kubernetes import names
 from krmfn.kubernetes.quantity import Quantity
-from krmfn.platform.validators import checked
-from krmfn.platform.values import as_text, as_whole, filled, no_date, not_negative
+from krmfn.platform.values import as_text, as_whole, checked, filled, no_date, not_negative
 
 
 def grammar(check: Callable[[str], str]) -> AfterValidator:

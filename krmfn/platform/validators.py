@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import pkgutil
-from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, TypeVar
 
 from krmfn.platform.model import Model
 from krmfn.platform.pydantic_extension import SchemaError, SchemaValidator
+from krmfn.platform.values import checked
 
 M = TypeVar("M", bound=Model)
 _MADE: dict[type[Model], SchemaValidator] = {}
@@ -42,19 +42,6 @@ def _validator(model: type[Model]) -> SchemaValidator:
 
             _MADE[model] = SchemaValidator(json.loads(core_schema(model), object_hook=_named))
     return _MADE[model]
-
-
-def checked(check: Callable[[str], str]) -> Callable[[str], str]:
-    """Make a validator of a function that returns why a text does not fit, or ""."""
-
-    def validate_text(value: str) -> str:
-        if fault := check(value):
-            raise ValueError(fault)
-        return value
-
-    # The JSON Schema of the field is that of its grammar, and a validator's file has its name.
-    validate_text.check = check  # type: ignore[attr-defined]
-    return validate_text
 
 
 def _named(part: dict[str, Any]) -> Any:

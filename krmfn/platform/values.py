@@ -5,10 +5,24 @@ A validator's file names them by module and name (`krmfn.platform.validators`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from krmfn.kubernetes.quantity import Quantity
 from krmfn.manifests.yamlio import Timestamp
+
+
+def checked(check: Callable[[str], str]) -> Callable[[str], str]:
+    """Make a validator of a function that returns why a text does not fit, or ""."""
+
+    def validate_text(value: str) -> str:
+        if fault := check(value):
+            raise ValueError(fault)
+        return value
+
+    # The JSON Schema of the field is that of its grammar, and a validator's file has its name.
+    validate_text.check = check  # type: ignore[attr-defined]
+    return validate_text
 
 
 def without_nulls(data: Any) -> Any:
