@@ -280,7 +280,11 @@ def _folders() -> list[Case]:
     subprocess.run(
         [*KRMFN, "render", "-o", str(before), str(machines)], check=True, capture_output=True
     )
+    starter = WORK / "starter"
+    shutil.rmtree(starter, ignore_errors=True)
+    subprocess.run([*KRMFN, "init", str(starter)], check=True, capture_output=True)
     return [
+        Case("one tenant's folder: plan", {"krmfn": [*KRMFN, "plan", str(starter)]}, runs=15),
         Case(
             "300 tenants x 20 nodes, 20 node types: render",
             {"krmfn": [*KRMFN, "render", str(folder)]},
