@@ -26,10 +26,18 @@ def join_settings(bootcmd: Any) -> tuple[dict[str, str], Any]:
     files = dict(_FILE.findall(entry))
     settings = {name: files[name] for name in ("ca.crt", "token") if name in files}
     for line in files.get("settings", "").splitlines():
-        key, _, value = "".join(shlex.split(line)).partition("=")
-        settings[key] = value
+        key, _, value = line.partition("=")
+        settings[key] = _unquoted(value)
     for argument in settings.pop("kubelet_arguments", "").split():
         flag, _, value = argument.removeprefix("--").partition("=")
         settings[flag] = value
     rest = [content for name, content in files.items() if name not in ("settings", *settings)]
     return settings, [rest, _FILE.sub("", entry), *bootcmd[1:]]
+
+
+def _unquoted(value: str) -> str:
+    """Return what a shell reads; what it can't read, which is not ours, stays as it is."""
+    try:
+        return " ".join(shlex.split(value))
+    except ValueError:
+        return value

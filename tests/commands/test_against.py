@@ -191,6 +191,39 @@ def test_settings_of_the_join_count_for_nodes_that_join(
     assert found == {f"userdata.bootcmd.{name}": verdict for name, verdict in expected.items()}
 
 
+@pytest.mark.parametrize(
+    "bootcmd",
+    [
+        "['# krmfn: join the virtual cluster. At every boot; writes to /run alone.']",
+        "[1, {a: b}]",
+        "text",
+        "{a: b}",
+        "null",
+    ],
+)
+def test_user_data_that_krmfn_did_not_write_is_compared(package: Path, bootcmd: str) -> None:
+    [secret] = (package / "out").rglob("*cloud-init.yaml")
+    data = yaml.safe_load(secret.read_text())
+    text = f"#cloud-config\nbootcmd: {bootcmd}\n"
+    data["data"]["userdata"] = base64.b64encode(text.encode()).decode()
+    secret.write_text(yaml.safe_dump(data))
+    [change] = as_json(package)["changes"]
+    assert {field["path"] for field in change["fields"]} >= {"userdata.bootcmd"}
+
+
+@pytest.mark.parametrize("quoted", ["endpoint='https://a", 'endpoint="', "endpoint", "=", "\\"])
+def test_settings_that_no_shell_reads_are_compared(package: Path, quoted: str) -> None:
+    [secret] = (package / "out").rglob("*cloud-init.yaml")
+    data = yaml.safe_load(secret.read_text())
+    text = base64.b64decode(data["data"]["userdata"]).decode()
+    assert "  endpoint=https://tenant-1.example.com\n" in text
+    text = text.replace("  endpoint=https://tenant-1.example.com\n", f"  {quoted}\n")
+    data["data"]["userdata"] = base64.b64encode(text.encode()).decode()
+    secret.write_text(yaml.safe_dump(data))
+    [change] = as_json(package)["changes"]
+    assert "userdata.bootcmd.endpoint" in {field["path"] for field in change["fields"]}
+
+
 def test_the_network_is_set_up_anew_at_the_next_start(package: Path) -> None:
     def address(cidr: str) -> str:
         given = {"network-cidr": cidr, "network-nameservers": "192.0.2.53"}
