@@ -6,7 +6,8 @@ dataVolumes, virtualCluster, provider, nodeType and pool, as of a claim in a Nod
 `summary` {verdict: number of machines}, `secrets` the same of Secrets that change by themselves,
 `totals` and `peak` [{cluster, namespace, virtualMachines, off, resources}]
 after the change and while machines that it deletes still exist, `budgets` [{cluster, namespace,
-budget, resource, used, peak, hard}]. Values of Secrets are null there, and shown nowhere.
+budget, resource, used, peak, hard}]. Values of Secrets are null there,
+but for an endpoint, labels and taints of the join, and shown nowhere.
 """
 
 from __future__ import annotations

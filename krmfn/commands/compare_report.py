@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import field
 from typing import Any
 
+from krmfn.commands.join_changes import JOINS_AGAIN
 from krmfn.commands.object_key import Key
 from krmfn.commands.screen import Screen
-from krmfn.commands.secret_changes import JOINS_AGAIN
 from krmfn.commands.tables import budgets_table, sums_table
 from krmfn.kubevirt.differences import Change
 from krmfn.kubevirt.verdicts import VERDICTS
@@ -215,6 +215,7 @@ def _summary(compared: Compared) -> str:
     if "delete" not in numbers:
         parts.append("nothing of this config deleted" if compared.abandoned else "nothing deleted")
     again = {user for change in compared.changes for user in _joining_again(change)}
+    again -= {change.key for change in compared.changes if change.is_whole}
     if again:
         parts.append(f"{counted(len(again), 'node')} to join again at the next start")
     return f"{counted(len(verdicts), 'machine')}: {', '.join(parts)}"
@@ -222,8 +223,7 @@ def _summary(compared: Compared) -> str:
 
 def _joining_again(change: Changed) -> list[Key]:
     """Return the machines that stay, and whose nodes join another endpoint, or with other trust."""
-    joins = any(field.why == JOINS_AGAIN for field in change.fields)
-    return change.users if joins and not change.is_whole else []
+    return change.users if any(field.why == JOINS_AGAIN for field in change.fields) else []
 
 
 def machine_verdicts(changes: list[Changed]) -> list[str]:

@@ -17,6 +17,7 @@ from krmfn.kubevirt.differences import Change
 from krmfn.kubevirt.verdicts import Strategy, heaviest, judged
 from krmfn.kubevirt.vm_paths import DATA_VOLUMES, Map, get, mappings
 from krmfn.manifests.item import Item
+from krmfn.manifests.secret_names import NETWORK_SUFFIX
 from krmfn.manifests.shapes import ShapeReader, renamed, replaceable, shape_of
 from krmfn.nodes.claim import Claim, Group
 from krmfn.problems import Path, Place
@@ -44,9 +45,14 @@ class Comparison:
         # By the shapes of both texts: the name of the machine that was compared, its changes.
         self._known: dict[tuple[str, str], tuple[str, list[Change]]] = {}
         self._pool_causes: dict[tuple[Group, Path], str] = {}
+        # By a machine of the earlier state, the Secret with its user data.
+        self._former_secrets: dict[Key, Key] = {}
 
     def changes(self, state: EarlierState) -> Iterator[Changed]:
         """Yield every object with what becomes of it, in the order of their names."""
+        for secret, users in state.users.items():
+            if secret in state.objects and not secret.name.endswith(NETWORK_SUFFIX):
+                self._former_secrets.update(dict.fromkeys(users, secret))
         keys = {*state.objects, *self._after}
         for key in sorted(keys, key=lambda key: key.rank):
             before = state.objects.get(key)
@@ -55,9 +61,9 @@ class Comparison:
             elif key in state.unchanged:
                 yield Changed(key, "unchanged")
             else:
-                yield self._changed(key, before)
+                yield self._changed(key, before, state)
 
-    def _changed(self, key: Key, before: Item | None) -> Changed:
+    def _changed(self, key: Key, before: Item | None, state: EarlierState) -> Changed:
         """Compare an object that is still declared with what it was, if there was one."""
         after, users = self._after[key], self._users.get(key, [])
         # A Secret that the nodes of a pool share is compared as the first one's.
@@ -65,13 +71,23 @@ class Comparison:
         claim = self._claims.get(machine)
         request = str(claim.request) if claim else _UNKNOWN
         if before is None:
-            return Changed(key, "create", cause=request, users=users)
+            joins = [] if key.is_machine else self._joins_again(after.text, users, state)
+            causes = [request] * len(joins)
+            return Changed(key, "create", joins, causes, request, users=users)
         fields = self._fields(key, before, after.text, machine.name)
         verdict = heaviest([change.verdict for change in fields])
         causes = [request] * len(fields)
         if key.is_machine:
             causes = self._causes(key, fields, claim)
         return Changed(key, verdict, fields, causes, users=users)
+
+    def _joins_again(self, text: str, users: list[Key], state: EarlierState) -> list[Change]:
+        """Return why machines that have another Secret now join again, of the first of them."""
+        user = next((user for user in users if user in self._former_secrets), None)
+        if user is None:
+            return []
+        old = state.objects[self._former_secrets[user]].data
+        return list(self._secrets.joins_again(old, self._alike.read(text), user.name))
 
     def _deleted(self, key: Key, item: Item, state: EarlierState) -> Changed:
         """Describe an object that goes, with what goes with it and who still needs it."""
@@ -126,7 +142,8 @@ class Comparison:
     def _differing(self, key: Key, before: Item, text: str) -> list[Change]:
         """Compare an object with its new text, field by field.
 
-        A Secret's data is compared in clear, whichever key declares it, and never shown.
+        A Secret's data is compared in clear, whichever key declares it. What may be secret of it is
+        never shown (`krmfn.commands.join_changes`).
         """
         new = self._alike.read(text)
         if key.is_machine:

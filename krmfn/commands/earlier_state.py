@@ -122,7 +122,8 @@ class _Sorter:
         self._elsewhere = _providers_elsewhere(outcome.built)
         # The machines of other configs that this one makes too, as it seems, by owner.
         self.abandoned: Counter[str] = Counter()
-        self._made_for = _made_for(outcome)
+        self._built = outcome.built
+        self._kustomized_for = _kustomized_for(outcome)
         self._foreign = 0
         self._other_owners: Counter[str] = Counter()
         self._of_others: dict[Key, Problem] = {}
@@ -183,7 +184,12 @@ class _Sorter:
 
     def _add_abandoned(self, key: Key, item: Item) -> None:
         """Count a machine of another config for what this one makes machines for."""
-        if key.is_machine and key not in self._rendered and _marks(item) in self._made_for:
+        if not key.is_machine or key in self._rendered:
+            return
+        virtual_cluster, provider = marks = _marks(item)
+        built = self._built
+        is_ours = virtual_cluster in built.virtual_clusters and provider in built.providers
+        if is_ours or marks in self._kustomized_for:
             self.abandoned[str(item.annotations[OWNER])] += 1
 
     def overwritten(self) -> Iterator[Problem]:
@@ -213,11 +219,9 @@ def _marks(item: Item) -> tuple[str, str]:
     return str(marks.get(_MARKS["virtualCluster"])), str(marks.get(PROVIDER_LABEL))
 
 
-def _made_for(outcome: Declared) -> set[tuple[str, str]]:
-    """Return the virtual clusters and providers that machines are rendered for."""
+def _kustomized_for(outcome: Declared) -> set[tuple[str, str]]:
+    """Return what the machines are made for of which nothing but the manifest is known."""
     pairs = set()
-    for group in {claim.group: claim for claim in outcome.machines.values()}.values():
-        pairs.add((group.tenant.spec.name, group.offer.provider.metadata.name))
     for rendered in outcome.unknown:
         documents, _ = read(rendered.text)
         pairs.add(_marks(item_of(documents[0].data)))
@@ -283,6 +287,5 @@ def _without_owners(items: Iterable[Item], at: Place) -> Iterator[Problem]:
 
 def _providers_elsewhere(built: Build) -> set[str]:
     """Return the providers among the items whose cluster this run does not render."""
-    providers = [item for item in built.consumed if item.kind == "NodeProvider"]
-    ours = {offer.provider.metadata.name for offer in built.node_types}
-    return {provider.name for provider in providers} - ours
+    providers = {item.name for item in built.consumed if item.kind == "NodeProvider"}
+    return providers - built.providers

@@ -139,6 +139,8 @@ def _merged(runs: list[Run], items: list[Item], problems: Collector) -> Build:
         node_types=list(offers.values()),
         consumed=[item for built in builts for item in built.consumed],
         owner=", ".join(sorted(owners)),
+        virtual_clusters=frozenset().union(*(built.virtual_clusters for built in builts)),
+        providers=frozenset().union(*(built.providers for built in builts)),
         cluster=cluster,
         accepted=frozenset.intersection(*accepted) if accepted else frozenset(),
     )

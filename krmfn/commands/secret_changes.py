@@ -1,30 +1,27 @@
-"""What changes in a guest's Secret: the parts of its data that differ, never their values."""
+"""What changes in a guest's Secret: the parts of its data that differ.
+
+Values are not shown, but for those of join settings that are no secrets.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
 
+from krmfn.commands.join_changes import JOINS_AGAIN, boot_changes, differing_keys
 from krmfn.guest import cloud_config
-from krmfn.guest.join_settings import IDENTITY, join_settings
 from krmfn.guest.secrets import secret_value
 from krmfn.kubevirt.differences import Change
 from krmfn.kubevirt.vm_paths import Map, get
 from krmfn.manifests.item import Item
 from krmfn.manifests.secret_names import owner_of_secret
-from krmfn.manifests.shapes import shape_of
+from krmfn.manifests.shapes import renamed, shape_of
 from krmfn.problems import Collector, Origin, Path, Place
 
 _USER, _NETWORK = "userdata", "networkdata"
 _BOOT = "bootcmd"
 _HOLE = "\0"
 _NAME = "name-of-the-node"
-JOINS_AGAIN = "the node joins again"
-_READ_AGAIN = "read as the node joins again; taints and labels count if its Node object is gone"
-_LISTS = ("node-labels", "register-with-taints")
-# Settings that may be or hold a secret, or are long.
-_NOT_SHOWN = ("token", "ca.crt", "join_arguments")
-_AT_THE_JOIN = ("no-effect", "a node that has joined keeps what it has; new nodes read it")
 # The server takes `stringData` for `data`, so that a client that drops a key of it drops nothing.
 # Flux alone writes `data` itself.
 _STAYS = (
@@ -50,65 +47,36 @@ class SecretChanges:
         machine = owner_of_secret(str(get(new, ("metadata", "name"))))
         before, after = _data(old, _USER), _data(new, _USER)
         if before != after:
-            yield from self._user_data(shape_of(before, machine), shape_of(after, machine))
+            yield from self._user_data(before, after, machine)
         network = _data(new, _NETWORK)
         if _data(old, _NETWORK) != network:
             stays = not network and "stringData" in new
             yield Change((_NETWORK,), None, None, *_STAYS) if stays else _change((_NETWORK,))
 
-    def _user_data(self, before: str, after: str) -> Iterator[Change]:
+    def joins_again(self, old: Map, new: Map, machine: str) -> Iterator[Change]:
+        """Yield why a machine joins again that gets another Secret in the place of an old one."""
+        for change in self._user_data(_data(old, _USER), _data(new, _USER), machine):
+            if change.why == JOINS_AGAIN:
+                yield change
+
+    def _user_data(self, before: str, after: str, machine: str) -> Iterator[Change]:
         """Yield the keys of two user data that differ, or all of it if no key does."""
-        pair = (before, after)
+        pair = shape_of(before, machine), shape_of(after, machine)
         if pair not in self._parts:
-            changes = list(_user_data_changes(_parsed(before), _parsed(after)))
+            changes = list(_user_data_changes(*map(_parsed, pair)))
             self._parts[pair] = changes or [_change((_USER,))]
-        yield from self._parts[pair]
+        for change in self._parts[pair]:
+            old, new = (renamed(value, _NAME, machine) for value in (change.old, change.new))
+            yield replace(change, old=old, new=new)
 
 
 def _user_data_changes(old: Map, new: Map) -> Iterator[Change]:
     """Yield the parts of two user data that differ: of krmfn's own, its settings."""
-    for key in _differing_keys(old, new):
+    for key in differing_keys(old, new):
         if key == _BOOT:
-            yield from _boot_changes(old.get(key), new.get(key))
+            yield from boot_changes((_USER, _BOOT), old.get(key), new.get(key))
         else:
             yield _change((_USER, key))
-
-
-def _boot_changes(old: Any, new: Any) -> Iterator[Change]:
-    """Yield what differs in the commands of each boot.
-
-    Settings of the join count for a node that joins, or joins again as another endpoint makes it.
-    """
-    before, rest_before = join_settings(old)
-    after, rest_after = join_settings(new)
-    names = _differing_keys(before, after)
-    joins_again = not {*names}.isdisjoint(IDENTITY)
-    for name in names:
-        verdict, why = _AT_THE_JOIN
-        if joins_again:
-            verdict = "next-start"
-            why = JOINS_AGAIN if name in IDENTITY else _READ_AGAIN
-        values = _shown(name, before.get(name, ""), after.get(name, ""))
-        yield Change((_USER, _BOOT, name), *values, verdict, why)
-    if rest_before != rest_after:
-        yield _change((_USER, _BOOT))
-
-
-def _shown(name: str, old: str, new: str) -> tuple[str | None, str | None]:
-    """Return what of two values of a setting is shown: of lists, what differs."""
-    if name in _NOT_SHOWN:
-        return None, None
-    if name in _LISTS:
-        parts, others = old.split(","), new.split(",")
-        old = ",".join(part for part in parts if part not in others)
-        new = ",".join(part for part in others if part not in parts)
-    return old or None, new or None
-
-
-def _differing_keys(old: Map, new: Map) -> list[str]:
-    """Return the keys whose values differ, in order."""
-    keys = sorted({*old, *new})
-    return [key for key in keys if old.get(key) != new.get(key)]
 
 
 def _parsed(shape: str) -> Map:

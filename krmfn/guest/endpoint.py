@@ -54,9 +54,14 @@ def endpoint_url(endpoint: str, at: Place, problems: Collector) -> str:
 
 def _is_local(host: str) -> bool:
     """Tell whether a host is whichever machine asks for it."""
-    if host.lower() == "localhost":
+    if host.lower() in ("localhost", "localhost.localdomain"):
         return True
-    return _is_address(host) and ipaddress.ip_address(host.strip("[]")).is_loopback
+    if not _is_address(host):
+        return False
+    address = ipaddress.ip_address(host.strip("[]"))
+    # Python 3.11 does not look into an address of IPv4 that is written as one of IPv6.
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 def _is_port(port: str | None) -> bool:

@@ -6,11 +6,12 @@ import re
 import shlex
 from typing import Any
 
-from krmfn.guest.user_data import END, FOLDER, START
+from krmfn.guest.user_data import END, FOLDER
 from krmfn.patterns import pattern
 
 # A node that gets another one of these joins again; all else it reads only when it joins.
-IDENTITY = ("endpoint", "authority", "ca.crt", "node")
+IDENTITY = ("endpoint", "authority", "ca.crt")
+AUTHORITIES = ("system", "file", "none")
 _FILE = pattern(rf"cat >{re.escape(FOLDER)}(\S+) <<'{END}'\n(.*?){END}\n", re.DOTALL)
 
 
@@ -18,10 +19,11 @@ def join_settings(bootcmd: Any) -> tuple[dict[str, str], Any]:
     """Return the settings of the join in a `bootcmd`, and what else there is in it.
 
     The kubelet's arguments are settings by the names of their flags, such as
-    `register-with-taints`.
+    `register-with-taints`. The node's name is none: it is the same wherever it comes from. There
+    are no settings if krmfn did not write the commands.
     """
     entry = bootcmd[0] if isinstance(bootcmd, list) and bootcmd else None
-    if not isinstance(entry, str) or not entry.startswith(START):
+    if not isinstance(entry, str) or f"cat >{FOLDER}settings " not in entry:
         return {}, bootcmd
     files = dict(_FILE.findall(entry))
     settings = {name: files[name] for name in ("ca.crt", "token") if name in files}
@@ -30,7 +32,8 @@ def join_settings(bootcmd: Any) -> tuple[dict[str, str], Any]:
         settings[key] = _unquoted(value)
     for argument in settings.pop("kubelet_arguments", "").split():
         flag, _, value = argument.removeprefix("--").partition("=")
-        settings[flag] = value
+        settings.setdefault(flag, value)
+    settings.pop("node", None)
     rest = [content for name, content in files.items() if name not in ("settings", *settings)]
     return settings, [rest, _FILE.sub("", entry), *bootcmd[1:]]
 

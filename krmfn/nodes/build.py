@@ -50,9 +50,10 @@ from krmfn.records import record
 class Build:
     """What came of a run. With an error among the problems there are no objects.
 
-    `consumed` are the items that were read. `nothing`: there was nothing to render.
-    `cluster` is what is known of the one that runs the machines. `accepted` are the codes of
-    warnings that are not printed.
+    `virtual_clusters` and `providers` are those that the run makes nodes for, and with, whether or
+    not it makes any. `consumed` are the items that were read. `nothing`: there was nothing to
+    render. `cluster` is what is known of the one that runs the machines. `accepted` are the codes
+    of warnings that are not printed.
     """
 
     objects: list[Rendered] = field(default_factory=list)
@@ -61,6 +62,8 @@ class Build:
     problems: list[Problem] = field(default_factory=list)
     consumed: list[Item] = field(default_factory=list)
     owner: str = ""
+    virtual_clusters: frozenset[str] = frozenset()
+    providers: frozenset[str] = frozenset()
     cluster: Cluster = field(default_factory=Cluster)
     nothing: bool = False
     accepted: frozenset[str] = frozenset()
@@ -137,6 +140,8 @@ def build(
         problems=_unaccepted(problems, accepted),
         consumed=index.with_copies([*inputs.consumed, *inputs.instancetypes.consumed]),
         owner=owner,
+        virtual_clusters=frozenset(tenant.spec.name for tenant in inputs.clusters.tenants),
+        providers=frozenset(inputs.providers.ours),
         cluster=inputs.cluster,
         nothing=not claims and not is_idle,
         accepted=accepted,

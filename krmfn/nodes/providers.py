@@ -57,6 +57,11 @@ class Providers:
                 offers += provider.offers
         return sorted(offers, key=_rank)
 
+    @property
+    def ours(self) -> list[str]:
+        """The names of the providers whose cluster this run renders."""
+        return [name for name, provider in self.by_name.items() if provider.is_ours]
+
     def renders(self, name: str) -> bool:
         """Tell whether this run renders a provider's machines, as far as it is known."""
         provider = self.by_name.get(name)

@@ -109,7 +109,7 @@ def _misspelt(values: Any, at: Place) -> Iterator[Problem]:
     for name in ("privateNodes", "autoNodes"):
         if not isinstance(values, dict):
             return
-        if name not in values and (typo := misspelt(values, name)):
+        if values.get(name) is None and (typo := misspelt(values, name)):
             yield at.field(typo).error(f'is an unknown field (did you mean "{name}"?)')
         values, at = values.get(name), at.field(name)
 

@@ -4,6 +4,7 @@ import base64
 import copy
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -607,6 +608,100 @@ def test_machines_of_a_renamed_config_count_as_deleted(package: Path) -> None:
     assert plan(package, "--max-deletions", "2").returncode == 0
     edit(package, "nodes.yaml", "spec:\n", "spec:\n  acceptWarnings: [renamed-owner]\n")
     assert plan(package, "--max-deletions", "0").returncode == 0
+
+
+def test_a_renamed_config_that_makes_nothing_any_more_is_warned_of(package: Path) -> None:
+    edit(package, "tenant-1.yaml", "quantity: 2", "quantity: 0")
+    edit(package, "nodes.yaml", "name: nodes\n", "name: renamed\n")
+    config = package / "in" / "nodes.yaml"
+    config.write_text(config.read_text() + "    allowNoNodes: true\n")
+    done = plan(package, "--max-deletions", "0")
+    assert done.returncode == 4
+    assert "2 of them of another config" in done.stderr
+
+
+def test_machines_of_a_provider_without_node_types_are_deletions(package: Path) -> None:
+    """The provider is still of this KubeVirt cluster, whatever it offers."""
+    text = (package / "in" / "provider.yaml").read_text()
+    second = text.replace("name: kubevirt\n", "name: second\n", 1)
+    (package / "in" / "second.yaml").write_text(second)
+    edit(package, "tenant-1.yaml", "- provider: kubevirt\n", "- provider: second\n")
+    assert krmfn("render", "-o", "out", "in", cwd=package).returncode == 0
+    edit(package, "tenant-1.yaml", "- provider: second\n", "- provider: kubevirt\n")
+    edit(package, "tenant-1.yaml", "name: workers", "name: others")
+    head = second.partition("    virtualMachineTemplate:")[0]
+    (package / "in" / "second.yaml").write_text(f"{head}    nodeTypes: []\n")
+    done = plan(package, "--max-deletions", "0")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        4,
+        "4 machines: 2 to delete, 2 to create",
+    )
+
+
+def edited_user_data(package: Path, change: Callable[[str], str]) -> None:
+    """Change the user data of the earlier state, as somebody may in a cluster."""
+    [secret] = (package / "out").rglob("*cloud-init.yaml")
+    data = yaml.safe_load(secret.read_text())
+    text = change(base64.b64decode(data["data"]["userdata"]).decode())
+    data["data"]["userdata"] = base64.b64encode(text.encode()).decode()
+    secret.write_text(yaml.safe_dump(data))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "endpoint='https://user:hunter2@example.com'",
+        "endpoint=https://example.com/?hunter2",
+        "authority=hunter2",
+        "password=hunter2",
+        "kubelet_arguments='--bootstrap=hunter2 --node-labels=a=hunter2!'",
+        "join_arguments=hunter2",
+    ],
+)
+def test_values_that_may_be_secret_are_not_shown(package: Path, line: str) -> None:
+    edited_user_data(package, lambda text: text.replace("  authority=system\n", f"  {line}\n"))
+    for form in ("text", "json", "markdown", "html"):
+        done = plan(package, "-o", form)
+        assert done.returncode == 0, done.stderr
+        assert "hunter2" not in done.stdout + done.stderr
+        assert "userdata.bootcmd" in done.stdout
+
+
+def test_user_data_without_settings_does_not_say_that_nodes_join_again(package: Path) -> None:
+    for change in (lambda text: "", lambda text: text.replace("/run/krmfn/settings", "/run/other")):
+        edited_user_data(package, change)
+        assert plan(package).stdout.startswith("2 machines: 2 unchanged, nothing deleted\n")
+
+
+def test_machines_that_are_created_do_not_join_again(package: Path) -> None:
+    edit(package, "nodes.yaml", "tenant-1.example.com:443", "other.example.com")
+    edit(package, "tenant-1.yaml", "quantity: 2", "quantity: 4")
+    first = plan(package).stdout.splitlines()[0]
+    assert first.endswith("nothing deleted, 2 nodes to join again at the next start")
+
+
+def test_a_node_joins_again_also_if_its_secret_has_another_name(package: Path) -> None:
+    edit(package, "nodes.yaml", "spec:\n", "spec:\n  cloudInitSecrets: PerNode\n")
+    alone = plan(package).stdout
+    assert "join again" not in alone.splitlines()[0]
+    edit(package, "nodes.yaml", "tenant-1.example.com:443", "other.example.com")
+    both = plan(package).stdout
+    assert "2 nodes to join again at the next start" in both.splitlines()[0]
+    assert "userdata.bootcmd.endpoint" in both
+
+
+def test_a_value_with_the_machines_name_is_shown_as_it_is(package: Path) -> None:
+    edit(package, "nodes.yaml", "spec:\n", "spec:\n  cloudInitSecrets: PerNode\n")
+    name = "tenant-1-workers-0"
+    edit(package, "nodes.yaml", "tenant-1.example.com:443", f"{name}.example.com")
+    assert krmfn("render", "-o", "out", "in", cwd=package).returncode == 0
+    edit(package, "nodes.yaml", f"{name}.example.com", f"{name}.example.org")
+    shown = {change["name"]: change["fields"][0] for change in as_json(package)["changes"]}
+    field = shown[f"{name}-cloud-init"]
+    assert (field["old"], field["new"]) == (
+        f"https://{name}.example.com",
+        f"https://{name}.example.org",
+    )
 
 
 def test_declarations_are_no_earlier_state(package: Path) -> None:

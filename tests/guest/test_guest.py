@@ -55,7 +55,15 @@ def test_endpoints(endpoint: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LocalHost:8443", "127.0.0.2", "https://[::1]:443/a"]
+    "host",
+    [
+        "localhost",
+        "LocalHost:8443",
+        "127.0.0.2",
+        "https://[::1]:443/a",
+        "0.0.0.0",
+        "[::ffff:127.0.0.1]",
+    ],
 )
 def test_an_endpoint_that_is_the_node_itself_is_warned_of(host: str) -> None:
     problems = Collector()
