@@ -14,6 +14,9 @@ from krmfn.problems import Collector, Path, Place
 JOINS_AGAIN = "the node joins again"
 _READ_AGAIN = "read as the node joins again; taints and labels count if its Node object is gone"
 _AT_THE_JOIN = ("no-effect", "a node that has joined keeps what it has; new nodes read it")
+# Nobody changes the token for the sake of nodes that have joined.
+_CREDENTIALS = ("token", "token_file")
+_FOR_OTHERS = ("next-start", "only a node that has not joined reads it")
 # Flags that are lists of labels or taints, as they are written.
 _LISTS = ("node-labels", "register-with-taints")
 _MARKS = pattern(r"[A-Za-z0-9./_:=-]*")
@@ -31,7 +34,7 @@ def boot_changes(path: Path, old: Any, new: Any) -> Iterator[Change]:
     names = differing_keys(before, after) if is_known else []
     joins_again = not {*names}.isdisjoint(IDENTITY)
     for name in names:
-        verdict, why = _AT_THE_JOIN
+        verdict, why = _FOR_OTHERS if name in _CREDENTIALS else _AT_THE_JOIN
         if joins_again:
             verdict = "next-start"
             why = JOINS_AGAIN if name in IDENTITY else _READ_AGAIN
