@@ -142,17 +142,19 @@ def tenants(folder: Path, count: int, nodes: int, types: int) -> None:
             for number in range(4)
         ]
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(vcluster_yaml(name, static)))
-        join = {"delivery": "Disk", "secretKeyRef": {"name": f"{name}-join"}}
-        clusters.append(
-            {
-                "name": name,
-                "endpoint": f"{name}.example.com",
-                "joinToken": join,
-                "certificateAuthority": {"system": True},
-            }
-        )
+        clusters.append(virtual_cluster(name))
     documents.append(changed(CONFIG, "spec.virtualClusters", clusters))
     (folder / "all.yaml").write_text(yaml.safe_dump_all(documents))
+
+
+def virtual_cluster(name: str) -> dict[str, Any]:
+    """A tenant in the config, whose token stays in the cluster."""
+    return {
+        "name": name,
+        "endpoint": f"{name}.example.com",
+        "joinToken": {"delivery": "Disk", "secretKeyRef": {"name": f"{name}-join"}},
+        "certificateAuthority": {"system": True},
+    }
 
 
 def _selector(name: str) -> dict[str, str]:

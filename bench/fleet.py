@@ -14,10 +14,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
-from cases import CONFIG, KRMFN, PROVIDER, WORK, Case, changed, vcluster_yaml
+from cases import CONFIG, KRMFN, PROVIDER, WORK, Case, changed, vcluster_yaml, virtual_cluster
 from run import peak
 
 TENANTS, NODES, HALVES, AT_ONCE = 20, 5_000, 2, 2
@@ -45,16 +44,6 @@ def write(folder: Path, tenants: Iterable[int]) -> Path:
     config = changed(CONFIG, "spec.virtualClusters", clusters)
     (folder / "all.yaml").write_text(yaml.safe_dump_all([PROVIDER, config]))
     return folder
-
-
-def virtual_cluster(name: str) -> dict[str, Any]:
-    """A tenant whose token stays in the cluster."""
-    return {
-        "name": name,
-        "endpoint": f"{name}.example.com",
-        "joinToken": {"delivery": "Disk", "secretKeyRef": {"name": f"{name}-join"}},
-        "certificateAuthority": {"system": True},
-    }
 
 
 def run(folder: Path) -> Ran:

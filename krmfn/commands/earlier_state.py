@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from krmfn.commands.field_owners import applied_fields, is_live
 from krmfn.commands.kustomizations import ignored_warnings
@@ -122,8 +123,7 @@ class _Sorter:
         self._elsewhere = _providers_elsewhere(outcome.built)
         # The machines of other configs that this one makes too, as it seems, by owner.
         self.abandoned: Counter[str] = Counter()
-        self._built = outcome.built
-        self._kustomized_for = _kustomized_for(outcome)
+        self._outcome = outcome
         self._foreign = 0
         self._other_owners: Counter[str] = Counter()
         self._of_others: dict[Key, Problem] = {}
@@ -187,10 +187,22 @@ class _Sorter:
         if not key.is_machine or key in self._rendered:
             return
         virtual_cluster, provider = marks = _marks(item)
-        built = self._built
+        built = self._outcome.built
         is_ours = virtual_cluster in built.virtual_clusters and provider in built.providers
         if is_ours or marks in self._kustomized_for:
             self.abandoned[str(item.annotations[OWNER])] += 1
+
+    @cached_property
+    def _kustomized_for(self) -> set[tuple[str, str]]:
+        """What the machines are made for of which nothing but the manifest is known.
+
+        They are parsed for that, so only if there is a machine of another config.
+        """
+        pairs = set()
+        for rendered in self._outcome.unknown:
+            documents, _ = read(rendered.text)
+            pairs.add(_marks(item_of(documents[0].data)))
+        return pairs
 
     def overwritten(self) -> Iterator[Problem]:
         """Yield the objects of other owners that the change would overwrite."""
@@ -217,15 +229,6 @@ def _marks(item: Item) -> tuple[str, str]:
     """Return the virtual cluster and the provider that a machine was made for."""
     marks = {**item.annotations, **item.labels}
     return str(marks.get(_MARKS["virtualCluster"])), str(marks.get(PROVIDER_LABEL))
-
-
-def _kustomized_for(outcome: Declared) -> set[tuple[str, str]]:
-    """Return what the machines are made for of which nothing but the manifest is known."""
-    pairs = set()
-    for rendered in outcome.unknown:
-        documents, _ = read(rendered.text)
-        pairs.add(_marks(item_of(documents[0].data)))
-    return pairs
 
 
 def _declarations(items: list[Item], sorter: _Sorter, at: Place) -> Iterator[Problem]:

@@ -54,24 +54,20 @@ class NodeSettings:
     address_interface: str = ""
 
 
-def user_data(settings: NodeSettings, join: Join, config: CloudConfig) -> str:
-    """Write the user data of one node, or of all nodes that share it."""
-    return "".join(user_data_parts(settings, join, config))
-
-
 def user_data_parts(settings: NodeSettings, join: Join, config: CloudConfig) -> tuple[str, str]:
-    """Write user data in two parts, the second of which many nodes have in common.
+    """Write the user data of one node, or of all nodes that share it.
 
+    It is two parts, one after the other: many nodes have the second in common.
     Values are literal in it, only quoted for a shell, so that people can read a diff. The user's
     `config` follows: its `bootcmd` entries in our list, the rest of it after that.
     """
     name = f"hostname: {scalar(settings.node)}\n" if settings.node else ""
     head = f"#cloud-config\n{name}{config.updates}bootcmd:\n- |\n"
-    start = START + _file(f"{FOLDER}settings", _settings(settings, join))
+    start = _START + _file(f"{FOLDER}settings", _settings(settings, join))
     return head + _indented(start), _rest(join) + config.boot + config.rest
 
 
-START = (
+_START = (
     "# krmfn: join the virtual cluster. At every boot; writes to /run alone.\n"
     # A subshell keeps its umask, and a failure, from the user's commands after it.
     "(\numask 077\nmkdir -p /run/krmfn /run/systemd/system\n"

@@ -176,7 +176,7 @@ def _missing(path: Path, parent: Map, find: Find) -> Problem:
     for key in parent:
         if known and key not in known and closest(key, known) == path[-1]:
             where = find((*path[:-1], key))
-            return where.error(f'is an unknown field (did you mean "{path[-1]}"?)')
+            return where.error(f"is an unknown field{nearest(key, known)}")
     return find(path).error("is required")
 
 

@@ -116,9 +116,10 @@ class Matching:
         if asked.type_ref is not None:
             return named(asked, asked.type_ref, provider.by_name, problems)
         # The pools of a fleet's tenants want the same.
-        if asked.wanted not in self._lacks:
-            self._lacks[asked.wanted] = all_lacks(asked, list(provider.by_name.values()))
-        return choose(asked, self._lacks[asked.wanted], fail, problems)
+        wanted = asked.wanted
+        if wanted not in self._lacks:
+            self._lacks[wanted] = all_lacks(asked, list(provider.by_name.values()))
+        return choose(asked, self._lacks[wanted], fail, problems)
 
     def _unknown_provider(self, group: Group) -> Problem:
         """Report a provider that is not among the items."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 
 from krmfn.machine.additions import note_metadata
 from krmfn.machine.machine_metadata import NO_METADATA, MachineMetadata
@@ -51,7 +52,8 @@ class CompiledMachine:
     secret: Template | None
     data_volumes: Mapping[str, str]
     noted: Provenance
-    _provenance: Provenance | None = None
+    # Never a copy of another one's: `replace` leaves it out.
+    _provenance: Provenance | None = field(default=None, init=False)
 
     @property
     def provenance(self) -> Provenance:

@@ -103,14 +103,14 @@ class Rendering:
         Sets that differ in names, or in the metadata of their claims, share most of it.
         """
         prototype, plain = node.prototype, replace(machines, metadata=NO_METADATA)
-        if (plain, prototype) not in self._machines:
+        machine = self._machines.get((plain, prototype))
+        if machine is None:
             shared, values = general(plain)
-            if (shared, prototype) not in self._machines:
-                made = compile_machine(prototype, shared, self._output)
-                self._machines[shared, prototype] = made
-            machine = of_set(self._machines[shared, prototype], plain, values)
-            self._machines[plain, prototype] = machine
-        machine = self._machines[plain, prototype]
+            base = self._machines.get((shared, prototype))
+            if base is None:
+                base = compile_machine(prototype, shared, self._output)
+                self._machines[shared, prototype] = base
+            machine = self._machines[plain, prototype] = of_set(base, plain, values)
         if machines.metadata == NO_METADATA:
             return machine
         return with_metadata(machine, prototype, machines, self._output)

@@ -1,7 +1,7 @@
 """The models as pydantic's own: it writes their validators and their JSON Schema.
 
-No run needs them, as long as the files in `core_schemas/` are of the version of pydantic-core that
-is installed (`krmfn.platform.validators`).
+A run needs them to name the fields of a model that an error is about, and if pydantic-core can't
+read the files in `core_schemas/` (`krmfn.platform.validators`).
 """
 
 from __future__ import annotations
@@ -47,8 +47,6 @@ DOCUMENTS: tuple[type[Model], ...] = (
 )
 # Parts of pydantic's schemas that say nothing about which values are valid.
 _NOT_VALIDATION = ("computed_fields", "metadata", "serialization")
-
-
 _MADE: dict[type[Model], type[Written]] = {}
 
 
@@ -125,17 +123,17 @@ def _model_of_field(model: type[Model], key: str) -> type[Model] | None:
     """Find the model inside of a field, by the name that users write."""
     for field in pydantic_model(model).model_fields.values():
         if field.alias == key:
-            return next(models_in(field.annotation), None)
+            return next(_models_in(field.annotation), None)
     return None
 
 
-def models_in(annotation: Any) -> Iterator[type[Model]]:
+def _models_in(annotation: Any) -> Iterator[type[Model]]:
     """Yield the models inside of `list[X]`, `X | None` or `dict[str, X]`."""
     if isinstance(annotation, type) and issubclass(annotation, Written):
         yield annotation.model
     else:
         for argument in get_args(annotation):
-            yield from models_in(argument)
+            yield from _models_in(argument)
 
 
 def core_schema(model: type[Model]) -> str:

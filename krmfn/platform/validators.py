@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import pkgutil
-from operator import attrgetter
 from typing import Any, TypeVar
 
 from krmfn.platform.model import Model
@@ -47,11 +46,5 @@ def _validator(model: type[Model]) -> SchemaValidator:
 def _named(part: dict[str, Any]) -> Any:
     """Return the class or function that a part of a file names, or the part itself."""
     if "$python" in part:
-        return _found(part["$python"])
-    return checked(_found(part["$check"])) if "$check" in part else part
-
-
-def _found(name: str) -> Any:
-    """Find what a file names as `module:name`."""
-    module, _, path = name.partition(":")
-    return attrgetter(path)(__import__(module, fromlist=["*"]))
+        return pkgutil.resolve_name(part["$python"])
+    return checked(pkgutil.resolve_name(part["$check"])) if "$check" in part else part

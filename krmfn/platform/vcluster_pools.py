@@ -15,12 +15,15 @@ from krmfn.platform.vcluster_yaml import (
     Selector,
     StaticPool,
 )
-from krmfn.problems import Code, Collector, Place, Problem, misspelt, show
+from krmfn.problems import Code, Collector, Place, Problem, closest, nearest, show
 from krmfn.records import record
 
 # The limit for a pool and for a whole run: the output of more nodes is larger than krmfn or
 # kustomize can read.
 MOST_NODES = 50_000
+# How many letters a typo adds or leaves out, and how much of a name is left in it.
+_LETTERS = 2
+_TYPO = 0.85
 Written = tuple[dict[str, str], Place]
 
 
@@ -109,8 +112,10 @@ def _misspelt(values: Any, at: Place) -> Iterator[Problem]:
     for name in ("privateNodes", "autoNodes"):
         if not isinstance(values, dict):
             return
-        if values.get(name) is None and (typo := misspelt(values, name)):
-            yield at.field(typo).error(f'is an unknown field (did you mean "{name}"?)')
+        lengths = range(len(name) - _LETTERS, len(name) + _LETTERS + 1)
+        others = [str(key) for key in values if key != name and len(str(key)) in lengths]
+        if values.get(name) is None and (typo := closest(name, others, _TYPO)):
+            yield at.field(typo).error(f"is an unknown field{nearest(typo, [name])}")
         values, at = values.get(name), at.field(name)
 
 

@@ -14,17 +14,7 @@ from krmfn.problems.problem import (
 )
 from krmfn.problems.redaction import masked_lines, printable, redacted
 from krmfn.problems.report import Collector, errors, limited, ranked, report
-from krmfn.problems.wording import (
-    Path,
-    closest,
-    counted,
-    listed,
-    misspelt,
-    nearest,
-    path_text,
-    plain,
-    show,
-)
+from krmfn.problems.wording import Path, closest, counted, listed, nearest, path_text, plain, show
 
 __all__ = [
     "Code",
@@ -45,7 +35,6 @@ __all__ = [
     "limited",
     "listed",
     "masked_lines",
-    "misspelt",
     "nearest",
     "path_text",
     "plain",

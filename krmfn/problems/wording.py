@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from krmfn.patterns import pattern
@@ -14,9 +14,6 @@ Path = tuple[str | int, ...]
 SHOWN = 80
 _IDENTIFIER = pattern(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _COMPARED = 200
-# How many letters a typo adds or leaves out, and how much of a name is left in it.
-_LETTERS = 2
-_TYPO = 0.85
 _LISTED = 10
 _TOO_LONG_TO_PRINT = 10**40
 
@@ -80,7 +77,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f' (did you mean "{name}"?)' if name else ""
 
 
-def closest(word: str, known: Iterable[str]) -> str:
+def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the known name nearest to a typo, "" if none is near; see `nearest`."""
     names = sorted(known)
     if len(names) > _COMPARED:
@@ -90,20 +87,8 @@ def closest(word: str, known: Iterable[str]) -> str:
     # Only what is wrong needs it.
     import difflib
 
-    close = difflib.get_close_matches(word[:100].lower(), by_fold, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:100].lower(), by_fold, n=1, cutoff=cutoff)
     return by_fold[close[0]] if close else ""
-
-
-def misspelt(keys: Collection[Any], name: str) -> str:
-    """Return the key that is a typo of a name, "" if none is: a letter or two are wrong."""
-    # Only a mapping without the name needs it.
-    from difflib import SequenceMatcher
-
-    near = [str(key) for key in keys if abs(len(str(key)) - len(name)) <= _LETTERS]
-    for key in near[:_COMPARED]:
-        if key != name and SequenceMatcher(None, key.lower(), name.lower()).ratio() >= _TYPO:
-            return key
-    return ""
 
 
 def counted(number: int, noun: str) -> str:

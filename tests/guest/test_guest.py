@@ -13,7 +13,7 @@ import yaml
 from krmfn.guest.cloud_config import CloudConfig
 from krmfn.guest.endpoint import endpoint_url
 from krmfn.guest.join import Join
-from krmfn.guest.user_data import NodeSettings, guest_file, join_script, user_data
+from krmfn.guest.user_data import NodeSettings, guest_file, join_script, user_data_parts
 from krmfn.problems import Code, Collector, Place
 from tests.support import (
     CERTIFICATE,
@@ -276,7 +276,7 @@ def test_two_secrets_of_one_name_need_a_namespace() -> None:
 
 def test_user_data_is_one_cloud_config_with_one_bootcmd() -> None:
     arguments = ("--max-pods=50", "--register-with-taints=a=b:NoSchedule")
-    text = user_data(NodeSettings("node-1", arguments), JOIN, CloudConfig())
+    text = "".join(user_data_parts(NodeSettings("node-1", arguments), JOIN, CloudConfig()))
     assert text.startswith("#cloud-config\n")
     document = yaml.safe_load(text)
     assert document["hostname"] == "node-1"
@@ -297,9 +297,8 @@ def test_bootcmd_writes_its_files_for_root_alone(tmp_path: Path, shell: str) -> 
     """The entry, run in a folder that stands for /run, with a systemctl that only notes its calls."""
     if shutil.which(shell) is None:
         shell = "sh"
-    [entry] = yaml.safe_load(user_data(NodeSettings("1e3", ("--x=%s",)), JOIN, CloudConfig()))[
-        "bootcmd"
-    ]
+    text = "".join(user_data_parts(NodeSettings("1e3", ("--x=%s",)), JOIN, CloudConfig()))
+    [entry] = yaml.safe_load(text)["bootcmd"]
     (tmp_path / "bin").mkdir()
     for name in ("systemctl", "sync"):
         tool = tmp_path / "bin" / name

@@ -27,8 +27,7 @@ from typing import Any
 
 from krmfn.guest.cloud_config import CloudConfig, read, written
 from krmfn.guest.join import Join
-from krmfn.guest.user_data import NodeSettings
-from krmfn.guest.user_data import user_data as user_data_of
+from krmfn.guest.user_data import NodeSettings, user_data_parts
 from krmfn.problems import Collector, Place
 from tests.support import ROOT
 
@@ -370,7 +369,8 @@ def user_data(
     interface: str = "",
 ) -> str:
     """The user data of a node, or, without a name, of all nodes of a pool."""
-    return user_data_of(NodeSettings(node, tuple(kubelet_arguments), interface), join, config)
+    settings = NodeSettings(node, tuple(kubelet_arguments), interface)
+    return "".join(user_data_parts(settings, join, config))
 
 
 def proxy_recipe(proxy: str = "") -> CloudConfig:
