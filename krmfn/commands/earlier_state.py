@@ -216,9 +216,10 @@ class _Sorter:
             message = f"holds {counted(count, 'object')} of {redacted(owner)}, left out here"
             yield at.notice(message, Code.OTHER_OWNER)
             if number := self.abandoned[owner]:
-                whose = f"{redacted(owner)} has {counted(number, 'machine')} for virtual clusters"
+                whose = f"the config {redacted(owner)} has {counted(number, 'machine')}"
+                purpose = "for virtual clusters and providers of this one"
                 fate = "if it was renamed, a prune deletes them with their disks"
-                message = f"{whose} and providers of this config; {fate}"
+                message = f"{whose} {purpose}; {fate}"
                 yield at.warning(message, Code.RENAMED_OWNER)
         if self._foreign:
             what = f"{counted(self._foreign, 'object')} that krmfn did not make"

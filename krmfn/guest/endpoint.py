@@ -44,7 +44,7 @@ def endpoint_url(endpoint: str, at: Place, problems: Collector) -> str:
         problems.append(at.error("must be an https URL whose path has no . or .."))
         return ""
     if _is_local(host):
-        message = "is the node itself to a node; name the address at which nodes reach the tenant"
+        message = "points each node at itself; name the address at which nodes reach the tenant"
         problems.append(at.warning(message, Code.LOCAL_ENDPOINT))
     authority = f"[{ipaddress.IPv6Address(host[1:-1])}]" if host[0] == "[" else host.lower()
     if port and int(port) != _HTTPS_PORT:

@@ -600,7 +600,10 @@ def test_machines_of_a_renamed_config_count_as_deleted(package: Path) -> None:
     shown = plan(package)
     assert shown.returncode == 0
     assert shown.stdout.startswith("2 machines: 2 to create, nothing of this config deleted\n")
-    assert f"warning: out: {old} has 2 machines for virtual clusters and providers" in shown.stderr
+    assert (
+        f"warning: out: the config {old} has 2 machines for virtual clusters and providers"
+        in shown.stderr
+    )
     for gate in (("--max-deletions", "1"), ("--fail-on", "delete")):
         done = plan(package, *gate)
         assert done.returncode == 4, done.stderr
